@@ -1,0 +1,39 @@
+"""grubench: rigorous comparison of recurrent networks on sequence data.
+
+The jobs of the command line, for a program:
+
+    from grubench import Experiment, compare, predict, train
+
+    spec = Experiment.from_dict({"data": {"dataset": "activities"}, "training": {"epochs": 5}})
+    comparison = compare(spec, cells=["gru", "lstm"], seeds=3)
+
+Nothing heavy is imported before a job needs it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from grubench.comparison import compare, train
+    from grubench.errors import GrubenchError
+    from grubench.experiment import Experiment
+    from grubench.prediction import predict
+
+__all__ = ["Experiment", "GrubenchError", "compare", "predict", "train"]
+
+_HOMES = {
+    "Experiment": "experiment",
+    "GrubenchError": "errors",
+    "compare": "comparison",
+    "train": "comparison",
+    "predict": "prediction",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a job when it is first asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'grubench' has no attribute {name!r}")
+    return getattr(import_module(f"grubench.{_HOMES[name]}"), name)

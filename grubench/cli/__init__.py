@@ -1,0 +1,52 @@
+"""The command line: each command parses, makes one call of the library, and hands the result to a view."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from grubench.cli import compare, data, doctor, predict, runs, train
+from grubench.cli.flags import tell
+
+app = typer.Typer(
+    name="grubench",
+    help="GRU or LSTM for this sequence data? Train both on equal terms and see what the numbers support.",
+    epilog="Start with `grubench compare`. Every command has --help.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for module in (compare, train, predict, data, runs, doctor):
+    module.register(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("grubench"))
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """GRU or LSTM for this sequence data? Train both on equal terms and see what the numbers support."""
+
+
+def main() -> None:
+    """Run the command line; an error nobody foresaw ends in one line, and with --debug in its traceback."""
+    if "--debug" in sys.argv or os.environ.get("GRUBENCH_DEBUG"):
+        app()
+    try:
+        app()
+    except Exception as error:
+        tell(
+            f"unexpected {type(error).__name__}: {error}",
+            "This is a fault of grubench; --debug shows where it happened.",
+        )
+        sys.exit(1)

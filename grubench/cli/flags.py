@@ -1,0 +1,173 @@
+"""Flags made from the spec: every field of every section is one, with the field's name."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from grubench.errors import GrubenchError, SpecError
+from grubench.experiment import SECTIONS
+
+Tree = dict[str, Any]
+# More than one way to say a field.
+NAMES = {"data.file": ("--csv", "--parquet", "--file")}
+SHORT_FORMS = {
+    "cell": "One cell for every layer: gru, lstm or rnn.",
+    "units": "Units of each layer, such as 50,100.",
+}
+INTERRUPTED = 130
+
+
+class SectionedCommand(TyperCommand):
+    """A command whose plain help lists its options under the headings of the spec."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write each heading with its options."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record:
+                groups.setdefault(getattr(parameter, "rich_help_panel", None) or "Options", []).append(record)
+        for heading, records in groups.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
+
+
+def command(app: typer.Typer, name: str, *, spec: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a command: with the spec's flags if asked, with --debug, and with errors told plainly.
+
+    A command with `spec=True` takes the given flags as its argument `flags`, nested dictionaries of
+    what was set.
+    """
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        parameters = [one for one in inspect.signature(function).parameters.values() if one.name != "flags"]
+        added = [*(_spec_parameters() if spec else []), _debug_parameter()]
+
+        @functools.wraps(function)
+        def run(**given: Any) -> None:
+            debug = given.pop("debug")
+            try:
+                if spec:
+                    given["flags"] = collect({one.name: given.pop(one.name) for one in added[:-1]})
+                function(**given)
+            except KeyboardInterrupt:
+                tell("Interrupted. Finished trials are kept; the same command goes on from there.", "")
+                raise typer.Exit(INTERRUPTED) from None
+            except GrubenchError as error:
+                if debug:
+                    raise
+                tell(error.message, error.remedy)
+                raise typer.Exit(error.exit_code) from None
+
+        run.__signature__ = inspect.Signature([*parameters, *added])  # type: ignore[attr-defined]
+        run.__annotations__ = {one.name: one.annotation for one in (*parameters, *added)}
+        app.command(name, cls=SectionedCommand)(run)
+        return run
+
+    return register
+
+
+def tell(message: str, remedy: str) -> None:
+    """An error in red, its remedy below."""
+    typer.secho(f"grubench: {message}", fg="red", err=True)
+    if remedy:
+        typer.echo(remedy, err=True)
+
+
+def collect(given: dict[str, Any]) -> Tree:
+    """The flags that were given, as nested dictionaries in the spec's types.
+
+    Raises:
+        SpecError: An item of a list is not of its type.
+    """
+    tree: Tree = {}
+    types = _types()
+    for key, value in given.items():
+        if value is None:
+            continue
+        section, _, name = key.partition("__")
+        if not name:
+            tree[key] = value
+            continue
+        part = tree.setdefault(section, {})
+        if name == "file":
+            part[name] = str(value)
+        else:
+            part[name] = _items(f"{section}.{name}", value, types[key]) if isinstance(types[key], tuple) else value
+    return tree
+
+
+def _types() -> dict[str, Any]:
+    found = {f"{name}__{one.name}": one.default for name, section in SECTIONS.items() for one in fields(section)}  # type: ignore[arg-type]
+    return found | {"model__cell": "", "model__units": (0,)}
+
+
+def _items(key: str, text: str, default: tuple[Any, ...]) -> list[Any]:
+    kind = type(default[0]) if default else str
+    try:
+        return [kind(item.strip()) for item in text.split(",") if item.strip()]
+    except ValueError as error:
+        raise SpecError(
+            f"{key}: {text!r} is not a list of numbers.", "Separate them by commas, such as 50,100."
+        ) from error
+
+
+def _spec_parameters() -> list[inspect.Parameter]:
+    found = []
+    for section_name, section in SECTIONS.items():
+        heading = section_name.capitalize()
+        for one in fields(section):  # type: ignore[arg-type]
+            key = f"{section_name}__{one.name}"
+            found.append(_parameter(key, _annotation(section_name, one, heading)))
+            if key == "model__layers":
+                found += [
+                    _parameter(
+                        f"model__{short}",
+                        Annotated[str | None, typer.Option(f"--{short}", help=help, rich_help_panel=heading)],
+                    )
+                    for short, help in SHORT_FORMS.items()
+                ]
+    seed = Annotated[int | None, typer.Option("--seed", help="The (first) seed. [default: 0]", rich_help_panel="Trial")]
+    return [*found, _parameter("seed", seed)]
+
+
+def _annotation(section: str, one: Any, heading: str) -> Any:
+    flag = "--" + one.name.replace("_", "-")
+    names = NAMES.get(f"{section}.{one.name}", (flag,))
+    default, meta = one.default, one.metadata
+    if isinstance(default, bool):
+        names = (f"{flag}/--no-{flag[2:]}",)
+        kind: Any = bool
+    elif one.name == "file":
+        kind = Path
+    else:
+        kind = str if isinstance(default, tuple) else type(default)
+    help = meta["help"] + _choices(meta["choices"], meta["help"]) + _default(default)
+    return Annotated[kind | None, typer.Option(*names, help=help, rich_help_panel=heading)]
+
+
+def _choices(choices: tuple[str, ...], help: str) -> str:
+    return f" One of {', '.join(choices)}." if choices and not all(choice in help for choice in choices) else ""
+
+
+def _default(default: Any) -> str:
+    shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
+    if isinstance(shown, bool):
+        shown = "on" if shown else "off"
+    return f" [default: {shown:g}]" if isinstance(shown, float) else f" [default: {shown}]" if shown != "" else ""
+
+
+def _debug_parameter() -> inspect.Parameter:
+    return _parameter(
+        "debug", Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")], default=False
+    )
+
+
+def _parameter(name: str, annotation: Any, default: Any = None) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

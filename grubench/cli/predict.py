@@ -1,0 +1,48 @@
+"""`grubench predict`: forecasts of a finished run."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from grubench.cli.flags import command
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @command(app, "predict")
+    def predict(
+        run: Annotated[Path, typer.Argument(help="A run folder.")],
+        csv: Annotated[
+            Path | None,
+            typer.Option("--csv", "--parquet", "--file", help="New data of the same shape, CSV or Parquet."),
+        ] = None,
+        steps: Annotated[
+            int | None, typer.Option("--steps", help="Forecast this many steps past the end.", min=1)
+        ] = None,
+        series: Annotated[
+            str | None, typer.Option("--series", help="The run's series whose scaling the new data takes.")
+        ] = None,
+        export: Annotated[Path | None, typer.Option("--export", help="Write the forecasts to a .csv file.")] = None,
+        picture: Annotated[
+            Path | None, typer.Option("--picture", help="Where the picture goes, .png or .svg. [default: into the run]")
+        ] = None,
+    ) -> None:
+        """Forecast the test part, new data, or the steps past the end, in the data's unit."""
+        from rich.console import Console
+
+        from grubench import runs
+
+        console = Console()
+        found = runs.load(run)
+        with Console(stderr=True).status("loading Keras and the model"):
+            from grubench import plots, prediction, record, tables
+
+            made = prediction.predict(found, file=csv, steps=steps, series=series)
+        tables.show_forecast(made, console)
+        target = picture or found.folder / ("ahead.png" if steps else "forecast.png")
+        console.print(f"Picture: {plots.forecast(made, target)}", highlight=False, soft_wrap=True)
+        if export:
+            record.export_forecast(made, export)
+            console.print(f"Wrote {export}", highlight=False, soft_wrap=True)

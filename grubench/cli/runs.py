@@ -1,0 +1,34 @@
+"""`grubench runs`: what was trained."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from grubench.cli.flags import command
+from grubench.cli.train import Output
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @command(app, "runs")
+    def runs(
+        run: Annotated[Path | None, typer.Argument(help="A run folder to show, or its name.")] = None,
+        output: Output = Path("runs"),
+    ) -> None:
+        """List the finished runs, newest first, or show one."""
+        from rich.console import Console
+
+        from grubench import tables
+        from grubench.runs import listed, load
+
+        console = Console()
+        if run is not None:
+            tables.show_run(load(run if run.is_dir() else output / run), console)
+            return
+        found = listed(output)
+        if found:
+            tables.show_runs(found, console)
+        else:
+            console.print(f"No runs in {output}. `grubench compare` makes some.", highlight=False)

@@ -1,0 +1,35 @@
+"""`grubench train`: one trial."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from grubench.cli.flags import command
+
+Output = Annotated[Path, typer.Option("--output", help="The folder that runs go into.")]
+InProcess = Annotated[bool, typer.Option("--in-process", help="Train in this process, for debugging.")]
+Preset = Annotated[str | None, typer.Argument(help="A preset by name, or the path of a TOML file.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @command(app, "train", spec=True)
+    def train(
+        flags: dict[str, Any], preset: Preset = None, output: Output = Path("runs"), in_process: InProcess = False
+    ) -> None:
+        """Train one stack with one seed, test it, and keep the run."""
+        from grubench.presets import resolve
+
+        spec = resolve(preset, flags)
+        from rich.console import Console
+
+        from grubench import comparison, tables
+        from grubench.progress import Display
+
+        with Display(Console(stderr=True)) as display:
+            run = comparison.train(spec, output=output, in_process=in_process, report=display)
+        console = Console()
+        tables.show_run(run, console)
+        console.print(f"Kept in {run.folder}", highlight=False, soft_wrap=True)

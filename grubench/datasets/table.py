@@ -1,0 +1,164 @@
+"""A table of the reader's own, CSV or Parquet, into series; with every fault named by file, column and row."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from grubench.datasets import clock
+from grubench.errors import DataError, SpecError, UsageError
+from grubench.series import Series
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from grubench.experiment import Data
+
+
+def read(spec: Data, file: Path | None = None) -> list[Series]:
+    """The series of `spec.file` (or of `file`): one for each target column, or for each name in `spec.series_column`.
+
+    Raises:
+        UsageError: The file or a column is not there.
+        DataError: The file cannot be parsed or holds values that cannot be trained on.
+    """
+    path = file or Path(spec.file)
+    frame = load(path)
+    return split(frame, spec, path.name, path.stem)
+
+
+def load(path: Path) -> pd.DataFrame:
+    """The table in a CSV or Parquet file.
+
+    Raises:
+        UsageError: There is no such file, or Parquet cannot be read here.
+        DataError: The file is not a table.
+    """
+    if not path.is_file():
+        raise UsageError(f"data.file: there is no file {path}.", "Check the path given with --csv.")
+    parquet = path.suffix.lower() in (".parquet", ".pq")
+    if parquet and not any(map(importlib.util.find_spec, ("pyarrow", "fastparquet"))):
+        raise UsageError(
+            f"data.file: reading {path} needs pyarrow.", "Install it with: pip install 'grubench[parquet]'"
+        )
+    try:
+        frame = pd.read_parquet(path) if parquet else pd.read_csv(path, skipinitialspace=True, encoding="utf-8-sig")
+    except (ValueError, OSError, pd.errors.ParserError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        kind = "Parquet" if parquet else "CSV"
+        raise DataError(f"{path} cannot be read as {kind}: {reason}.", "Check the file.") from error
+    if frame.empty:
+        raise DataError(f"{path} holds no rows.", "Check the file.")
+    return frame
+
+
+def split(frame: pd.DataFrame, spec: Data, where: str, stem: str) -> list[Series]:
+    """The series of a table that has been read.
+
+    Args:
+        frame: The table.
+        spec: The columns and the rules.
+        where: The file's name, for messages.
+        stem: The name of the one series of a table with one target.
+    """
+    named = [("data.target", name) for name in spec.target] + [("data.features", name) for name in spec.features]
+    named += [("data.time", spec.time)] * bool(spec.time) + [("data.series_column", spec.series_column)] * bool(
+        spec.series_column
+    )
+    for key, name in named:
+        if name not in frame.columns:
+            raise UsageError(
+                f"{key}: {where} has no column {name!r}.", f"It has: {', '.join(map(str, frame.columns))}."
+            )
+    if len(spec.target) > 1 and spec.series_column:
+        raise SpecError("data.target: several targets do not go with data.series_column.", "Give one target.")
+    if not spec.series_column:
+        one = len(spec.target) == 1
+        return [_series(frame, target, spec, where, stem if one else target) for target in spec.target]
+    groups = frame.groupby(spec.series_column, sort=False)
+    return [_series(rows, spec.target[0], spec, where, str(name)) for name, rows in groups]
+
+
+def _series(frame: pd.DataFrame, target: str, spec: Data, where: str, name: str) -> Series:
+    columns = (target, *(feature for feature in spec.features if feature != target))
+    time = times(frame[spec.time], where) if spec.time else None
+    values = np.column_stack([numbers(frame[column], where) for column in columns])
+    time, values = _without_missing(time, values, columns, spec, where, frame.index.to_numpy())
+    if time is None:
+        clock.need_clock(spec, where)
+        return Series(name=name, values=values, columns=columns, time=np.arange(len(values)), unit=spec.unit)
+    return clock.arrange(name, time, values, columns, spec, spec.unit)
+
+
+def numbers(column: pd.Series[Any], where: str) -> NDArray[np.float64]:
+    """A column as float64, or a DataError that names the first text or infinite value and its row."""
+    values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    bad = np.isnan(values) & column.notna().to_numpy() | np.isinf(values)
+    if bad.any():
+        row = int(bad.argmax())
+        kind = "infinite" if np.isinf(values[row]) else "not a number"
+        raise DataError(
+            f"{where}, column {column.name!r}, data row {column.index[row] + 1}: {column.iloc[row]!r} is {kind}.",
+            "Mend or remove the row.",
+        )
+    return values
+
+
+def times(column: pd.Series[Any], where: str, format: str | None = None) -> NDArray[np.datetime64]:
+    """A column as time stamps without time zone, or a DataError that names the first that is none."""
+    if pd.api.types.is_numeric_dtype(column):
+        raise DataError(
+            f"{where}, column {column.name!r} holds numbers, not time stamps.",
+            "Leave --time out where rows are in order, or write ISO dates such as 2026-01-31 or 2026-01-31T10:15.",
+        )
+    stamps = pd.to_datetime(column, errors="coerce", format=format, utc=_has_zone(column))
+    bad = stamps.isna().to_numpy()
+    if bad.any():
+        row = int(bad.argmax())
+        raise DataError(
+            f"{where}, column {column.name!r}, data row {column.index[row] + 1}: {column.iloc[row]!r} is not a time stamp "
+            "of the form of the rows before it.",
+            "Write ISO dates such as 2026-01-31 or 2026-01-31T10:15.",
+        )
+    if stamps.dt.tz is not None:
+        stamps = stamps.dt.tz_localize(None)
+    return stamps.to_numpy("datetime64[s]")
+
+
+def _has_zone(column: pd.Series[Any]) -> bool:
+    """Whether the first stamp carries an offset from UTC, so that summer time may mix several."""
+    first = str(column.iloc[0])
+    return first.endswith("Z") or "+" in first[10:] or "-" in first[10:]
+
+
+def _without_missing(
+    time: NDArray[np.datetime64] | None,
+    values: NDArray[np.float64],
+    columns: tuple[str, ...],
+    spec: Data,
+    where: str,
+    index: NDArray[Any],
+) -> tuple[NDArray[np.datetime64] | None, NDArray[np.float64]]:
+    empty = np.isnan(values)
+    if not empty.any():
+        return time, values
+    if spec.missing == "error":
+        row, column = np.argwhere(empty)[0]
+        raise DataError(
+            f"{where}, column {columns[column]!r}, data row {index[row] + 1} is empty (NaN); {int(empty.sum())} cells are.",
+            "Use --missing drop or --missing fill, or mend the file.",
+        )
+    if empty.all(axis=0).any():
+        column = int(empty.all(axis=0).argmax())
+        raise DataError(f"{where}, column {columns[column]!r} is empty.", "Leave the column out.")
+    if spec.missing == "drop":
+        keep = ~empty.any(axis=1)
+        return (None if time is None else time[keep]), values[keep]
+    if time is not None:
+        order = np.argsort(time, kind="stable")
+        time, values = time[order], values[order]
+    return time, pd.DataFrame(values).interpolate(limit_direction="both").to_numpy()

@@ -1,0 +1,164 @@
+"""Where trials run: each in a fresh process, or all in this one for debugging.
+
+A fresh process costs a fork and no import: a fork server loads Keras once, and nothing runs in it, so
+that every trial starts from the same state whatever ran before. Where there is no fork server
+(Windows) a process is spawned and pays the import.
+"""
+
+from __future__ import annotations
+
+import multiprocessing as mp
+import os
+import signal
+import sys
+import traceback
+from contextlib import contextmanager
+from multiprocessing.connection import wait
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from grubench import errors
+from grubench.errors import GrubenchError, TrainingError
+from grubench.experiment import Experiment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import BaseContext
+
+    Report = Callable[[dict[str, Any]], None]
+    Outcome = Path | GrubenchError
+
+# How long a trial that was told to stop may take to clean up, in seconds.
+STOP_S = 5
+
+
+def run(spec: Experiment, root: Path, report: Report, *, in_process: bool = False) -> Outcome:
+    """Train one trial.
+
+    Args:
+        spec: The trial.
+        root: The folder that its run goes into.
+        report: Called with the trial's progress, as `training.run_trial` tells it.
+        in_process: Train in this process.
+
+    Returns:
+        The run folder, or the error that ended the trial.
+    """
+    return _run_here(spec, root, report) if in_process else _run_apart(spec, root, report)
+
+
+def warm_up() -> None:
+    """Start loading Keras beside whatever this process does next; harmless to call again."""
+    if "forkserver" in mp.get_all_start_methods():
+        from multiprocessing import forkserver
+
+        with _no_main_module():
+            forkserver.set_forkserver_preload(["grubench.training"])
+            forkserver.ensure_running()
+
+
+def _run_here(spec: Experiment, root: Path, report: Report) -> Outcome:
+    from grubench.training import run_trial
+
+    try:
+        return run_trial(spec, root, report)
+    except GrubenchError as error:
+        return error
+
+
+def _run_apart(spec: Experiment, root: Path, report: Report) -> Outcome:
+    warm_up()
+    context: BaseContext = mp.get_context("forkserver" if "forkserver" in mp.get_all_start_methods() else "spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(  # type: ignore[attr-defined]
+        target=_trial, args=(theirs, spec.to_dict(), str(root), dict(os.environ), sys.argv), daemon=True
+    )
+    with _no_main_module():
+        process.start()
+    theirs.close()
+    try:
+        return _listen(process, ours, report)
+    except BaseException:
+        process.terminate()
+        process.join(STOP_S)
+        process.kill()
+        raise
+    finally:
+        process.join()
+        ours.close()
+
+
+def _listen(process: Any, pipe: Connection, report: Report) -> Outcome:
+    """Hand progress on until the trial has an outcome or its process is gone."""
+    while True:
+        wait([pipe, process.sentinel])
+        try:
+            event = pipe.recv() if pipe.poll() else None
+        except EOFError:
+            event = None
+        if event is None:
+            process.join()
+            return TrainingError(
+                f"The trial's process died ({_cause(process.exitcode)}).",
+                "If memory ran out, use a smaller --batch-size.",
+            )
+        if event["kind"] == "done":
+            return Path(event["folder"])
+        if event["kind"] == "failed":
+            kind = getattr(errors, event["type"], TrainingError)
+            failure: GrubenchError = kind(event["message"], event["remedy"])
+            failure.__cause__ = _Remote(event["traceback"])
+            return failure
+        report(event)
+
+
+class _Remote(Exception):  # noqa: N818  (not an error of its own: it carries another process's traceback)
+    """The traceback of a trial's process, shown with --debug."""
+
+
+def _cause(code: int | None) -> str:
+    if code is not None and code < 0:
+        return signal.Signals(-code).name
+    return f"exit code {code}"
+
+
+def _trial(pipe: Connection, tree: dict[str, Any], root: str, env: dict[str, str], argv: list[str]) -> None:
+    """The body of a trial's process."""
+    # Ctrl-C reaches every process of the terminal; the parent alone decides, and ends this one with SIGTERM.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    os.environ.update(env)  # the fork server keeps the environment of its own start
+    sys.argv = argv
+    try:
+        from grubench.training import run_trial
+
+        folder = run_trial(Experiment.from_dict(tree), Path(root), pipe.send)
+        pipe.send({"kind": "done", "folder": str(folder)})
+    except Exception as error:
+        known = isinstance(error, GrubenchError)
+        pipe.send(
+            {
+                "kind": "failed",
+                "type": type(error).__name__ if known else "TrainingError",
+                "message": error.message if isinstance(error, GrubenchError) else f"{type(error).__name__}: {error}",
+                "remedy": error.remedy if isinstance(error, GrubenchError) else "--debug shows where it happened.",
+                "traceback": traceback.format_exc(),
+            }
+        )
+
+
+@contextmanager
+def _no_main_module() -> Iterator[None]:
+    """Start processes that do not import the caller's script.
+
+    `multiprocessing` would run it again in each, and a script without a `__main__` guard would start
+    itself over. A trial needs nothing of it.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main

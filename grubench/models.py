@@ -1,0 +1,158 @@
+"""Keras models from a spec, and which kernel runs each of their recurrent layers, and why."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from grubench.engine import keras, tf
+from grubench.errors import UsageError
+
+if TYPE_CHECKING:
+    from grubench.experiment import Experiment, Layer, Model, Training
+
+LAYERS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM, "rnn": keras.layers.SimpleRNN}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerKernel:
+    """What runs one recurrent layer.
+
+    Attributes:
+        layer: The layer as written in the stack, `gru:50`.
+        kernel: `cudnn`, `xla` or `keras`.
+        reasons: Why it is not cuDNN: a sentence each, naming the flag to change.
+    """
+
+    layer: str
+    kernel: str
+    reasons: tuple[str, ...]
+
+
+def build(spec: Experiment, lookback: int, feature: int, outputs: int) -> keras.Sequential:
+    """The stack of a spec, compiled; stock Keras layers only, so that the file loads anywhere.
+
+    Args:
+        spec: The spec.
+        lookback: Steps in.
+        feature: Inputs a step.
+        outputs: Values of the Dense head: the horizon, or 1 at every step.
+
+    Raises:
+        UsageError: cuDNN was asked for and a layer cannot have it.
+    """
+    check_kernels(spec)
+    keras.config.set_dtype_policy(spec.training.precision)
+    model = keras.Sequential(name=spec.model.cell.replace("-", "_"))
+    model.add(keras.layers.Input((lookback, feature)))
+    stack = spec.model.stack
+    for position, layer in enumerate(stack):
+        model.add(_recurrent(spec, layer, sequences=spec.window.every_step or position < len(stack) - 1))
+        if spec.model.dropout[position]:
+            model.add(keras.layers.Dropout(spec.model.dropout[position]))
+    if spec.model.head_activation != "linear":
+        model.add(keras.layers.Activation(spec.model.head_activation))
+    # In mixed precision the head stays in float32, as Keras's guide has it.
+    model.add(keras.layers.Dense(outputs, dtype="float32"))
+    # Keras's own jit_compile="auto" would compile a SimpleRNN and not a GRU, and times would compare compilers.
+    model.compile(optimizer=_optimizer(spec.training), loss=spec.training.loss, jit_compile=spec.training.jit)
+    return model
+
+
+def _recurrent(spec: Experiment, layer: Layer, *, sequences: bool) -> keras.layers.Layer:
+    model = spec.model
+    settings: dict[str, Any] = {
+        "units": layer.units,
+        "activation": model.activation,
+        "kernel_initializer": model.kernel_initializer,
+        "recurrent_initializer": model.recurrent_initializer,
+        "recurrent_dropout": model.recurrent_dropout,
+        "return_sequences": sequences,
+    }
+    if layer.cell != "rnn":
+        settings["recurrent_activation"] = model.recurrent_activation
+        settings["use_cudnn"] = "auto" if spec.training.kernel != "keras" and not spec.training.jit else False
+    if layer.cell == "gru":
+        settings["reset_after"] = model.reset_after
+    recurrent = LAYERS[layer.cell](**settings)
+    return keras.layers.Bidirectional(recurrent) if model.bidirectional else recurrent
+
+
+def _optimizer(training: Training) -> keras.optimizers.Optimizer:
+    classes = {
+        "adam": keras.optimizers.Adam,
+        "adamw": keras.optimizers.AdamW,
+        "nadam": keras.optimizers.Nadam,
+        "adamax": keras.optimizers.Adamax,
+        "rmsprop": keras.optimizers.RMSprop,
+        "adagrad": keras.optimizers.Adagrad,
+        "sgd": keras.optimizers.SGD,
+        "lion": keras.optimizers.Lion,
+    }
+    return classes[training.optimizer](
+        learning_rate=training.learning_rate,
+        clipnorm=training.clipnorm or None,
+        clipvalue=training.clipvalue or None,
+    )
+
+
+def gpus() -> list[str]:
+    """The names of the GPUs that TensorFlow sees."""
+    devices = tf.config.list_physical_devices("GPU")
+    return [tf.config.experimental.get_device_details(device).get("device_name", device.name) for device in devices]
+
+
+def kernels(spec: Experiment, *, gpu: bool | None = None) -> list[LayerKernel]:
+    """Which kernel runs each recurrent layer of a spec on this machine.
+
+    Args:
+        spec: The spec.
+        gpu: Whether there is a GPU; asked of TensorFlow where not given.
+    """
+    gpu = bool(gpus()) if gpu is None else gpu
+    fallback = "xla" if spec.training.jit else "keras"
+    found = []
+    for layer in spec.model.stack:
+        reasons = tuple(_reasons(spec.model, spec.training, layer, gpu=gpu))
+        found.append(LayerKernel(layer=str(layer), kernel=fallback if reasons else "cudnn", reasons=reasons))
+    return found
+
+
+def _reasons(model: Model, training: Training, layer: Layer, *, gpu: bool) -> list[str]:
+    """Why a layer cannot run on cuDNN, as Keras decides it (keras/src/backend/tensorflow/rnn.py, `cudnn_ok`)."""
+    rules = (
+        (not gpu, "this machine has no GPU that TensorFlow can use"),
+        (training.kernel == "keras", "--kernel keras forces the generic loop"),
+        (training.jit, "XLA cannot compile cuDNN's layers (leave out --jit)"),
+        (layer.cell == "rnn", "Keras has no cuDNN kernel for SimpleRNN (use --cell gru or lstm)"),
+        (model.recurrent_dropout > 0, "cuDNN has no recurrent dropout (set --recurrent-dropout 0)"),
+        (model.activation != "tanh", f"cuDNN has no {model.activation} activation (set --activation tanh)"),
+        (
+            layer.cell != "rnn" and model.recurrent_activation != "sigmoid",
+            f"cuDNN has no {model.recurrent_activation} gates (set --recurrent-activation sigmoid)",
+        ),
+        (
+            layer.cell == "gru" and not model.reset_after,
+            "cuDNN applies the reset gate after the product (set --reset-after)",
+        ),
+    )
+    return [reason for applies, reason in rules if applies]
+
+
+def check_kernels(spec: Experiment) -> None:
+    """Refuse a spec that asks for cuDNN where a layer cannot have it.
+
+    Raises:
+        UsageError: Naming each layer and why.
+    """
+    if spec.training.kernel != "cudnn":
+        return
+    lost = [kernel for kernel in kernels(spec) if kernel.kernel != "cudnn"]
+    if lost:
+        reasons = "; ".join(f"{kernel.layer}: {', '.join(kernel.reasons)}" for kernel in lost)
+        raise UsageError(f"training.kernel: cudnn was asked for and cannot be had: {reasons}.", "Use --kernel auto.")
+
+
+def kernel_records(spec: Experiment) -> list[dict[str, Any]]:
+    """The kernels as plain dictionaries, for a run's environment.json."""
+    return [asdict(kernel) for kernel in kernels(spec)]

@@ -1,0 +1,153 @@
+"""Pictures for papers and pages: loss curves and forecasts, as PNG or SVG."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from grubench.errors import RunError
+from grubench.tables import COLOURS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+    from grubench.comparison import Comparison
+    from grubench.prediction import Forecast
+
+# Steps of a forecast picture: more would hide the forecast in the line.
+SHOWN_STEPS = 400
+OTHER_COLOURS = ("#0072B2", "#D55E00", "#F0E442", "#CC79A7")
+
+
+def colour(name: str, position: int = 0) -> str:
+    """The colour of an arm: a cell's own wherever it is shown, else by its place."""
+    return COLOURS.get(name, OTHER_COLOURS[position % len(OTHER_COLOURS)])
+
+
+def loss_curves(comparison: Comparison, path: Path) -> Path:
+    """Draw the training and validation losses of every trial over the epochs, on a logarithmic axis."""
+    histories = {name: [run.history() for run in runs] for name, runs in comparison.arms.items()}
+    validated = any("val_loss" in one for group in histories.values() for one in group)
+    figure = Figure(figsize=(8, 3.6) if validated else (6, 3.6), layout="constrained")
+    panels = figure.subplots(1, 2 if validated else 1, sharey=True, squeeze=False)[0]
+    for axes, key, title in zip(panels, ("loss", "val_loss"), ("training", "validation"), strict=False):
+        for position, (name, group) in enumerate(histories.items()):
+            for number, history in enumerate(one for one in group if key in one):
+                label = name if number == 0 else None
+                axes.plot(history["epoch"], history[key], color=colour(name, position), label=label, lw=1.3, alpha=0.8)
+        axes.set_yscale("log")
+        axes.set_title(title, fontsize=10)
+        axes.set_xlabel("epoch")
+    panels[0].set_ylabel(f"loss ({comparison.spec.training.loss}, scaled)")
+    panels[0].legend(frameon=False)
+    figure.suptitle(f"{comparison.spec.data_name}: loss of every trial")
+    return save(figure, path)
+
+
+def forecasts(comparison: Comparison, path: Path) -> Path:
+    """Draw the forecasts of each arm's first seed against the actual values, for the first test series."""
+    figure, axes = _canvas(f"{comparison.spec.data_name}: forecasts of the test part")
+    drawn = False
+    for position, (name, runs) in enumerate(comparison.arms.items()):
+        if not runs:
+            continue
+        series, rows = _read_first_series(runs[0].folder / "predictions.csv")
+        if not drawn:
+            _draw_actual(axes, rows)
+            axes.set_title(f"series {series}, seed {runs[0].experiment.seed}", fontsize=10)
+            drawn = True
+        _draw_forecast(axes, rows, colour(name, position), name)
+    _finish(figure, axes, comparison.runs[0].metrics["data"]["unit"], comparison.spec.window.horizon)
+    return save(figure, path)
+
+
+def forecast(made: Forecast, path: Path) -> Path:
+    """Draw the forecasts of a run, the first four series below each other."""
+    names = list(made.rows)[:4]
+    figure = Figure(figsize=(8, 1.2 + 2.4 * len(names)), layout="constrained")
+    panels = figure.subplots(len(names), 1, squeeze=False)[:, 0]
+    arm = made.run.experiment.model.cell.upper()
+    for axes, name in zip(panels, names, strict=True):
+        rows = made.rows[name]
+        if made.past:
+            axes.plot(made.past[name]["time"], made.past[name]["actual"], color="black", lw=1, label="actual")
+        else:
+            _draw_actual(axes, rows)
+        _draw_forecast(axes, rows, colour(arm), arm)
+        axes.set_title(f"series {name}", fontsize=10)
+        axes.set_ylabel(f"value ({made.unit})" if made.unit else "value")
+        _clock_axis(axes, rows)
+    panels[0].legend(frameon=False)
+    figure.suptitle(f"{made.run.experiment.data_name}: {'what lies ahead' if made.past else 'forecasts'}")
+    return save(figure, path)
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Write a picture aside and rename it; the ending says PNG or SVG.
+
+    Raises:
+        RunError: It cannot be written.
+    """
+    aside = path.with_name(f".{path.name}.partial{path.suffix}")
+    try:
+        figure.savefig(aside, dpi=150)
+        aside.replace(path)
+    except (OSError, ValueError) as error:
+        aside.unlink(missing_ok=True)
+        raise RunError(
+            f"The picture {path} could not be written: {error}", "Give a path ending in .png or .svg."
+        ) from error
+    return path
+
+
+def _canvas(title: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    figure.suptitle(title)
+    return figure, figure.subplots()
+
+
+def _finish(figure: Figure, axes: Axes, unit: str, horizon: int) -> None:
+    axes.set_ylabel(f"value ({unit})" if unit else "value")
+    axes.set_xlabel("time" if horizon == 1 else f"time (forecasts of {horizon} steps, end to end)")
+    axes.legend(frameon=False)
+    figure.align_labels()
+
+
+def _clock_axis(axes: Axes, rows: dict[str, NDArray[Any]]) -> None:
+    axes.set_xlabel("time" if np.issubdtype(rows["time"].dtype, np.datetime64) else "step")
+
+
+def _shown(rows: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
+    """The rows of the last steps, of forecasts that lie end to end."""
+    horizon = int(rows["step"].max())
+    window = np.cumsum(rows["step"] == 1) - 1
+    last = window[-1]
+    shown: NDArray[np.bool_] = (last - window) % horizon == 0
+    return shown & (last - window < SHOWN_STEPS)
+
+
+def _draw_actual(axes: Axes, rows: dict[str, NDArray[Any]]) -> None:
+    shown = _shown(rows)
+    axes.plot(rows["time"][shown], rows["actual"][shown], color="black", lw=1.2, label="actual")
+
+
+def _draw_forecast(axes: Axes, rows: dict[str, NDArray[Any]], line: str, name: str) -> None:
+    shown = _shown(rows)
+    axes.plot(rows["time"][shown], rows["predicted"][shown], color=line, lw=1.2, alpha=0.9, label=name)
+
+
+def _read_first_series(path: Path) -> tuple[str, dict[str, NDArray[Any]]]:
+    import pandas as pd
+
+    frame = pd.read_csv(path, dtype={"series": str})
+    name = frame["series"].iloc[0]
+    frame = frame[frame["series"] == name]
+    columns = {key: frame[key].to_numpy() for key in ("step", "actual", "predicted")}
+    time = frame["time"]
+    stamps = time if pd.api.types.is_numeric_dtype(time) else pd.to_datetime(time)
+    return name, columns | {"time": stamps.to_numpy()}

@@ -1,0 +1,202 @@
+"""Forecasts of a finished run: of its test part, of new data of the same shape, and past the end of a series."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from grubench import datasets, evaluation, runs, windows
+from grubench.errors import RunError, UsageError
+from grubench.scaling import Scaling
+from grubench.windows import Windows
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from grubench.runs import Run
+    from grubench.series import Dataset, Series
+
+Rows = dict[str, "NDArray[Any]"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Forecast:
+    """Forecasts in the data's unit.
+
+    Attributes:
+        run: The run whose model made them.
+        rows: For each series the columns `origin`, `step`, `time`, `actual` (NaN where it is not known)
+            and `predicted`, `(row,)` each.
+        measures: As `evaluation.evaluate` gives them, or None where nothing is known to measure against.
+        past: The last values seen of each series, `time` and `actual`, for pictures of what lies ahead.
+        fed_back: Whether steps past the horizon were forecast from forecasts.
+        unit: The unit of the target.
+    """
+
+    run: Run
+    rows: dict[str, Rows]
+    measures: dict[str, Any] | None = None
+    past: dict[str, Rows] | None = None
+    fed_back: bool = False
+    unit: str = ""
+
+
+def predict(
+    run: Run | Path | str, *, file: Path | str | None = None, steps: int | None = None, series: str | None = None
+) -> Forecast:
+    """Forecast with a run's model.
+
+    Args:
+        run: A run, or its folder.
+        file: New data of the same shape; without it the run's own data, of which the test part is forecast.
+        steps: Forecast this many steps past the end of each series; without it every window of the data.
+        series: The series of the run whose scaling the new data takes, where names do not tell.
+
+    Raises:
+        UsageError: The data does not fit the run, or the future needs inputs that nobody knows yet.
+        DataError: The data cannot be used.
+        RunError: The model cannot be loaded.
+    """
+    run = run if isinstance(run, runs.Run) else runs.load(Path(run))
+    if steps is not None and steps < 1:
+        raise UsageError(f"--steps: {steps} is too few.", "Give at least 1.")
+    spec = run.experiment
+    new = Path(file) if file else None
+    dataset = datasets.load(spec.data, new.stem if new else spec.data_name, new)
+    if new is None:
+        _check_fingerprint(run, dataset)
+        cut = windows.build(dataset, spec)
+    else:
+        cut = windows.over(dataset, spec, _scalings(run, dataset, series))
+    if steps is not None:
+        return _future(run, dataset, cut, steps)
+    return _every_window(run, dataset, cut)
+
+
+def load_model(run: Run) -> Any:
+    """The run's Keras model, loaded in safe mode: a file that holds code is refused.
+
+    Raises:
+        RunError: It cannot be loaded.
+    """
+    from grubench.engine import keras
+
+    path = run.folder / "model.keras"
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:300]
+        raise RunError(
+            f"{path} cannot be loaded: {reason}", "grubench loads stock Keras layers only, in Keras's safe mode."
+        ) from error
+
+
+def _every_window(run: Run, dataset: Dataset, cut: Windows) -> Forecast:
+    from grubench.training import forecast
+
+    spec = run.experiment
+    predicted = forecast(load_model(run), cut, cut.index("test"), spec)
+    naive = evaluation.naive_errors(dataset, cut, spec.data.period)
+    base = evaluation.evaluate_baselines(cut, naive, spec.data.period)
+    measures = evaluation.with_skill(evaluation.evaluate(predicted, cut, naive), base)
+    by_name = {one.name: one for one in dataset.series}
+    rows, position = {}, 0
+    for name, starts in cut.starts["test"].items():
+        ours = predicted[position : position + len(starts)]
+        rows[name] = evaluation.forecast_rows(name, by_name[name], starts, ours, cut)
+        position += len(starts)
+    return Forecast(run=run, rows=rows, measures=measures | {"baselines": base}, unit=dataset.unit)
+
+
+def _future(run: Run, dataset: Dataset, cut: Windows, steps: int) -> Forecast:
+    spec = run.experiment
+    block = cut.outputs
+    known = 1 + len(spec.data.time_features)
+    if steps > block and cut.feature > known:
+        extra = ", ".join(dataset.series[0].columns[1 : cut.feature - len(spec.data.time_features)])
+        raise UsageError(
+            f"--steps: {steps} is past the horizon of {block}, and the future of {extra} is not known.",
+            f"Give --steps {block} or less, or train with a longer --horizon.",
+        )
+    model = load_model(run)
+    names = [name for name in cut.first_row if name in cut.starts["test"]]
+    chosen = [one for one in dataset.series if one.name in names]
+    rows = {one.name: _ahead(model, one, cut, run, steps) for one in chosen}
+    keep = max(2 * steps, spec.window.lookback)
+    past = {one.name: {"time": one.time[-keep:], "actual": one.target[-keep:]} for one in chosen}
+    return Forecast(run=run, rows=rows, past=past, fed_back=steps > block, unit=dataset.unit)
+
+
+def _ahead(model: Any, series: Series, cut: Windows, run: Run, steps: int) -> Rows:
+    """Forecast past the end of one series, block after block; each block sees the blocks before it as if they were values."""
+    scaling = cut.scalings[series.name]
+    times = future_times(series, steps)
+    inputs = scaling.apply(series.values[-cut.lookback :]).astype(np.float32)
+    stamps = _stamp_features(times, run, series)
+    found: list[float] = []
+    while len(found) < steps:
+        output = np.asarray(model.predict(inputs[None], verbose=0), np.float32)[0]
+        block = output[-1] if cut.every_step else output
+        done = len(found)
+        found += block.tolist()
+        if len(found) < steps:
+            unscaled = np.column_stack([scaling.target_to_unit(block), stamps[done : done + len(block)]])
+            inputs = np.concatenate([inputs, scaling.apply(unscaled).astype(np.float32)])[-cut.lookback :]
+    return {
+        "origin": np.repeat(series.time[-1:], steps),
+        "step": np.arange(1, steps + 1),
+        "time": times,
+        "actual": np.full(steps, np.nan),
+        "predicted": scaling.target_to_unit(np.array(found[:steps])),
+    }
+
+
+def _stamp_features(times: NDArray[Any], run: Run, series: Series) -> NDArray[np.float64]:
+    if not run.experiment.data.time_features:
+        return np.empty((len(times), len(series.columns) - 1))
+    from grubench.datasets.clock import time_features
+
+    return time_features(times, run.experiment.data.time_features)
+
+
+def future_times(series: Series, steps: int) -> NDArray[Any]:
+    """The next stamps of a series: by the calendar of its last ones (business days, months) where they have one."""
+    if not series.has_clock:
+        return series.time[-1] + np.arange(1, steps + 1)
+    import pandas as pd
+
+    from grubench.datasets.clock import step_of
+
+    recent = pd.DatetimeIndex(series.time[-30:])
+    frequency = pd.infer_freq(recent) if len(recent) >= 3 else None
+    if frequency:
+        return pd.date_range(recent[-1], periods=steps + 1, freq=frequency)[1:].to_numpy("datetime64[s]")
+    return series.time[-1] + step_of(series.time) * np.arange(1, steps + 1).astype("timedelta64[s]")
+
+
+def _scalings(run: Run, dataset: Dataset, series: str | None) -> dict[str, Scaling]:
+    """The run's scaling for each series of new data: of the same name, of the one asked for, or the only one."""
+    stored = run.scalings()
+    if series is not None and series not in stored:
+        raise UsageError(f"--series: the run has no series {series!r}.", f"It has: {', '.join(stored)}.")
+    only = next(iter(stored.values())) if len({repr(one) for one in stored.values()}) == 1 else None
+    found = {}
+    for one in dataset.series:
+        tree = stored[series] if series else stored.get(one.name, only)
+        if tree is None:
+            raise UsageError(
+                f"--series: the run scales each of its series on its own and has none called {one.name!r}.",
+                f"Name the one whose scaling fits with --series: {', '.join(stored)}.",
+            )
+        found[one.name] = Scaling.from_dict(tree)
+    return found
+
+
+def _check_fingerprint(run: Run, dataset: Dataset) -> None:
+    if dataset.fingerprint() != run.metrics["data"]["fingerprint"]:
+        raise RunError(
+            f"The data of {run.name} has changed since it was trained.", "Give the new data with --csv FILE."
+        )

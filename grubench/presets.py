@@ -1,0 +1,141 @@
+"""Presets: a workload's spec in a TOML file, and the order in which settings win.
+
+A flag wins over the preset, the preset over the dataset's defaults, those over the spec's.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from grubench.datasets.catalog import CATALOG, find
+from grubench.errors import SpecError, UsageError
+from grubench.experiment import CELLS, Data, Experiment, Model, check_keys
+
+Tree = dict[str, Any]
+
+
+def folder() -> Path:
+    """The folder of the presets: in the installed package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    installed = package / "experiments"
+    return installed if installed.is_dir() else package.parent / "experiments"
+
+
+def names() -> list[str]:
+    """The presets that come with grubench."""
+    return sorted(path.stem for path in folder().glob("*.toml"))
+
+
+def read(name: str) -> Tree:
+    """A preset's settings, by its name or the path of a TOML file.
+
+    Raises:
+        UsageError: There is no such preset.
+        SpecError: The file is not TOML, or holds an unknown key.
+    """
+    path = Path(name) if name.endswith(".toml") else folder() / f"{name}.toml"
+    if name in names() and not name.endswith(".toml"):
+        path = folder() / f"{name}.toml"
+    elif not path.is_file():
+        raise UsageError(
+            f"There is no preset {name!r}.", f"Give one of {', '.join(names())}, or the path of a .toml file."
+        )
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise SpecError(
+            f"{path} is not a TOML preset: {error}.", "See the presets in experiments/ for the form."
+        ) from error
+    try:
+        check_keys(_with_layers(tree, {}))
+    except SpecError as error:
+        raise SpecError(f"{path}: {error.message}", error.remedy) from error
+    return tree
+
+
+def resolve(preset: str | None, flags: Tree) -> Experiment:
+    """The Experiment that a preset and flags ask for.
+
+    Args:
+        preset: A preset's name or path, or None.
+        flags: Nested dictionaries of the settings given; `model` may hold the short forms `cell`
+            and `units` in place of `layers`.
+
+    Raises:
+        SpecError: A setting is wrong, naming it.
+        UsageError: There is no such preset or dataset.
+    """
+    base = read(preset) if preset else {}
+    chosen = flags.get("data", {})
+    if chosen.get("file") and chosen.get("dataset"):
+        raise SpecError("data.dataset and data.file are both given.", "Give one of --dataset and --csv.")
+    if chosen.get("file") or chosen.get("dataset") not in (None, base.get("data", {}).get("dataset")):
+        base = {key: part for key, part in base.items() if key != "data"}
+    given = merge(base, flags)
+    data = given.get("data", {})
+    defaults: Tree = {}
+    if not data.get("file"):
+        dataset = data.get("dataset", Data.dataset)
+        defaults = find(dataset).defaults if isinstance(dataset, str) else {}
+        _refuse_foreign(data)
+    tree = merge(defaults, base)
+    tree = merge(tree, {key: part for key, part in flags.items() if key != "model"})
+    tree["model"] = _with_layers(tree, flags.get("model", {}))["model"]
+    return Experiment.from_dict(tree)
+
+
+def merge(base: Tree, over: Tree) -> Tree:
+    """Nested dictionaries joined; `over` wins."""
+    joined = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(joined.get(key), dict)
+        joined[key] = merge(joined[key], value) if both else value
+    return joined
+
+
+def _refuse_foreign(data: Tree) -> None:
+    """Settings that only a file of one's own has."""
+    dataset = data.get("dataset", Data.dataset)
+    own = ("time", "series_column") if dataset == "bitcoin" else ("time", "series_column", "target", "features")
+    for key in own:
+        if data.get(key):
+            raise SpecError(
+                f"data.{key}: {data[key]!r} does not go with the dataset {dataset!r}.",
+                f"It describes a file of your own (--csv FILE). Datasets: {', '.join(CATALOG)}.",
+            )
+
+
+def _with_layers(tree: Tree, flags: Tree) -> Tree:
+    """The tree with the short forms `cell` and `units` of the preset, then of the flags, written out as `layers`."""
+    model = dict(tree.get("model", {}))
+    for given in (model, dict(flags)):
+        cell, units = given.pop("cell", None), given.pop("units", None)
+        if given.get("layers") is not None and (cell is not None or units is not None):
+            raise SpecError(
+                "model.layers: given together with model.cell or model.units.", "Give the one or the others."
+            )
+        base = model.get("layers", list(Model.layers))
+        model |= given
+        if cell is not None or units is not None:
+            model["layers"] = _written_out(base, cell, units)
+    return tree | {"model": {key: value for key, value in model.items() if key not in ("cell", "units")}}
+
+
+def _written_out(layers: list[str], cell: Any, units: Any) -> list[str]:
+    if cell is not None and cell not in CELLS:
+        raise SpecError(f"model.cell: unknown value {cell!r}.", f"Valid: {', '.join(CELLS)}.")
+    cells, widths = zip(*(layer.split(":", 1) for layer in layers), strict=True)
+    if units is not None:
+        widths = tuple(units) if isinstance(units, list | tuple) else (units,)
+    if cell is not None:
+        cells = (cell,) * len(widths)
+    elif len(set(cells)) == 1:
+        cells = cells[:1] * len(widths)
+    elif len(cells) != len(widths):
+        raise SpecError(
+            f"model.units: {len(widths)} values for the mixed stack {','.join(layers)}.",
+            "Write the stack out with --layers.",
+        )
+    return [f"{one}:{width}" for one, width in zip(cells, widths, strict=True)]

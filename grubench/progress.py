@@ -1,0 +1,117 @@
+"""The progress of training: a live display in a terminal, plain lines where there is none."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+# Without a terminal a line is written at most this often, so that logs stay short.
+LINE_EVERY_S = 10
+
+
+class Display:
+    """Shows what trials report. Use as a context; call it with each event.
+
+    Args:
+        console: Where to show it; the progress goes to standard error, results to standard output.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.live = console.is_terminal
+        self.trials = self.number = self.epochs = 0
+        self.epoch = 0
+        self.name = ""
+        self._began = self._said = time.monotonic()
+        self._status = "loading Keras"
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.fields[status]}", table_column=None),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            # Redrawing costs time that the training needs; twice a second is enough to see it live.
+            refresh_per_second=2,
+            disable=not self.live,
+        )
+
+    def __enter__(self) -> Self:
+        """Start showing."""
+        self._progress.start()
+        self._task = self._progress.add_task("reading the data", total=None, status="and loading Keras")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Take the display away; what finished stays."""
+        self._progress.stop()
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        """Take in one event."""
+        getattr(self, f"_on_{event['kind']}")(event)
+
+    def _on_plan(self, event: dict[str, Any]) -> None:
+        self.trials = event["trials"]
+        if event["reused"]:
+            self.console.print(
+                f"{event['reused']} trials were finished before and are reused (--fresh trains them again)."
+            )
+
+    def _on_trial(self, event: dict[str, Any]) -> None:
+        self.number += 1
+        self.epoch, self.epochs = 0, event["epochs"]
+        self.name = f"{event['arm']} seed {event['seed']}"
+        count = f"[{self.number}/{self.trials}] " if self.trials > 1 else ""
+        self._label = f"{count}{self.name}"
+        self._began = time.monotonic()
+        self._progress.reset(self._task, total=self.epochs, description=self._label, status="starting")
+        if not self.live:
+            self.console.print(f"{self._label}: {self.epochs} epochs")
+
+    def _on_stage(self, event: dict[str, Any]) -> None:
+        self._progress.update(self._task, status=event["text"])
+
+    def _on_step(self, event: dict[str, Any]) -> None:
+        done = event["epoch"] - 1 + event["step"] / event["steps"]
+        status = (
+            f"epoch {event['epoch']}/{self.epochs} step {event['step']}/{event['steps']} "
+            f"loss {event['loss']:.4g} {event['sequences_per_s']:,.0f}/s {self._left(done)}"
+        )
+        self._progress.update(self._task, completed=done, status=status)
+        self._line(status)
+
+    def _on_epoch(self, event: dict[str, Any]) -> None:
+        validation = f" val {event['val_loss']:.4g}" if "val_loss" in event else ""
+        status = (
+            f"epoch {event['epoch']}/{self.epochs} loss {event['loss']:.4g}{validation} "
+            f"{event['sequences_per_s']:,.0f}/s {self._left(event['epoch'])}"
+        )
+        self._progress.update(self._task, completed=event["epoch"], status=status)
+        self.last = event
+        self._line(status)
+
+    def _on_end(self, event: dict[str, Any]) -> None:
+        if event["failed"]:
+            self.console.print(f"[red]✗[/] {self._label}: {event['failed']}", highlight=False)
+            return
+        seconds = time.monotonic() - self._began
+        validation = f", validation {self.last['val_loss']:.4g}" if "val_loss" in self.last else ""
+        self.console.print(
+            f"[green]✓[/] {self._label}: loss {self.last['loss']:.4g}{validation}, {seconds:.1f} s", highlight=False
+        )
+
+    def _left(self, done: float) -> str:
+        spent = time.monotonic() - self._began
+        seconds = spent / done * (self.epochs - done) if done else 0
+        return f"{seconds // 60:.0f}:{seconds % 60:02.0f} left"
+
+    def _line(self, status: str) -> None:
+        now = time.monotonic()
+        if not self.live and now - self._said > LINE_EVERY_S:
+            self._said = now
+            self.console.print(f"{self._label}: {status}")

@@ -1,0 +1,124 @@
+"""A comparison as files: its folder of tables and pictures, and exports to JSON, CSV and Markdown."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import TYPE_CHECKING
+
+from grubench import runs, verdict
+from grubench.comparison import SCHEMA
+from grubench.errors import RunError
+from grubench.summary import COST, TEST, Row, cell, numbers, rows, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from grubench.comparison import Comparison
+    from grubench.prediction import Forecast
+
+
+def keep(comparison: Comparison) -> None:
+    """Write the comparison's folder: comparison.json, comparison.md, loss.png, forecast.png.
+
+    Raises:
+        RunError: It cannot be written.
+    """
+    from grubench import plots
+
+    folder = comparison.folder
+    if folder is None:
+        return
+    with runs.written_aside(folder.parent, folder.name) as aside:
+        for ending in (".json", ".md"):
+            (aside / f"comparison{ending}").write_text(text(comparison, ending), encoding="utf-8")
+        plots.loss_curves(comparison, aside / "loss.png")
+        plots.forecasts(comparison, aside / "forecast.png")
+
+
+def export(comparison: Comparison, path: Path) -> None:
+    """Write the comparison to a file; the ending says how.
+
+    Raises:
+        RunError: It cannot be written.
+    """
+    _write(path, text(comparison, path.suffix))
+
+
+def export_forecast(made: Forecast, path: Path) -> None:
+    """Write forecasts as CSV: series, origin, step, time, actual, predicted, in the data's unit.
+
+    Raises:
+        RunError: It cannot be written.
+    """
+    import pandas as pd
+
+    frames = [pd.DataFrame({"series": name} | columns) for name, columns in made.rows.items()]
+    _write(path, pd.concat(frames).to_csv(index=False, float_format="%.9g"))
+
+
+def _write(path: Path, content: str) -> None:
+    """Write aside and rename: the file is whole or is not there."""
+    aside = path.with_name(f".{path.name}.partial")
+    try:
+        aside.write_text(content, encoding="utf-8")
+        aside.replace(path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise RunError(f"{path} could not be written: {error.strerror or error}.", "Give another path.") from error
+
+
+def text(comparison: Comparison, ending: str) -> str:
+    """The comparison as the text of a file: `.json` with the value of every seed, `.csv` a row a seed, `.md` to paste."""
+    writers: dict[str, Callable[[Comparison], str]] = {".json": _json, ".csv": _csv, ".md": _markdown}
+    return writers[ending](comparison)
+
+
+def record(comparison: Comparison) -> Row:
+    """The comparison as plain values: what comparison.json and `--export FILE.json` hold."""
+    return {
+        "schema": SCHEMA,
+        "spec": comparison.spec.to_dict(),
+        "arms": {name: [run.name for run in runs] for name, runs in comparison.arms.items()},
+        "failures": [vars(one) for one in comparison.failures],
+        "notes": list(comparison.notes),
+        "settings": settings(comparison),
+        "rows": rows(comparison),
+        "verdict": verdict.sentences(comparison),
+    }
+
+
+def _json(comparison: Comparison) -> str:
+    return json.dumps(runs.plain(record(comparison)), indent=2) + "\n"
+
+
+def _csv(comparison: Comparison) -> str:
+    table_rows = rows(comparison)
+    keys = list(dict.fromkeys(key for row in table_rows for key in row["columns"]))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["arm", "seed", *keys])
+    for row in table_rows:
+        for position, seed in enumerate(row["seeds"] or [""]):
+            found = [row["columns"].get(key) for key in keys]
+            writer.writerow([row["arm"], seed, *("" if one is None else one[position] for one in found)])
+    return text.getvalue()
+
+
+def _markdown(comparison: Comparison) -> str:
+    table_rows = rows(comparison)
+    lines = [f"**{comparison.spec.data_name}**: {settings(comparison)}", ""]
+    lines += [f"- {note}" for note in comparison.notes] + [""] * bool(comparison.notes)
+    arms_only = [row for row in table_rows if row["seeds"]]
+    for chosen, columns in ((table_rows, TEST), (arms_only, COST)):
+        shown = [(key, head) for key, head in columns if any(numbers(row, key) for row in chosen)]
+        lines.append("| | " + " | ".join(head for _, head in shown) + " |")
+        lines.append("|---|" + "---:|" * len(shown))
+        for row in chosen:
+            cells = (cell(row, key, joint=" ± ") for key, _ in shown)
+            lines.append(f"| {row['arm']} | " + " | ".join(cells) + " |")
+        lines.append("")
+    lines += [f"- {sentence}" for sentence in verdict.sentences(comparison)]
+    return "\n".join(lines) + "\n"

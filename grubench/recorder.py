@@ -1,0 +1,110 @@
+"""What a fit is watched with: the time of its parts, its history, its progress, and the end of a loss that is NaN."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from grubench.engine import keras
+from grubench.errors import TrainingError
+
+Report = Callable[[dict[str, Any]], None]
+# Progress is told at most this often: a display redrawn at every step would slow the training it shows.
+TELL_EVERY_S = 0.25
+
+
+class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
+    """Times the first step apart from the epochs, keeps the history, tells the progress.
+
+    Attributes:
+        first_step_s: Seconds of the first step: tracing, compilation and one step of work.
+        epochs: A row an epoch: epoch, loss, val_loss where there is validation, seconds, sequences_per_s.
+    """
+
+    # Keras then calls the batch hooks from a thread of its own and the next step need not wait for them,
+    # exactly as in a fit without callbacks.
+    async_safe = True
+
+    def __init__(self, windows: int, steps: int, report: Report) -> None:
+        super().__init__()
+        self.windows = windows
+        self.steps = steps
+        self.report = report
+        self.first_step_s = math.nan
+        self.epochs: list[dict[str, float]] = []
+        self._epoch_s = math.nan
+        self._told = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """Start the epoch's clock."""
+        self._epoch = epoch
+        self._began = time.perf_counter()
+        self._epoch_s = math.nan
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Time the first step; tell the progress now and then."""
+        now = time.perf_counter()
+        if math.isnan(self.first_step_s):
+            self.first_step_s = now - self._began
+        if now - self._told > TELL_EVERY_S:
+            self._told = now
+            done = batch + 1
+            self.report(
+                {
+                    "kind": "step",
+                    "epoch": self._epoch + 1,
+                    "step": done,
+                    "steps": self.steps,
+                    "loss": float((logs or {}).get("loss", math.nan)),
+                    "sequences_per_s": done * self.windows / self.steps / (now - self._began),
+                }
+            )
+
+    def on_test_begin(self, logs: Any = None) -> None:  # noqa: ARG002
+        """Stop the epoch's clock: validation is not training."""
+        self._epoch_s = time.perf_counter() - self._began
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Keep the epoch's row; stop at a loss that is no number.
+
+        Raises:
+            TrainingError: The loss is NaN or infinite.
+        """
+        logs = logs or {}
+        seconds = time.perf_counter() - self._began if math.isnan(self._epoch_s) else self._epoch_s
+        row = {"epoch": epoch + 1} | {key: float(logs[key]) for key in ("loss", "val_loss") if key in logs}
+        row |= {"seconds": seconds, "sequences_per_s": self.windows / seconds}
+        self.epochs.append(row)
+        if not math.isfinite(row["loss"]):
+            raise TrainingError(
+                f"The loss became {row['loss']} in epoch {epoch + 1}.",
+                "Use a smaller --learning-rate, or --clipnorm 1, or check the scaling.",
+            )
+        self.report({"kind": "epoch"} | row)
+
+    def timing(self) -> dict[str, Any]:
+        """The steady epochs in seconds, median and quartiles, and the speed.
+
+        The first epoch, which holds tracing and compilation, is left out where there are others. With a
+        single epoch the first step is taken out of it and the rest put up to a whole epoch.
+        """
+        seconds = np.array([row["seconds"] for row in self.epochs])
+        if len(seconds) > 1:
+            steady = seconds[1:]
+        elif self.steps > 1:
+            steady = (seconds - self.first_step_s) * self.steps / (self.steps - 1)
+        else:
+            steady = seconds
+        low, median, high = np.percentile(steady, [25, 50, 75]).tolist()
+        return {
+            "first_step_s": self.first_step_s,
+            "epoch_s": median,
+            "epoch_s_quartiles": [low, high],
+            "steady_epochs": max(len(seconds) - 1, 0),
+            "sequences_per_s": self.windows / median,
+            "train_s": float(seconds.sum()),
+        }

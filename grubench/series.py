@@ -1,0 +1,93 @@
+"""The value objects that data arrive as: a series, and a dataset of one or more of them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from grubench.errors import UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Series:
+    """Values over time, the target first.
+
+    Attributes:
+        name: What tables and files call it.
+        values: `(time, feature)`, float64; column 0 is the target.
+        columns: A name for each feature; the first is the target's.
+        time: `(time,)`, datetime64 stamps in rising order, or int64 step numbers.
+        unit: The unit of the target, or an empty string.
+        duplicated: Rows whose time stamp had come before, before the rule for them was applied.
+        missing: Time stamps absent from the regular grid, before the rule for them was applied.
+    """
+
+    name: str
+    values: NDArray[np.float64]
+    columns: tuple[str, ...]
+    time: NDArray[np.datetime64] | NDArray[np.int64]
+    unit: str = ""
+    duplicated: int = 0
+    missing: int = 0
+
+    def __len__(self) -> int:
+        """The number of time steps."""
+        return len(self.values)
+
+    @property
+    def target(self) -> NDArray[np.float64]:
+        """The target's values, `(time,)`."""
+        return self.values[:, 0]
+
+    @property
+    def has_clock(self) -> bool:
+        """Whether the rows carry time stamps and not just step numbers."""
+        return bool(np.issubdtype(self.time.dtype, np.datetime64))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dataset:
+    """One or more series with the same columns.
+
+    Attributes:
+        name: The dataset's name or the file's.
+        series: The series, in the order of the source.
+        time_features: The columns that were made from the time stamps.
+    """
+
+    name: str
+    series: tuple[Series, ...]
+    time_features: tuple[str, ...] = ()
+
+    @property
+    def unit(self) -> str:
+        """The unit of the target, or an empty string where the series differ."""
+        units = {series.unit for series in self.series}
+        return units.pop() if len(units) == 1 else ""
+
+    def select(self, names: tuple[str, ...], key: str) -> tuple[Series, ...]:
+        """The series of these names, in this order; all where no name is given.
+
+        Raises:
+            UsageError: No series has that name; `key` says which setting asked for it.
+        """
+        by_name = {series.name: series for series in self.series}
+        unknown = [name for name in names if name not in by_name]
+        if unknown:
+            raise UsageError(f"{key}: {self.name} has no series {unknown[0]!r}.", f"It has: {', '.join(by_name)}.")
+        return tuple(by_name[name] for name in names) if names else self.series
+
+    def fingerprint(self) -> str:
+        """A hash of all names, times and values: two datasets with one fingerprint hold the same data."""
+        digest = hashlib.sha256()
+        for series in self.series:
+            digest.update(repr((series.name, series.columns, series.values.shape)).encode())
+            digest.update(np.ascontiguousarray(series.values))
+            digest.update(np.ascontiguousarray(series.time.view(np.int64)))
+        return digest.hexdigest()

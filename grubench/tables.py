@@ -1,0 +1,161 @@
+"""What a person reads in the terminal: comparisons, runs and forecasts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from grubench import verdict
+from grubench.summary import COST, TEST, Row, cell, number, numbers, rows, settings, values
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from grubench.comparison import Comparison
+    from grubench.prediction import Forecast
+    from grubench.runs import Run
+
+# Okabe and Ito's colours, told apart by colour-blind readers; the pictures use the same.
+COLOURS = {"GRU": "#56B4E9", "LSTM": "#E69F00", "RNN": "#009E73", "persistence": "#999999", "seasonal": "#CC79A7"}
+
+
+def show_comparison(comparison: Comparison, console: Console) -> None:
+    """Print the settings that all share, the tables, and the verdict."""
+    wide = console.width >= 110
+    table_rows = rows(comparison)
+    unit = comparison.runs[0].metrics["data"]["unit"]
+    console.print()
+    console.print(Padding(Text(settings(comparison), style="dim"), (0, 1)))
+    for note in comparison.notes:
+        console.print(Padding(Text(note, style="yellow"), (0, 1)))
+    console.print(_table(_title(unit), table_rows, TEST, wide=wide))
+    console.print(_table("Training", [row for row in table_rows if row["seeds"]], COST, wide=wide))
+    console.print(Padding(_explanation(comparison), (0, 1)))
+    for sentence in verdict.sentences(comparison):
+        head, _, rest = sentence.partition(":")
+        console.print(Padding(Text.assemble((f"{head}:", "bold"), rest) if rest else Text(sentence), (1, 1, 0, 1)))
+    console.print()
+
+
+def _explanation(comparison: Comparison) -> Text:
+    several = max(len(runs) for runs in comparison.arms.values()) > 1
+    spread = "Mean and standard deviation over the seeds. " if several else ""
+    return Text(
+        f"{spread}Errors are means over series. Skill: the share of persistence's RMSE that is removed. "
+        "s an epoch: median of the epochs after the first.",
+        style="dim",
+    )
+
+
+def _table(title: str, table_rows: Sequence[Row], columns: Sequence[tuple[str, str]], *, wide: bool) -> Table:
+    shown = [(key, head) for key, head in columns if any(numbers(row, key) for row in table_rows)]
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("", no_wrap=True)
+    for _, head in shown:
+        table.add_column(head if wide else head.replace(" ", "\n"), justify="right", no_wrap=True)
+    for row in table_rows:
+        name = Text(row["arm"], style=COLOURS.get(row["arm"], ""))
+        table.add_row(name, *(cell(row, key, joint=" ± " if wide else "\n±") for key, _ in shown))
+    return table
+
+
+def show_runs(runs: Sequence[Run], console: Console) -> None:
+    """Print a line a run, newest first."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("run", overflow="fold")
+    for head in ("epochs", "val. loss", "RMSE scaled", "skill", "train s"):
+        table.add_column(head.replace(" ", "\n"), justify="right", no_wrap=True)
+    for run in runs:
+        found = values(run)
+        shown = (found["epochs"], found["validation_loss"], found["rmse_scaled"], found.get("skill"))
+        table.add_row(run.name, *map(number, shown), number(run.metrics["timing"]["train_s"]))
+    console.print(table)
+
+
+def show_run(run: Run, console: Console) -> None:
+    """Print one run: what it is, its measures by series, its timing and its kernels."""
+    test, timing, spec = run.metrics["test"], run.metrics["timing"], run.experiment
+    console.print(Text(run.name, style="bold"))
+    facts = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    facts.add_row("stack", ", ".join(spec.model.layers))
+    facts.add_row("parameters", f"{run.metrics['parameters']['trainable']:,}")
+    facts.add_row("windows", ", ".join(f"{part} {count:,}" for part, count in run.metrics["data"]["windows"].items()))
+    facts.add_row(
+        "loss", f"train {number(run.metrics['loss']['train'])}, validation {number(run.metrics['loss']['validation'])}"
+    )
+    facts.add_row(
+        "time",
+        f"{number(timing['train_s'])} s for {run.metrics['loss']['epochs']} epochs; first step {number(timing['first_step_s'])} s, "
+        f"then {number(timing['epoch_s'])} s an epoch, {number(timing['sequences_per_s'])} windows/s",
+    )
+    for kernel in run.environment["kernels"]:
+        reasons = f" (not cuDNN: {'; '.join(kernel['reasons'])})" if kernel["reasons"] else ""
+        facts.add_row("kernel", f"{kernel['layer']}: {kernel['kernel']}{reasons}")
+    console.print(facts)
+    unit = run.metrics["data"]["unit"]
+    every = _measure_rows(test["series"], test, run.metrics["baselines"])
+    console.print(_table(_title(unit), every, TEST, wide=console.width >= 110))
+    if len(test["horizon"]) > 1:
+        console.print(_horizon(test["horizon"], unit))
+
+
+def _title(unit: str) -> str:
+    return f"Test error, in {unit} where not scaled" if unit else "Test error"
+
+
+def _measure_rows(series: dict[str, Any], overall: dict[str, Any], baselines: dict[str, Any]) -> list[Row]:
+    """A row for each series (where there are several), their mean, and the baselines' means."""
+    named = list(series.items()) if len(series) > 1 else []
+    named += [(name, one["overall"]) for name, one in (("all series", overall), *baselines.items())]
+    return [{"arm": name, "columns": {key: [value] for key, value in one.items()}} for name, one in named]
+
+
+def _horizon(steps: Sequence[dict[str, float]], unit: str) -> RenderableType:
+    low, high = steps[0]["rmse"], steps[-1]["rmse"]
+    line = sparkline([step["rmse"] for step in steps])
+    tail = f" {unit}" if unit else ""
+    return Text(f" RMSE by step out, 1 to {len(steps)}: {number(low)} {line} {number(high)}{tail}")
+
+
+def sparkline(points: Sequence[float], width: int = 60) -> str:
+    """A line of block characters, the points averaged into `width` of them."""
+    bars = "▁▂▃▄▅▆▇█"
+    count = min(width, len(points))
+    edges = [round(i * len(points) / count) for i in range(count + 1)]
+    means = [sum(points[a:b]) / (b - a) for a, b in zip(edges, edges[1:], strict=False)]
+    low, high = min(means), max(means)
+    scale = (len(bars) - 1) / (high - low) if high > low else 0
+    return "".join(bars[round((mean - low) * scale)] for mean in means)
+
+
+def show_forecast(made: Forecast, console: Console) -> None:
+    """Print the measures of forecasts, or the values that lie ahead."""
+    spec, unit = made.run.experiment, made.unit
+    console.print(Text(made.run.name, style="bold"))
+    if made.measures is not None:
+        every = _measure_rows(made.measures["series"], made.measures, made.measures["baselines"])
+        console.print(_table(_title(unit), every, TEST, wide=console.width >= 110))
+        if len(made.measures["horizon"]) > 1:
+            console.print(_horizon(made.measures["horizon"], unit))
+        return
+    if made.fed_back:
+        text = f"Past the horizon of {spec.window.horizon}, forecasts are made from forecasts, and err more than the table of the run says."
+        console.print(Text(text, style="yellow"))
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0))
+    first = next(iter(made.rows.values()))
+    table.add_column("time")
+    for name in made.rows:
+        table.add_column(f"{name} ({unit})" if unit else name, justify="right")
+    for row, time in enumerate(first["time"]):
+        table.add_row(stamp(time), *(number(float(one["predicted"][row])) for one in made.rows.values()))
+    console.print(table)
+
+
+def stamp(time: Any) -> str:
+    """A time stamp without what is zero in it; a step number as it is."""
+    return str(time).replace("T00:00:00", "").replace("T", " ")

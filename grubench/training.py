@@ -1,0 +1,240 @@
+"""One trial: data, windows, model, fit, evaluation, run folder."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from grubench import datasets, environment, evaluation, models, runs
+from grubench import windows as cutting
+from grubench.batches import Batches
+from grubench.engine import IMPORT_S, keras, tf
+from grubench.errors import TrainingError, UsageError
+from grubench.recorder import Recorder, Report
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from grubench.experiment import Experiment
+    from grubench.series import Dataset
+    from grubench.windows import Windows
+
+# Windows forecast at a time; a forecast keeps no gradients, so more fit than in training.
+PREDICT_BATCH = 256
+
+
+def run_trial(spec: Experiment, root: Path, report: Report) -> Path:
+    """Train one trial and write its run.
+
+    Args:
+        spec: The spec.
+        root: The folder that the run folder is made in.
+        report: Called with dictionaries of progress: `kind` is `stage`, `step` or `epoch`.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        UsageError: The spec does not fit the data, or asks for a kernel that cannot be had.
+        DataError: The data cannot be used.
+        TrainingError: The loss is no number, or memory ran out.
+        RunError: The run cannot be written.
+    """
+    clock = Clock()
+    runs.check_writable(root)
+    set_threads(spec.training.threads)
+    keras.utils.set_random_seed(spec.seed)
+    report({"kind": "stage", "text": "reading the data"})
+    dataset = datasets.load(spec.data, spec.data_name)
+    windows = cutting.build(dataset, spec)
+    clock.lap("data_s")
+    model = models.build(spec, windows.lookback, windows.feature, windows.outputs)
+    clock.lap("build_s")
+    recorder = fit(model, windows, spec, report)
+    clock.lap("fit_s")
+    report({"kind": "stage", "text": "forecasting the test part"})
+    predicted = forecast(model, windows, windows.index("test"), spec)
+    clock.lap("predict_s")
+    naive = evaluation.naive_errors(dataset, windows, spec.data.period)
+    base = evaluation.evaluate_baselines(windows, naive, spec.data.period)
+    test = evaluation.with_skill(evaluation.evaluate(predicted, windows, naive), base)
+    clock.lap("evaluate_s")
+    name = runs.free_name(root, f"{spec.data_name}-{spec.model.cell}-s{spec.seed}", spec.digest)
+    with runs.written_aside(root, name) as folder:
+        model.save(folder / "model.keras")
+        clock.lap("save_s")
+        metrics = {
+            "schema": runs.SCHEMA,
+            "digest": spec.digest,
+            "data": _data_record(dataset, windows),
+            "parameters": _parameters(model),
+            "loss": _losses(recorder, spec),
+            "test": test,
+            "baselines": base,
+            "timing": {"import_s": IMPORT_S} | clock.laps | recorder.timing() | {"total_s": clock.total_s()},
+            "size": {
+                "model_bytes": (folder / "model.keras").stat().st_size,
+                "peak_memory_bytes": environment.peak_memory_bytes(),
+            },
+        }
+        _write(folder, spec, metrics, recorder, windows)
+        write_predictions(folder / "predictions.csv", dataset, windows, predicted)
+    return root / name
+
+
+class Clock:
+    """Seconds of the stages of a trial, one after the other."""
+
+    def __init__(self) -> None:
+        self._began = self._last = time.perf_counter()
+        self.laps: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        """Write down the seconds since the lap before."""
+        now = time.perf_counter()
+        self.laps[name] = now - self._last
+        self._last = now
+
+    def total_s(self) -> float:
+        """Seconds since the beginning."""
+        return time.perf_counter() - self._began
+
+
+def set_threads(threads: int) -> None:
+    """Give TensorFlow this many processor threads; 0 leaves it all cores.
+
+    Raises:
+        UsageError: TensorFlow has already been started in this process with another number.
+    """
+    threading = tf.config.threading
+    if threads == threading.get_intra_op_parallelism_threads():
+        return
+    try:
+        threading.set_intra_op_parallelism_threads(threads)
+        threading.set_inter_op_parallelism_threads(threads)
+    except RuntimeError as error:
+        raise UsageError(
+            f"training.threads: {threads} cannot be set, TensorFlow has started in this process.",
+            "Leave out --in-process, or start a new process.",
+        ) from error
+
+
+def fit(model: keras.Model, windows: Windows, spec: Experiment, report: Report) -> Recorder:
+    """Fit a model to the training windows of a spec.
+
+    Raises:
+        TrainingError: The loss is no number, or memory ran out.
+    """
+    training = spec.training
+    batches = Batches(
+        windows, windows.index("train"), training.batch_size, seed=spec.seed if training.shuffle else None
+    )
+    validation = None
+    if windows.count("validation"):
+        validation = Batches(windows, windows.index("validation"), _predict_batch(spec))
+    recorder = Recorder(len(batches.starts), len(batches), report)
+    callbacks: list[Any] = [recorder]
+    if training.patience:
+        callbacks.append(
+            keras.callbacks.EarlyStopping(
+                monitor="val_loss", patience=training.patience, min_delta=training.min_delta, restore_best_weights=True
+            )
+        )
+    report({"kind": "stage", "text": "first step"})
+    with _memory_errors(spec):
+        model.fit(
+            batches, epochs=training.epochs, validation_data=validation, callbacks=callbacks, verbose=0, shuffle=False
+        )
+    return recorder
+
+
+def forecast(model: keras.Model, windows: Windows, starts: NDArray[np.int64], spec: Experiment) -> NDArray[np.float32]:
+    """The scaled forecasts of the windows at these start rows, in the shape of `Windows.targets`."""
+    with _memory_errors(spec):
+        predicted: NDArray[np.float32] = model.predict(Batches(windows, starts, _predict_batch(spec)), verbose=0)
+    return predicted
+
+
+def _predict_batch(spec: Experiment) -> int:
+    return max(spec.training.batch_size, PREDICT_BATCH)
+
+
+class _memory_errors:  # noqa: N801  (reads as a statement: with _memory_errors(spec))
+    """Turn TensorFlow's out-of-memory into an error that says what to do."""
+
+    def __init__(self, spec: Experiment) -> None:
+        self.spec = spec
+
+    def __enter__(self) -> None:
+        """Nothing to set up."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if error is not None and (isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"):
+            raise TrainingError(
+                f"Memory ran out with training.batch_size {self.spec.training.batch_size}, lookback "
+                f"{self.spec.window.lookback} and the stack {','.join(self.spec.model.layers)}.",
+                "Use a smaller --batch-size.",
+            ) from error
+
+
+def _data_record(dataset: Dataset, windows: Windows) -> dict[str, Any]:
+    return {
+        "fingerprint": dataset.fingerprint(),
+        "unit": dataset.unit,
+        "windows": {part: windows.count(part) for part in windows.starts},
+        "series": {
+            series.name: {"rows": len(series), "duplicated": series.duplicated, "missing": series.missing}
+            for series in dataset.series
+        },
+    }
+
+
+def _parameters(model: keras.Model) -> dict[str, int]:
+    trainable = sum(int(weight.shape.num_elements()) for weight in model.trainable_weights)
+    return {"trainable": trainable, "total": int(model.count_params())}
+
+
+def _losses(recorder: Recorder, spec: Experiment) -> dict[str, Any]:
+    """The losses of the weights that are saved, the epochs that were run, and the best of them."""
+    rows = recorder.epochs
+    monitored = "val_loss" if "val_loss" in rows[-1] else "loss"
+    best = min(rows, key=lambda row: row[monitored])
+    saved = best if spec.training.patience else rows[-1]
+    return {
+        "train": saved["loss"],
+        "validation": saved.get("val_loss"),
+        "epochs": len(rows),
+        "best_epoch": int(best["epoch"]),
+        "time_to_best_s": sum(row["seconds"] for row in rows[: int(best["epoch"])]),
+    }
+
+
+def _write(folder: Path, spec: Experiment, metrics: dict[str, Any], recorder: Recorder, windows: Windows) -> None:
+    (folder / "experiment.toml").write_text(spec.to_toml(), encoding="utf-8")
+    runs.write_json(folder / "metrics.json", metrics)
+    devices = models.gpus() or ["CPU"]
+    runs.write_json(
+        folder / "environment.json",
+        environment.describe()
+        | {"devices": devices, "threads": spec.training.threads or "all", "kernels": models.kernel_records(spec)},
+    )
+    scalings = {name: scaling.to_dict() for name, scaling in windows.scalings.items()}
+    runs.write_json(folder / "scaling.json", {"kind": spec.window.scaling, "series": scalings})
+    runs.write_csv(folder / "history.csv", recorder.epochs)
+
+
+def write_predictions(path: Path, dataset: Dataset, windows: Windows, predicted: NDArray[np.float32]) -> None:
+    """Write predictions.csv: series, origin, step, time, actual, predicted."""
+    import pandas as pd
+
+    frames, position = [], 0
+    by_name = {series.name: series for series in dataset.series}
+    for name, starts in windows.starts["test"].items():
+        ours = predicted[position : position + len(starts)]
+        rows = evaluation.forecast_rows(name, by_name[name], starts, ours, windows)
+        frames.append(pd.DataFrame({"series": name} | rows))
+        position += len(starts)
+    pd.concat(frames).to_csv(path, index=False, float_format="%.9g")
