@@ -30,7 +30,8 @@ def seasonal(windows: Windows, starts: NDArray[np.int64], period: int) -> NDArra
     """
     back = period * (1 + np.arange(windows.horizon) // period)
     rows = starts[:, None] + windows.lookback + np.arange(windows.horizon) - back
-    return windows.rows[rows, 0]
+    repeated: NDArray[np.float32] = windows.rows[rows, 0]
+    return repeated
 
 
 def forecasts(windows: Windows, starts: NDArray[np.int64], period: int) -> dict[str, NDArray[np.float32]]:

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     Report = Callable[[dict[str, Any]], None]
 
 SCHEMA = 1
+
+
+def ignore(event: dict[str, Any]) -> None:
+    """Take in progress and show nothing."""
+
+
 SETTINGS_NOT_SHARED = ("seed", "model.layers")
 
 
@@ -105,7 +111,7 @@ def compare(
     output: Path | str = "runs",
     fresh: bool = False,
     in_process: bool = False,
-    report: Report = lambda event: None,
+    report: Report = ignore,
 ) -> Comparison:
     """Train every cell with every seed, or reuse the trials that are already done.
 
@@ -162,7 +168,7 @@ def train(
     *,
     output: Path | str = "runs",
     in_process: bool = False,
-    report: Report = lambda event: None,
+    report: Report = ignore,
 ) -> Run:
     """Train one trial.
 
@@ -205,10 +211,11 @@ def checked_data(spec: Experiment) -> str:
 def _train(trial: Experiment, root: Path, report: Report, *, in_process: bool) -> Path | GrubenchError:
     report({"kind": "trial", "arm": label(trial), "seed": trial.seed, "epochs": trial.training.epochs})
     outcome = executors.run(trial, root, report, in_process=in_process)
-    failed = isinstance(outcome, GrubenchError)
-    report({"kind": "end", "arm": label(trial), "seed": trial.seed, "failed": outcome.message if failed else ""})  # type: ignore[union-attr]
-    if failed and type(outcome) is not TrainingError:
-        raise outcome  # what is wrong with the spec, the data or the disk is wrong for every trial
+    error = outcome if isinstance(outcome, GrubenchError) else None
+    message = error.message if error else ""
+    report({"kind": "end", "arm": label(trial), "seed": trial.seed, "failed": message})
+    if error and not isinstance(error, TrainingError):
+        raise error  # what is wrong with the spec, the data or the disk is wrong for every trial
     return outcome
 
 

@@ -48,7 +48,8 @@ def read(source: Source) -> Dataset:
 
 def show_dataset(source: Source, dataset: Dataset, console: Console) -> None:
     """Print what each series holds, with a sparkline of its values."""
-    from grubench.tables import number, sparkline
+    from grubench.summary import NONE, number
+    from grubench.tables import sparkline
 
     console.print(Text(f"{source.name}: {source.summary}", style="bold"))
     console.print(Text(f"{source.size}. From: {source.origin}.", style="dim"))
@@ -61,12 +62,8 @@ def show_dataset(source: Source, dataset: Dataset, console: Console) -> None:
     for series in shown:
         line = sparkline(series.target.tolist(), 20 if console.width < 100 else 40)
         lowest, highest = number(float(series.target.min())), number(float(series.target.max()))
-        counts = (
-            (f"{len(series):,}", str(series.duplicated), str(series.missing))
-            if series.has_clock
-            else (f"{len(series):,}", "–", "–")
-        )
-        table.add_row(series.name, *counts, lowest, highest, line)
+        counts = (str(series.duplicated), str(series.missing)) if series.has_clock else (NONE, NONE)
+        table.add_row(series.name, f"{len(series):,}", *counts, lowest, highest, line)
     console.print(table)
     if len(dataset.series) > len(shown):
         console.print(Text(f"and {len(dataset.series) - len(shown)} more of the same form"))

@@ -1,15 +1,44 @@
 """The one place that imports Keras: with its engine chosen, TensorFlow's start kept quiet, and the import timed."""
 
 import os
+import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+
+@contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Hold back what TensorFlow's C++ code writes to standard error, and show it if the block fails.
+
+    Its first lines come before it has read TF_CPP_MIN_LOG_LEVEL, so the file descriptor has to be turned.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
 _started = time.perf_counter()
 
-import keras  # noqa: E402
-import tensorflow as tf  # noqa: E402
+with quiet_stderr():
+    import keras
+    import tensorflow as tf
+
+    tf.config.list_physical_devices()  # speaks up where there is a driver and no card
 
 IMPORT_S = time.perf_counter() - _started
 

@@ -108,8 +108,8 @@ def _steps(values: NDArray[np.float32], windows: Windows) -> NDArray[np.float64]
 
 
 def _rmse_by_step(actual: NDArray[np.float64], predicted: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.sqrt(np.mean(np.square(actual - predicted), axis=0))
+    return np.asarray(np.sqrt(np.mean(np.square(actual - predicted), axis=0)))
 
 
 def _mae_by_step(actual: NDArray[np.float64], predicted: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.mean(np.abs(actual - predicted), axis=0)
+    return np.asarray(np.mean(np.abs(actual - predicted), axis=0))

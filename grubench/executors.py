@@ -11,6 +11,7 @@ import multiprocessing as mp
 import os
 import signal
 import sys
+import tempfile
 import traceback
 from contextlib import contextmanager
 from multiprocessing.connection import wait
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     Report = Callable[[dict[str, Any]], None]
     Outcome = Path | GrubenchError
+    Setting = tuple[dict[str, str], list[str]]
 
 # How long a trial that was told to stop may take to clean up, in seconds.
 STOP_S = 5
@@ -72,14 +74,16 @@ def _run_apart(spec: Experiment, root: Path, report: Report) -> Outcome:
     warm_up()
     context: BaseContext = mp.get_context("forkserver" if "forkserver" in mp.get_all_start_methods() else "spawn")
     ours, theirs = context.Pipe(duplex=False)
+    said = tempfile.TemporaryDirectory(prefix="grubench-")
+    log = Path(said.name) / "stderr"
     process = context.Process(  # type: ignore[attr-defined]
-        target=_trial, args=(theirs, spec.to_dict(), str(root), dict(os.environ), sys.argv), daemon=True
+        target=_trial, args=(theirs, spec.to_dict(), str(root), (dict(os.environ), sys.argv), str(log)), daemon=True
     )
     with _no_main_module():
         process.start()
     theirs.close()
     try:
-        return _listen(process, ours, report)
+        return _listen(process, ours, report, log)
     except BaseException:
         process.terminate()
         process.join(STOP_S)
@@ -88,9 +92,10 @@ def _run_apart(spec: Experiment, root: Path, report: Report) -> Outcome:
     finally:
         process.join()
         ours.close()
+        said.cleanup()
 
 
-def _listen(process: Any, pipe: Connection, report: Report) -> Outcome:
+def _listen(process: Any, pipe: Connection, report: Report, log: Path) -> Outcome:
     """Hand progress on until the trial has an outcome or its process is gone."""
     while True:
         wait([pipe, process.sentinel])
@@ -101,7 +106,7 @@ def _listen(process: Any, pipe: Connection, report: Report) -> Outcome:
         if event is None:
             process.join()
             return TrainingError(
-                f"The trial's process died ({_cause(process.exitcode)}).",
+                f"The trial's process died ({_cause(process.exitcode)}).{_last_words(log)}",
                 "If memory ran out, use a smaller --batch-size.",
             )
         if event["kind"] == "done":
@@ -118,19 +123,28 @@ class _Remote(Exception):  # noqa: N818  (not an error of its own: it carries an
     """The traceback of a trial's process, shown with --debug."""
 
 
+def _last_words(log: Path) -> str:
+    """The last lines that a process wrote to standard error before it died."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
+    return "".join(f"\n  {line}" for line in lines[-5:])
+
+
 def _cause(code: int | None) -> str:
     if code is not None and code < 0:
         return signal.Signals(-code).name
     return f"exit code {code}"
 
 
-def _trial(pipe: Connection, tree: dict[str, Any], root: str, env: dict[str, str], argv: list[str]) -> None:
+def _trial(pipe: Connection, tree: dict[str, Any], root: str, setting: Setting, log: str) -> None:
     """The body of a trial's process."""
     # Ctrl-C reaches every process of the terminal; the parent alone decides, and ends this one with SIGTERM.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # TensorFlow's C++ code writes to standard error whatever its log level; it would tear the parent's display.
+    with open(log, "wb") as file:  # noqa: PTH123  (a descriptor, not a path, is what is needed)
+        os.dup2(file.fileno(), 2)
+    env, sys.argv = setting
     os.environ.update(env)  # the fork server keeps the environment of its own start
-    sys.argv = argv
     try:
         from grubench.training import run_trial
 

@@ -164,12 +164,12 @@ class Data(Section):
     )
     gaps: str = setting(
         "keep",
-        "Missing time stamps: keep the rows as neighbours, fill in by a straight line, or refuse.",
+        "Missing time stamps: keep the rows as neighbours, fill in the value before, or refuse.",
         choices=("keep", "fill", "error"),
     )
     missing: str = setting(
         "error",
-        "Empty cells (NaN): refuse, drop the row, or fill in by a straight line.",
+        "Empty cells (NaN): refuse, drop the row, or fill in the value before.",
         choices=("error", "drop", "fill"),
     )
     period: int = setting(0, "Steps in a season, for the seasonal baseline and MASE; 0 for none.", low=0)
@@ -255,7 +255,7 @@ class Model(Section):
 class Training(Section):
     """How the model is fitted."""
 
-    epochs: int = setting(10, "Passes over the training windows.", low=1)
+    epochs: int = setting(20, "Passes over the training windows.", low=1)
     batch_size: int = setting(32, "Windows a step.", low=1)
     optimizer: str = setting("adam", "Optimizer.", choices=tuple(LEARNING_RATES))
     learning_rate: float = setting(0.0, "Learning rate; 0 for Keras's default of the optimizer.", low=0)

@@ -127,8 +127,7 @@ def _shown(rows: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
     horizon = int(rows["step"].max())
     window = np.cumsum(rows["step"] == 1) - 1
     last = window[-1]
-    shown: NDArray[np.bool_] = (last - window) % horizon == 0
-    return shown & (last - window < SHOWN_STEPS)
+    return np.asarray(((last - window) % horizon == 0) & (last - window < SHOWN_STEPS))
 
 
 def _draw_actual(axes: Axes, rows: dict[str, NDArray[Any]]) -> None:

@@ -131,7 +131,7 @@ def _future(run: Run, dataset: Dataset, cut: Windows, steps: int) -> Forecast:
 
 
 def _ahead(model: Any, series: Series, cut: Windows, run: Run, steps: int) -> Rows:
-    """Forecast past the end of one series, block after block; each block sees the blocks before it as if they were values."""
+    """Forecast past the end of one series, block after block; each block takes the blocks before it for values."""
     scaling = cut.scalings[series.name]
     times = future_times(series, steps)
     inputs = scaling.apply(series.values[-cut.lookback :]).astype(np.float32)
@@ -165,7 +165,7 @@ def _stamp_features(times: NDArray[Any], run: Run, series: Series) -> NDArray[np
 def future_times(series: Series, steps: int) -> NDArray[Any]:
     """The next stamps of a series: by the calendar of its last ones (business days, months) where they have one."""
     if not series.has_clock:
-        return series.time[-1] + np.arange(1, steps + 1)
+        return np.asarray(series.time[-1] + np.arange(1, steps + 1))
     import pandas as pd
 
     from grubench.datasets.clock import step_of
@@ -174,7 +174,7 @@ def future_times(series: Series, steps: int) -> NDArray[Any]:
     frequency = pd.infer_freq(recent) if len(recent) >= 3 else None
     if frequency:
         return pd.date_range(recent[-1], periods=steps + 1, freq=frequency)[1:].to_numpy("datetime64[s]")
-    return series.time[-1] + step_of(series.time) * np.arange(1, steps + 1).astype("timedelta64[s]")
+    return np.asarray(series.time[-1] + step_of(series.time) * np.arange(1, steps + 1).astype("timedelta64[s]"))
 
 
 def _scalings(run: Run, dataset: Dataset, series: str | None) -> dict[str, Scaling]:

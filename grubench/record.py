@@ -71,7 +71,7 @@ def _write(path: Path, content: str) -> None:
 
 
 def text(comparison: Comparison, ending: str) -> str:
-    """The comparison as the text of a file: `.json` with the value of every seed, `.csv` a row a seed, `.md` to paste."""
+    """The comparison as a file's text: `.json` with the value of every seed, `.csv` a row a seed, `.md` to paste."""
     writers: dict[str, Callable[[Comparison], str]] = {".json": _json, ".csv": _csv, ".md": _markdown}
     return writers[ending](comparison)
 

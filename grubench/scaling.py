@@ -44,7 +44,7 @@ class Scaling:
 
     def apply(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Scale values of shape `(time, feature)`."""
-        return (values - self.offset) / self.factor
+        return np.asarray((values - self.offset) / self.factor)
 
     def target_to_unit(self, scaled: NDArray[Any]) -> NDArray[np.float64]:
         """Map scaled targets of any shape back to the target's unit."""

@@ -88,6 +88,6 @@ class Dataset:
         digest = hashlib.sha256()
         for series in self.series:
             digest.update(repr((series.name, series.columns, series.values.shape)).encode())
-            digest.update(np.ascontiguousarray(series.values))
-            digest.update(np.ascontiguousarray(series.time.view(np.int64)))
+            digest.update(np.ascontiguousarray(series.values).tobytes())
+            digest.update(np.ascontiguousarray(series.time.view(np.int64)).tobytes())
         return digest.hexdigest()

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from grubench.runs import Run
 
 Row = dict[str, Any]
+# What stands where there is no number.
+NONE = "\N{EN DASH}"
+# A smaller number is written with a power of ten.
+SMALLEST = 1e-4
 
 TEST = (
     ("rmse_scaled", "RMSE scaled"),
@@ -20,7 +24,7 @@ TEST = (
     ("mae", "MAE"),
     ("smape_percent", "sMAPE %"),
     ("mase", "MASE"),
-    ("directional_accuracy", "direction"),
+    ("directional_accuracy", "dir. acc."),
     ("skill", "skill"),
 )
 COST = (
@@ -101,19 +105,18 @@ def cell(row: Row, key: str, joint: str) -> str:
     """The mean over the seeds and, behind `joint`, their standard deviation, to the digits that it leaves sure."""
     found = numbers(row, key)
     if not found:
-        return "–"
+        return NONE
     mean, spread = mean_and_spread(found)
     if key == "parameters" or not spread > 0:
         return number(mean)
-    digits = max(0, min(_digits(mean), 1 - math.floor(math.log10(spread)))) if abs(mean) < 1000 else 0
-    return (
-        f"{mean:,.{digits}f}{joint}{spread:,.{digits}f}"
-        if spread >= 10**-digits / 2
-        else f"{number(mean)}{joint}{spread:.1g}"
-    )
+    if abs(mean) < SMALLEST:
+        return f"{mean:.2e}{joint}{spread:.0e}"
+    decimals = max(0, min(_decimals(mean), 1 - math.floor(math.log10(spread))))
+    shown = f"{spread:,.{decimals}f}"
+    return f"{mean:,.{decimals}f}{joint}{shown if float(shown.replace(',', '')) else f'{spread:.0e}'}"
 
 
-def _digits(value: float) -> int:
+def _decimals(value: float) -> int:
     """Decimals that show four significant digits."""
     return max(0, 3 - math.floor(math.log10(abs(value)))) if value else 0
 
@@ -121,9 +124,7 @@ def _digits(value: float) -> int:
 def number(value: float | None) -> str:
     """A number with four significant digits; a whole one in full."""
     if value is None or not math.isfinite(value):
-        return "–"
-    if value == int(value) and abs(value) >= 1:
+        return NONE
+    if value == int(value) and (abs(value) >= 1 or value == 0):
         return f"{int(value):,}"
-    if value and not 1e-4 <= abs(value) < 1e6:
-        return f"{value:.3g}"
-    return f"{value:,.{_digits(value)}f}"
+    return f"{value:,.{_decimals(value)}f}" if abs(value) >= SMALLEST else f"{value:.2e}"

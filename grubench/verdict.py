@@ -24,7 +24,7 @@ def sentences(comparison: Comparison) -> list[str]:
             found += [_speed(first, second, pairs), _error(first, second, pairs)]
         else:
             found.append(f"{first} and {second} share no seed that both finished: they cannot be compared in pairs.")
-    found += _against_persistence(comparison)
+    found += _against_baselines(comparison)
     found += [f"{one.arm} with seed {one.seed} failed: {one.message}" for one in comparison.failures]
     return found
 
@@ -32,7 +32,10 @@ def sentences(comparison: Comparison) -> list[str]:
 def _speed(first: str, second: str, pairs: list[tuple[Run, Run]]) -> str:
     kernels = [{kernel["kernel"] for kernel in run.environment["kernels"]} for pair in pairs for run in pair]
     if any(one != kernels[0] for one in kernels):
-        return f"Speed: {first} and {second} ran on different kernels; a ratio of their times would compare kernels, not cells."
+        return (
+            f"Speed: {first} and {second} ran on different kernels; "
+            "a ratio of their times would compare kernels, not cells."
+        )
     ours, theirs = ([pair[arm].metrics["timing"]["epoch_s"] for pair in pairs] for arm in (0, 1))
     ratio = paired_ratio(theirs, ours)
     if ratio.ratio < 1:
@@ -45,7 +48,7 @@ def _speed(first: str, second: str, pairs: list[tuple[Run, Run]]) -> str:
     interval = f"95 % interval {ratio.low:.2f} to {ratio.high:.2f}, {ratio.n} pairs, steady epochs"
     if ratio.differs:
         return f"Speed: {first} trained {ratio.ratio:.2f} times as fast as {second} ({interval})."
-    return f"Speed: no difference shown; {first} against {second} {ratio.ratio:.2f} ({interval})."
+    return f"Speed: no difference shown; {first} trained {ratio.ratio:.2f} times as fast as {second} ({interval})."
 
 
 def _error(first: str, second: str, pairs: list[tuple[Run, Run]]) -> str:
@@ -53,12 +56,15 @@ def _error(first: str, second: str, pairs: list[tuple[Run, Run]]) -> str:
     ratio = paired_ratio(ours, theirs)
     if ratio.ratio > 1:
         first, second, ratio = second, first, paired_ratio(theirs, ours)
-    less = f"{(1 - ratio.ratio) * 100:.1f} %"
+    less = f"{first} erred {(1 - ratio.ratio) * 100:.1f} % less than {second} on the test part"
     if ratio.n < LEAST_PAIRS:
-        return f"Error: {first} erred {less} less than {second} (test RMSE); {_few(ratio.n)} cannot tell whether that is chance."
-    numbers = f"RMSE ratio {ratio.ratio:.3f}, 95 % interval {ratio.low:.3f} to {ratio.high:.3f}, p {_p(ratio)}, {ratio.n} pairs"
+        return f"Error: {less}; {_few(ratio.n)} cannot tell whether that is chance."
+    numbers = (
+        f"RMSE ratio {ratio.ratio:.3f}, 95 % interval {ratio.low:.3f} to {ratio.high:.3f}, "
+        f"paired t-test p {_p(ratio)}, {ratio.n} pairs"
+    )
     if ratio.differs:
-        return f"Error: {first} erred {less} less than {second} on the test part ({numbers})."
+        return f"Error: {less} ({numbers})."
     return f"Error: a tie; {_few(ratio.n)} cannot tell {first} and {second} apart ({numbers})."
 
 
@@ -70,21 +76,30 @@ def _p(ratio: Paired) -> str:
     return "< 0.001" if ratio.p < 0.001 else f"= {ratio.p:.3f}"
 
 
-def _against_persistence(comparison: Comparison) -> list[str]:
-    """Which arms beat repeating the last value: skill above 0 on the mean of the seeds."""
-    skills = {
-        name: mean_and_spread([run.metrics["test"]["overall"]["skill"] for run in runs])[0]
+def _against_baselines(comparison: Comparison) -> list[str]:
+    """Which arms err less than each baseline, by the mean of the seeds."""
+    errors = {
+        name: mean_and_spread([run.metrics["test"]["overall"]["rmse_scaled"] for run in runs])[0]
         for name, runs in comparison.arms.items()
-        if runs and all(run.metrics["test"]["overall"].get("skill") is not None for run in runs)
+        if runs
     }
-    if not skills:
-        return []
-    shown = ", ".join(f"{name} {skill * 100:+.1f} %" for name, skill in skills.items())
-    winners = [name for name, skill in skills.items() if skill > 0]
-    if not winners:
-        none = "Neither beats" if len(skills) == 2 else "None beats"
-        return [f"Baseline: {none} persistence, which repeats the last value (skill {shown})."]
-    if len(winners) == len(skills):
-        each = "Both beat" if len(skills) == 2 else "All beat"
-        return [f"Baseline: {each} persistence, which repeats the last value (skill {shown})."]
-    return [f"Baseline: only {', '.join(winners)} beats persistence, which repeats the last value (skill {shown})."]
+    return [
+        _against(name, measures["overall"]["rmse_scaled"], errors)
+        for name, measures in comparison.runs[0].metrics["baselines"].items()
+    ]
+
+
+def _against(baseline: str, error: float, errors: dict[str, float]) -> str:
+    what = f"{baseline}, which repeats the last {'value' if baseline == 'persistence' else 'season'}"
+    if not error > 0:
+        return f"Baseline: {what} makes no error at all."
+    shown = ", ".join(f"{one / error:.2f} for {name}" for name, one in errors.items())
+    winners = [name for name, one in errors.items() if one < error]
+    everyone = len(winners) == len(errors)
+    if everyone:
+        who = {1: f"{winners[0]} beats", 2: "both beat"}.get(len(errors), "all beat")
+    elif winners:
+        who = f"only {' and '.join(winners)} {'beats' if len(winners) == 1 else 'beat'}"
+    else:
+        who = {1: f"{next(iter(errors))} does not beat", 2: "neither beats"}.get(len(errors), "none beats")
+    return f"Baseline: {who} {what} (its RMSE times {shown})."

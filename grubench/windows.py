@@ -65,7 +65,7 @@ class Windows:
     @property
     def feature(self) -> int:
         """The number of inputs a step."""
-        return self.rows.shape[1]
+        return int(self.rows.shape[1])
 
     @property
     def outputs(self) -> int:

@@ -120,21 +120,20 @@ def _items(key: str, text: str, default: tuple[Any, ...]) -> list[Any]:
 
 def _spec_parameters() -> list[inspect.Parameter]:
     found = []
-    for section_name, section in SECTIONS.items():
-        heading = section_name.capitalize()
+    for name, section in SECTIONS.items():
+        heading = name.capitalize()
         for one in fields(section):  # type: ignore[arg-type]
-            key = f"{section_name}__{one.name}"
-            found.append(_parameter(key, _annotation(section_name, one, heading)))
-            if key == "model__layers":
-                found += [
-                    _parameter(
-                        f"model__{short}",
-                        Annotated[str | None, typer.Option(f"--{short}", help=help, rich_help_panel=heading)],
-                    )
-                    for short, help in SHORT_FORMS.items()
-                ]
+            found.append(_parameter(f"{name}__{one.name}", _annotation(name, one, heading)))
+            if (name, one.name) == ("model", "layers"):
+                found += [_short_form(short, text, heading) for short, text in SHORT_FORMS.items()]
     seed = Annotated[int | None, typer.Option("--seed", help="The (first) seed. [default: 0]", rich_help_panel="Trial")]
     return [*found, _parameter("seed", seed)]
+
+
+def _short_form(name: str, text: str, heading: str) -> inspect.Parameter:
+    return _parameter(
+        f"model__{name}", Annotated[str | None, typer.Option(f"--{name}", help=text, rich_help_panel=heading)]
+    )
 
 
 def _annotation(section: str, one: Any, heading: str) -> Any:
@@ -148,12 +147,13 @@ def _annotation(section: str, one: Any, heading: str) -> Any:
         kind = Path
     else:
         kind = str if isinstance(default, tuple) else type(default)
-    help = meta["help"] + _choices(meta["choices"], meta["help"]) + _default(default)
-    return Annotated[kind | None, typer.Option(*names, help=help, rich_help_panel=heading)]
+    text = meta["help"] + _choices(meta["choices"], meta["help"]) + _default(default)
+    return Annotated[kind | None, typer.Option(*names, help=text, rich_help_panel=heading)]
 
 
-def _choices(choices: tuple[str, ...], help: str) -> str:
-    return f" One of {', '.join(choices)}." if choices and not all(choice in help for choice in choices) else ""
+def _choices(choices: tuple[str, ...], text: str) -> str:
+    said = all(choice in text for choice in choices)
+    return "" if said else f" One of {', '.join(choices)}."
 
 
 def _default(default: Any) -> str:

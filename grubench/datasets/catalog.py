@@ -45,7 +45,7 @@ ACTIVITIES = Source(
     summary="Weeks of 5 busy and 2 quiet days, with noise and a trend",
     size="10 series x 3,584 days",
     origin="generated after the recipe of Velarde et al. 2022",
-    defaults={"data": {"train_series": ["activity0"], "period": 7}},
+    defaults={"data": {"train_series": ["activity0"], "period": 7}, "window": {"lookback": 28, "horizon": 7}},
 )
 
 BANKEX = Source(

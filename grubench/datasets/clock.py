@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -11,18 +11,15 @@ from grubench.errors import DataError, SpecError
 from grubench.series import Series
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from grubench.experiment import Data
 
 
 def arrange(
-    name: str,
-    time: NDArray[np.datetime64],
-    values: NDArray[np.float64],
-    columns: tuple[str, ...],
-    spec: Data,
-    unit: str,
+    name: str, time: NDArray[np.datetime64], values: NDArray[np.float64], columns: tuple[str, ...], spec: Data
 ) -> Series:
     """One series in the order of its stamps, with the spec's rules for duplicates and gaps applied.
 
@@ -37,7 +34,6 @@ def arrange(
         values: `(time, feature)`, the target first, without the features of the stamps.
         columns: The names of the features.
         spec: The rules, and the features of the stamps to add.
-        unit: The unit of the target.
 
     Raises:
         DataError: There are duplicates or gaps and the rule is to refuse them.
@@ -63,7 +59,7 @@ def arrange(
         values=values,
         columns=(*columns, *spec.time_features),
         time=stamps,
-        unit=unit,
+        unit=spec.unit,
         duplicated=duplicated,
         missing=missing,
     )
@@ -73,7 +69,7 @@ def time_features(stamps: NDArray[np.datetime64], names: tuple[str, ...]) -> NDA
     """Features of time stamps, `(time, feature)`: hour 0-23, weekday 0-6 (Monday 0), month 1-12, dayofyear 1-366."""
     days = stamps.astype("datetime64[D]")
     month = stamps.astype("datetime64[M]")
-    makers = {
+    makers: dict[str, Callable[[], Any]] = {
         "hour": lambda: (stamps.astype("datetime64[h]") - days).astype(np.int64),
         # 1970-01-01, day 0, was a Thursday.
         "weekday": lambda: (days.astype(np.int64) + 3) % 7,
@@ -92,7 +88,7 @@ def need_clock(spec: Data, where: str) -> None:
         )
 
 
-def step_of(stamps: NDArray[np.datetime64]) -> int:
+def step_of(stamps: NDArray[Any]) -> int:
     """The commonest difference of neighbouring stamps, in seconds; 0 for fewer than two stamps."""
     differences = np.diff(stamps.astype(np.int64))
     differences = differences[differences > 0]
@@ -133,10 +129,17 @@ def _without_duplicates(
 def _fill(
     stamps: NDArray[np.datetime64], values: NDArray[np.float64], step: int
 ) -> tuple[NDArray[np.datetime64], NDArray[np.float64]]:
-    """Insert the absent stamps of the grid and put every column on a straight line between its neighbours."""
+    """Insert the absent stamps of the grid, each with the values before it: later ones may be of the test part."""
     seconds = stamps.astype(np.int64)
     counts = np.maximum(np.rint(np.diff(seconds) / step).astype(np.int64), 1)
     inside = [seconds[i] + step * np.arange(1, count) for i, count in enumerate(counts) if count > 1]
     grid = np.sort(np.concatenate([seconds, *inside]), kind="stable")
-    filled = np.column_stack([np.interp(grid, seconds, values[:, column]) for column in range(values.shape[1])])
-    return grid.astype("datetime64[s]"), filled
+    before = np.searchsorted(seconds, grid, side="right") - 1
+    # Where stamps are duplicated and kept, each row stays as it is.
+    before[np.searchsorted(grid, seconds, side="left") + _rank(seconds)] = np.arange(len(seconds))
+    return grid.astype("datetime64[s]"), values[before]
+
+
+def _rank(seconds: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The place of each row among the rows with the same stamp, of sorted stamps."""
+    return np.arange(len(seconds)) - np.searchsorted(seconds, seconds, side="left")

@@ -86,12 +86,12 @@ def split(frame: pd.DataFrame, spec: Data, where: str, stem: str) -> list[Series
 def _series(frame: pd.DataFrame, target: str, spec: Data, where: str, name: str) -> Series:
     columns = (target, *(feature for feature in spec.features if feature != target))
     time = times(frame[spec.time], where) if spec.time else None
-    values = np.column_stack([numbers(frame[column], where) for column in columns])
-    time, values = _without_missing(time, values, columns, spec, where, frame.index.to_numpy())
+    chosen = pd.DataFrame({column: numbers(frame[column], where) for column in columns}, index=frame.index)
+    time, values = _without_missing(time, chosen, spec.missing, where)
     if time is None:
         clock.need_clock(spec, where)
         return Series(name=name, values=values, columns=columns, time=np.arange(len(values)), unit=spec.unit)
-    return clock.arrange(name, time, values, columns, spec, spec.unit)
+    return clock.arrange(name, time, values, columns, spec)
 
 
 def numbers(column: pd.Series[Any], where: str) -> NDArray[np.float64]:
@@ -120,8 +120,8 @@ def times(column: pd.Series[Any], where: str, format: str | None = None) -> NDAr
     if bad.any():
         row = int(bad.argmax())
         raise DataError(
-            f"{where}, column {column.name!r}, data row {column.index[row] + 1}: {column.iloc[row]!r} is not a time stamp "
-            "of the form of the rows before it.",
+            f"{where}, column {column.name!r}, data row {column.index[row] + 1}: {column.iloc[row]!r} "
+            "is not a time stamp of the form of the rows before it.",
             "Write ISO dates such as 2026-01-31 or 2026-01-31T10:15.",
         )
     if stamps.dt.tz is not None:
@@ -136,29 +136,25 @@ def _has_zone(column: pd.Series[Any]) -> bool:
 
 
 def _without_missing(
-    time: NDArray[np.datetime64] | None,
-    values: NDArray[np.float64],
-    columns: tuple[str, ...],
-    spec: Data,
-    where: str,
-    index: NDArray[Any],
+    time: NDArray[np.datetime64] | None, frame: pd.DataFrame, rule: str, where: str
 ) -> tuple[NDArray[np.datetime64] | None, NDArray[np.float64]]:
-    empty = np.isnan(values)
+    """Apply the rule for empty cells to the columns, whose index holds the row numbers of the file."""
+    empty = frame.isna().to_numpy()
     if not empty.any():
-        return time, values
-    if spec.missing == "error":
-        row, column = np.argwhere(empty)[0]
+        return time, frame.to_numpy()
+    row, column = np.argwhere(empty)[0]
+    if rule == "error":
         raise DataError(
-            f"{where}, column {columns[column]!r}, data row {index[row] + 1} is empty (NaN); {int(empty.sum())} cells are.",
+            f"{where}, column {frame.columns[column]!r}, data row {frame.index[row] + 1} is empty (NaN); "
+            f"{int(empty.sum())} cells are.",
             "Use --missing drop or --missing fill, or mend the file.",
         )
     if empty.all(axis=0).any():
-        column = int(empty.all(axis=0).argmax())
-        raise DataError(f"{where}, column {columns[column]!r} is empty.", "Leave the column out.")
-    if spec.missing == "drop":
-        keep = ~empty.any(axis=1)
-        return (None if time is None else time[keep]), values[keep]
-    if time is not None:
-        order = np.argsort(time, kind="stable")
-        time, values = time[order], values[order]
-    return time, pd.DataFrame(values).interpolate(limit_direction="both").to_numpy()
+        column = empty.all(axis=0).argmax()
+        raise DataError(f"{where}, column {frame.columns[column]!r} is empty.", "Leave the column out.")
+    if rule == "fill":
+        # Forward only: a straight line would carry later values, of the test part too, into earlier ones.
+        order = np.arange(len(frame)) if time is None else np.argsort(time, kind="stable")
+        frame, time = frame.iloc[order].ffill(), None if time is None else time[order]
+    keep = frame.notna().all(axis=1).to_numpy()
+    return (None if time is None else time[keep]), frame[keep].to_numpy()
