@@ -38,8 +38,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self.starts = starts
         self.batch_size = batch_size
         self.seed = seed
-        self.epoch = 0
-        self._shuffle()
+        self.start_epoch(0)
 
     def __len__(self) -> int:
         """The number of batches in an epoch."""
@@ -50,11 +49,23 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         starts = self.current[number * self.batch_size : (number + 1) * self.batch_size]
         return self.windows.inputs(starts), self.windows.targets(starts)
 
-    def on_epoch_end(self) -> None:
-        """Go on to the next epoch's order."""
-        self.epoch += 1
-        self._shuffle()
-
-    def _shuffle(self) -> None:
+    def start_epoch(self, epoch: int) -> None:
+        """Take up the order of an epoch, counted from 0."""
         shuffled = self.seed is not None
-        self.current = self.starts[order(len(self.starts), self.seed or 0, self.epoch)] if shuffled else self.starts
+        self.current = self.starts[order(len(self.starts), self.seed or 0, epoch)] if shuffled else self.starts
+
+
+class EpochOrder(keras.callbacks.Callback):  # type: ignore[misc]
+    """Tells batches which epoch begins.
+
+    Keras calls `PyDataset.on_epoch_end` also when it has only looked at the first batches to learn their shape,
+    so counting those calls would not tell.
+    """
+
+    def __init__(self, batches: Batches) -> None:
+        super().__init__()
+        self.batches = batches
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """Put the batches into the epoch's order before Keras asks for the first."""
+        self.batches.start_epoch(epoch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -171,7 +172,8 @@ def future_times(series: Series, steps: int) -> NDArray[Any]:
     from grubench.datasets.clock import step_of
 
     recent = pd.DatetimeIndex(series.time[-30:])
-    frequency = pd.infer_freq(recent) if len(recent) >= 3 else None
+    with warnings.catch_warnings(action="ignore"):  # pandas 4 will return an offset, which date_range takes as well
+        frequency = pd.infer_freq(recent) if len(recent) >= 3 else None
     if frequency:
         return pd.date_range(recent[-1], periods=steps + 1, freq=frequency)[1:].to_numpy("datetime64[s]")
     return np.asarray(series.time[-1] + step_of(series.time) * np.arange(1, steps + 1).astype("timedelta64[s]"))

@@ -36,9 +36,8 @@ def read(name: str) -> Tree:
         SpecError: The file is not TOML, or holds an unknown key.
     """
     path = Path(name) if name.endswith(".toml") else folder() / f"{name}.toml"
-    if name in names() and not name.endswith(".toml"):
-        path = folder() / f"{name}.toml"
-    elif not path.is_file():
+    known = path.is_file() if name.endswith(".toml") else name in names()
+    if not known:
         raise UsageError(
             f"There is no preset {name!r}.", f"Give one of {', '.join(names())}, or the path of a .toml file."
         )

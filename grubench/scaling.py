@@ -48,7 +48,7 @@ class Scaling:
 
     def target_to_unit(self, scaled: NDArray[Any]) -> NDArray[np.float64]:
         """Map scaled targets of any shape back to the target's unit."""
-        return scaled.astype(np.float64) * self.factor[0] + self.offset[0]
+        return np.asarray(scaled.astype(np.float64) * self.factor[0] + self.offset[0])
 
     def to_dict(self) -> dict[str, list[float]]:
         """The two vectors as plain lists."""

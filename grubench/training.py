@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from grubench import datasets, environment, evaluation, models, runs
 from grubench import windows as cutting
-from grubench.batches import Batches
+from grubench.batches import Batches, EpochOrder
 from grubench.engine import IMPORT_S, keras, tf
 from grubench.errors import TrainingError, UsageError
 from grubench.recorder import Recorder, Report
@@ -136,7 +136,7 @@ def fit(model: keras.Model, windows: Windows, spec: Experiment, report: Report) 
     if windows.count("validation"):
         validation = Batches(windows, windows.index("validation"), _predict_batch(spec))
     recorder = Recorder(len(batches.starts), len(batches), report)
-    callbacks: list[Any] = [recorder]
+    callbacks: list[Any] = [EpochOrder(batches), recorder]
     if training.patience:
         callbacks.append(
             keras.callbacks.EarlyStopping(

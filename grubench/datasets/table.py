@@ -100,9 +100,9 @@ def numbers(column: pd.Series[Any], where: str) -> NDArray[np.float64]:
     bad = np.isnan(values) & column.notna().to_numpy() | np.isinf(values)
     if bad.any():
         row = int(bad.argmax())
-        kind = "infinite" if np.isinf(values[row]) else "not a number"
+        shown, kind = (values[row], "infinite") if np.isinf(values[row]) else (repr(column.iloc[row]), "not a number")
         raise DataError(
-            f"{where}, column {column.name!r}, data row {column.index[row] + 1}: {column.iloc[row]!r} is {kind}.",
+            f"{where}, column {column.name!r}, data row {column.index[row] + 1}: {shown} is {kind}.",
             "Mend or remove the row.",
         )
     return values
@@ -150,7 +150,7 @@ def _without_missing(
             "Use --missing drop or --missing fill, or mend the file.",
         )
     if empty.all(axis=0).any():
-        column = empty.all(axis=0).argmax()
+        column = int(empty.all(axis=0).argmax())
         raise DataError(f"{where}, column {frame.columns[column]!r} is empty.", "Leave the column out.")
     if rule == "fill":
         # Forward only: a straight line would carry later values, of the test part too, into earlier ones.

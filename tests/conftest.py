@@ -1,0 +1,68 @@
+"""What tests share: small series, small specs, and one trained run of each cell."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from grubench.experiment import Data, Experiment, Model, Training, Window
+from grubench.runs import Run
+from grubench.series import Dataset, Series
+
+
+def make_series(name: str = "one", length: int = 120, seed: int = 0, features: int = 1) -> Series:
+    draw = np.random.default_rng(seed)
+    values = draw.normal(size=(length, features)).cumsum(axis=0) + 50
+    columns = ("target", *(f"feature{number}" for number in range(1, features)))
+    return Series(name=name, values=values, columns=columns, time=np.arange(length))
+
+
+def make_dataset(*series: Series) -> Dataset:
+    return Dataset(name="made", series=series or (make_series(),))
+
+
+def tiny(**training: object) -> Experiment:
+    """A trial of about a second: two thousandths of the default's work."""
+    settings = {"epochs": 2, "batch_size": 32} | training
+    return Experiment(
+        data=Data(dataset="activities", train_series=("activity0",), test_series=("activity0", "activity3"), period=7),
+        window=Window(lookback=14, horizon=3, stride=9),
+        model=Model(layers=("gru:4",)),
+        training=Training(**settings),  # type: ignore[arg-type]
+    )
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """A finished run of each cell, trained once in this process."""
+    from grubench.comparison import train
+
+    root = tmp_path_factory.mktemp("runs")
+    return {cell: train(tiny().with_cell(cell), output=root, in_process=True) for cell in ("gru", "lstm")}
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Call the command line in an empty folder."""
+    from grubench.cli import app
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def run(*words: object) -> Result:
+        return CliRunner().invoke(app, [str(word) for word in words])
+
+    return run
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder of the real files; the test skips where there is none."""
+    folder = os.environ.get("GRUBENCH_DATA_DIR")
+    if not folder:
+        pytest.skip("needs the real files: set GRUBENCH_DATA_DIR")
+    return Path(folder)
