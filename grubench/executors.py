@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import traceback
 from contextlib import contextmanager
 from multiprocessing.connection import wait
@@ -56,7 +57,7 @@ def warm_up() -> None:
     if "forkserver" in mp.get_all_start_methods():
         from multiprocessing import forkserver
 
-        with _no_main_module():
+        with _no_main_module(), _interrupts_ignored():
             forkserver.set_forkserver_preload(["grubench.training"])
             forkserver.ensure_running()
 
@@ -161,6 +162,19 @@ def _trial(pipe: Connection, tree: dict[str, Any], root: str, setting: Setting, 
                 "traceback": traceback.format_exc(),
             }
         )
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Start a process that Ctrl-C does not reach: it inherits that from its parent."""
+    if threading.current_thread() is not threading.main_thread():  # only there may signals be set
+        yield
+        return
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from grubench import runs, verdict
 from grubench.comparison import SCHEMA
 from grubench.errors import RunError
-from grubench.summary import COST, TEST, Row, cell, numbers, rows, settings
+from grubench.summary import COST, TEST, Row, cell, kernel_line, numbers, rows, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,6 +85,7 @@ def record(comparison: Comparison) -> Row:
         "failures": [vars(one) for one in comparison.failures],
         "notes": list(comparison.notes),
         "settings": settings(comparison),
+        "kernel": kernel_line([run.environment for run in comparison.runs]),
         "rows": rows(comparison),
         "verdict": verdict.sentences(comparison),
     }
@@ -109,7 +110,8 @@ def _csv(comparison: Comparison) -> str:
 
 def _markdown(comparison: Comparison) -> str:
     table_rows = rows(comparison)
-    lines = [f"**{comparison.spec.data_name}**: {settings(comparison)}", ""]
+    kernel = kernel_line([run.environment for run in comparison.runs])
+    lines = [f"**{settings(comparison)}**", "", kernel, ""]
     lines += [f"- {note}" for note in comparison.notes] + [""] * bool(comparison.notes)
     arms_only = [row for row in table_rows if row["seeds"]]
     for chosen, columns in ((table_rows, TEST), (arms_only, COST)):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from grubench.statistics import mean_and_spread
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from grubench.comparison import Comparison
+    from grubench.experiment import Experiment
     from grubench.runs import Run
 
 Row = dict[str, Any]
@@ -35,6 +39,7 @@ COST = (
     ("epoch_s", "s an epoch"),
     ("sequences_per_s", "windows/s"),
     ("total_s", "total s"),
+    ("epochs", "epochs"),
 )
 
 
@@ -46,7 +51,8 @@ def values(run: Run) -> dict[str, float | None]:
         "parameters": metrics["parameters"]["trainable"],
         "train_loss": metrics["loss"]["train"],
         "validation_loss": metrics["loss"]["validation"],
-        "epochs": metrics["loss"]["epochs"],
+        # Shown only where early stopping made a difference: the others have it above the table.
+        "epochs": metrics["loss"]["epochs"] if run.experiment.training.patience else None,
         **{key: metrics["timing"][key] for key in ("first_step_s", "epoch_s", "sequences_per_s", "total_s")},
         **metrics["size"],
     }
@@ -76,24 +82,45 @@ def settings(comparison: Comparison) -> str:
     data = run.metrics["data"]
     seeds = sorted({one.experiment.seed for one in comparison.runs})
     span = f"seeds {seeds[0]}-{seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
-    kernels = {kernel["kernel"] for one in comparison.runs for kernel in one.environment["kernels"]}
     units = ",".join(str(layer.units) for layer in spec.model.stack)
     shape = (
         f"{window.lookback} steps in, next at every step"
         if window.every_step
         else f"{window.lookback} steps in, {window.horizon} out"
     )
-    clip = f" clipnorm {training.clipnorm:g}" if training.clipnorm else ""
     parts = [
         f"{spec.data_name}: {shape}",
         f"{data['windows']['train']:,} windows to train on, {data['windows']['test']:,} to test",
         f"{units} units",
-        f"{training.optimizer} {training.learning_rate:g}{clip}, {training.loss}",
+        f"{training.optimizer} {training.learning_rate:g}, {training.loss}",
         f"{training.epochs} epochs of batch {training.batch_size}",
         span,
-        f"{run.environment['devices'][0]}, kernel {' and '.join(sorted(kernels))}",
     ]
-    return " · ".join(parts)
+    return " · ".join(parts + _unusual(spec))
+
+
+def _unusual(spec: Experiment) -> list[str]:
+    """The settings of model and training that are not the defaults and not named before."""
+    named = ("layers", "optimizer", "learning_rate", "loss", "epochs", "batch_size", "shuffle")
+    found = []
+    for section in (spec.model, spec.training):
+        for one in fields(section):
+            value = getattr(section, one.name)
+            items = set(value) if isinstance(value, tuple) else {value}
+            usual = set(one.default) if isinstance(one.default, tuple) else {one.default}
+            if one.name not in named and items != usual:
+                shown = ",".join(map(str, value)) if len(items) > 1 else items.pop()
+                found.append(f"{one.name.replace('_', ' ')} {shown}")
+    return found
+
+
+def kernel_line(environments: Sequence[dict[str, Any]]) -> str:
+    """One line of what ran the recurrence, on which device, and why it was not cuDNN; each reason once."""
+    kernels = [kernel for one in environments for kernel in one["kernels"]]
+    names = " and ".join(sorted({kernel["kernel"] for kernel in kernels}))
+    devices = ", ".join(dict.fromkeys(device for one in environments for device in one["devices"]))
+    reasons = "; ".join(dict.fromkeys(reason for kernel in kernels for reason in kernel["reasons"]))
+    return f"{devices}, kernel {names}" + (f" (not cuDNN: {reasons})" if reasons else "")
 
 
 def numbers(row: Row, key: str) -> list[float]:

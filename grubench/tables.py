@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from grubench import verdict
-from grubench.summary import COST, TEST, Row, cell, number, numbers, rows, settings, values
+from grubench.summary import COST, TEST, Row, cell, kernel_line, number, numbers, rows, settings, values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +32,8 @@ def show_comparison(comparison: Comparison, console: Console) -> None:
     unit = comparison.runs[0].metrics["data"]["unit"]
     console.print()
     console.print(Padding(Text(settings(comparison), style="dim"), (0, 1)))
+    line = kernel_line([run.environment for run in comparison.runs])
+    console.print(Padding(Text(line, style="dim"), (0, 1)))
     for note in comparison.notes:
         console.print(Padding(Text(note, style="yellow"), (0, 1)))
     console.print(_table(_title(unit), table_rows, TEST, wide=wide))
@@ -75,7 +77,7 @@ def show_runs(runs: Sequence[Run], console: Console) -> None:
         table.add_column(head.replace(" ", "\n"), justify="right", no_wrap=True)
     for run in runs:
         found = values(run)
-        shown = (found["epochs"], found["validation_loss"], found["rmse_scaled"], found.get("skill"))
+        shown = (run.metrics["loss"]["epochs"], found["validation_loss"], found["rmse_scaled"], found.get("skill"))
         table.add_row(run.name, *map(number, shown), number(run.metrics["timing"]["train_s"]))
     console.print(table)
 
@@ -97,9 +99,7 @@ def show_run(run: Run, console: Console) -> None:
         f"first step {number(timing['first_step_s'])} s, "
         f"then {number(timing['epoch_s'])} s an epoch, {number(timing['sequences_per_s'])} windows/s",
     )
-    for kernel in run.environment["kernels"]:
-        reasons = f" (not cuDNN: {'; '.join(kernel['reasons'])})" if kernel["reasons"] else ""
-        facts.add_row("kernel", f"{kernel['layer']}: {kernel['kernel']}{reasons}")
+    facts.add_row("ran on", kernel_line([run.environment]))
     console.print(facts)
     unit = run.metrics["data"]["unit"]
     every = _measure_rows(test["series"], test, run.metrics["baselines"])

@@ -74,10 +74,14 @@ def command(app: typer.Typer, name: str, *, spec: bool = False) -> Callable[[Cal
 
 
 def tell(message: str, remedy: str) -> None:
-    """An error in red, its remedy below."""
-    typer.secho(f"grubench: {message}", fg="red", err=True)
+    """An error in red, its remedy below; plain where there is no terminal or NO_COLOR is set."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True)
+    console.print(Text(f"grubench: {message}", style="red"), soft_wrap=True)
     if remedy:
-        typer.echo(remedy, err=True)
+        console.print(Text(remedy), soft_wrap=True)
 
 
 def collect(given: dict[str, Any]) -> Tree:

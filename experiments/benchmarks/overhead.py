@@ -1,0 +1,147 @@
+"""What grubench costs beside the training itself; `make bench` prints the table that the README shows.
+
+- `grubench --help`: whole processes, in turn with `import tensorflow`.
+- `energy`: all files read, features made, scaled and indexed, in fresh processes; a batch of 1024 windows.
+- An epoch under grubench against the same model, data order and batch size under a bare `keras.Model.fit` on ready
+  arrays: in one process, in turn, with the live display drawn in the same process (in real use another process draws).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import subprocess
+import sys
+import time
+from io import StringIO
+
+import numpy as np
+
+ROUNDS = 15
+EPOCHS = 4
+
+ENERGY = """
+import json, sys, time
+import pandas, numpy as np
+from grubench import datasets, environment, presets, windows
+import grubench.datasets.energy
+spec = presets.resolve("energy", {})
+before = environment.peak_memory_bytes()
+began = time.perf_counter()
+cut = windows.build(datasets.load(spec.data, "energy"), spec)
+seconds = time.perf_counter() - began
+peak = environment.peak_memory_bytes() - before
+starts = np.random.default_rng(0).permutation(cut.index("train"))[:1024]
+batches = []
+for _ in range(50):
+    began = time.perf_counter()
+    cut.inputs(starts), cut.targets(starts)
+    batches.append(time.perf_counter() - began)
+print(json.dumps([seconds, peak / 1e6, 1000 * float(np.median(batches)), cut.count("train")]))
+"""
+
+
+def quartiles(values: list[float]) -> tuple[float, float, float]:
+    """The median between the quartiles."""
+    low, median, high = np.percentile(values, [25, 50, 75]).tolist()
+    return median, low, high
+
+
+def timed(words: list[str]) -> float:
+    """Seconds of a whole process."""
+    began = time.perf_counter()
+    subprocess.run(words, check=True, capture_output=True)
+    return time.perf_counter() - began
+
+
+def start_up() -> list[tuple[str, str, str]]:
+    """`grubench --help` in turn with the import of TensorFlow."""
+    ours, theirs = [], []
+    for number in range(ROUNDS):
+        ours.append(timed([sys.executable, "-m", "grubench", "--help"]))
+        if number < 3:
+            theirs.append(timed([sys.executable, "-c", "import tensorflow"]))
+    median, low, high = quartiles(ours)
+    shown = f"{median:.3f} s ({low:.3f} to {high:.3f}); `import tensorflow` {np.median(theirs):.1f} s"
+    return [("`grubench --help`", "0.25 s", shown)]
+
+
+def reading() -> list[tuple[str, str, str]]:
+    """The energy files, where they are on this machine."""
+    from grubench.datasets.catalog import ENERGY as SOURCE
+    from grubench.datasets.download import local_files
+
+    if local_files(SOURCE) is None:
+        return [("`energy` read, scaled, indexed", "1 s, 150 MB", "skipped: the files are not on this machine")]
+    found = []
+    for _ in range(5):
+        done = subprocess.run([sys.executable, "-c", ENERGY], check=True, capture_output=True, text=True)
+        found.append(json.loads(done.stdout))
+    seconds, megabytes, batch_ms, windows = np.median(found, axis=0)
+    return [
+        (f"`energy`: 12 files read, scaled, indexed ({windows:,.0f} windows)", "1 s", f"{seconds:.2f} s"),
+        ("`energy`: peak memory above the imports", "150 MB", f"{megabytes:.0f} MB"),
+        ("`energy`: a batch of 1024 windows", "1 ms", f"{batch_ms:.3f} ms"),
+    ]
+
+
+def overhead(units: list[int], batch_size: int, cell: str) -> tuple[str, str, str]:
+    """The time of epochs under grubench over that under a bare fit, round by round."""
+    from rich.console import Console
+
+    from grubench import datasets, models, training, windows
+    from grubench.experiment import Data, Experiment, Model, Training, Window
+    from grubench.progress import Display
+
+    spec = Experiment(
+        data=Data(dataset="activities", train_series=("activity0",)),
+        window=Window(lookback=60, horizon=20, validation=0, test=251),
+        model=Model(layers=tuple(f"{cell}:{one}" for one in units)),
+        training=Training(epochs=EPOCHS, batch_size=batch_size, shuffle=False),
+    )
+    cut = windows.build(datasets.load(spec.data, "activities"), spec)
+    inputs, targets = cut.inputs(cut.index("train")), cut.targets(cut.index("train"))
+    ours, bare = (models.build(spec, 60, 1, 20) for _ in range(2))
+    display = Display(Console(file=StringIO(), force_terminal=True, width=100))
+
+    def under_grubench() -> None:
+        training.fit(ours, cut, spec, display)
+
+    def under_keras() -> None:
+        bare.fit(inputs, targets, epochs=EPOCHS, batch_size=batch_size, shuffle=False, verbose=0)
+
+    ratios = []
+    with display:
+        display({"kind": "plan", "trials": 1, "reused": 0})
+        display({"kind": "trial", "arm": cell, "seed": 0, "epochs": EPOCHS})
+        for number in range(ROUNDS + 1):
+            seconds = {}
+            turns = (under_grubench, under_keras) if number % 2 else (under_keras, under_grubench)
+            for job in turns:
+                began = time.perf_counter()
+                job()
+                seconds[job] = time.perf_counter() - began
+            if number:  # the first round traces and warms up
+                ratios.append(seconds[under_grubench] / seconds[under_keras])
+    median, low, high = quartiles(ratios)
+    name = f"an epoch, {cell} {','.join(map(str, units))}, batch {batch_size}: over a bare fit"
+    return name, "1.02 times", f"{median:.3f} times ({low:.3f} to {high:.3f})"
+
+
+def main() -> None:
+    """Measure, and print a Markdown table."""
+    from grubench import environment
+
+    rows = start_up() + reading()
+    for units, batch_size, cell in (([128], 32, "gru"), ([128], 32, "lstm"), ([50, 100], 64, "gru"), ([16], 32, "gru")):
+        rows.append(overhead(units, batch_size, cell))
+    processor = f"{environment.processor()}, {os.cpu_count()} cores"
+    print(f"{dt.date.today()}, {processor}, `make bench`; median (quartiles) of {ROUNDS} rounds.\n")
+    print("| what | bar | measured |\n|---|---|---|")
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
+
+
+if __name__ == "__main__":
+    main()
