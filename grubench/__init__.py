@@ -2,9 +2,9 @@
 
 The jobs of the command line, for a program:
 
-    from grubench import Experiment, compare, predict, train
+    from grubench import compare, predict, resolve, train
 
-    spec = Experiment.from_dict({"data": {"dataset": "activities"}, "training": {"epochs": 5}})
+    spec = resolve("bankex", {"training": {"epochs": 5}})  # a preset and what goes over it, as on the command line
     comparison = compare(spec, cells=["gru", "lstm"], seeds=3)
 
 Nothing heavy is imported before a job needs it.
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from grubench.errors import GrubenchError
     from grubench.experiment import Experiment
     from grubench.prediction import predict
+    from grubench.presets import resolve
 
-__all__ = ["Experiment", "GrubenchError", "compare", "predict", "train"]
+__all__ = ["Experiment", "GrubenchError", "compare", "predict", "resolve", "train"]
 
 _HOMES = {
     "Experiment": "experiment",
@@ -29,6 +30,7 @@ _HOMES = {
     "compare": "comparison",
     "train": "comparison",
     "predict": "prediction",
+    "resolve": "presets",
 }
 
 

@@ -34,6 +34,7 @@ class Failure:
     arm: str
     seed: int
     message: str
+    remedy: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -132,15 +133,15 @@ def compare(
     """
     if seeds < 1:
         raise UsageError(f"--seeds: {seeds} is too few.", "Give at least 1; 3 or more for a verdict.")
-    if not in_process:
-        executors.warm_up()
     root = Path(output)
     runs.check_writable(root)
     arms = arms_of(spec, cells)
-    fingerprint = checked_data(spec)
-    known = [] if fresh else runs.listed(root)
-    machine = environment.machine()
     trials = plan(arms, seeds)
+    known = [] if fresh else runs.listed(root)
+    if not in_process and not {trial.digest for trial in trials} <= {run.metrics.get("digest") for run in known}:
+        executors.warm_up()  # beside the reading of the data
+    fingerprint = checked_data(spec)
+    machine = environment.machine()
     done = {trial: runs.find(known, trial.digest, fingerprint, machine) for trial in trials}
     reused = sum(run is not None for run in done.values())
     report({"kind": "plan", "trials": len(trials) - reused, "reused": reused})
@@ -157,7 +158,10 @@ def compare(
         raise failures[0][1]
     return Comparison(
         arms={label(arm): _of_arm(arm, done) for arm in arms},
-        failures=tuple(Failure(arm=label(one), seed=one.seed, message=error.message) for one, error in failures),
+        failures=tuple(
+            Failure(arm=label(one), seed=one.seed, message=error.message, remedy=error.remedy)
+            for one, error in failures
+        ),
         reused=reused,
         folder=root / _folder_name(root, arms, seeds),
     )
@@ -184,9 +188,9 @@ def train(
     Raises:
         GrubenchError: What ended it.
     """
+    runs.check_writable(Path(output))
     if not in_process:
         executors.warm_up()
-    runs.check_writable(Path(output))
     checked_data(spec)
     report({"kind": "plan", "trials": 1, "reused": 0})
     outcome = _train(spec, Path(output), report, in_process=in_process)
@@ -212,8 +216,7 @@ def _train(trial: Experiment, root: Path, report: Report, *, in_process: bool) -
     report({"kind": "trial", "arm": label(trial), "seed": trial.seed, "epochs": trial.training.epochs})
     outcome = executors.run(trial, root, report, in_process=in_process)
     error = outcome if isinstance(outcome, GrubenchError) else None
-    message = error.message if error else ""
-    report({"kind": "end", "arm": label(trial), "seed": trial.seed, "failed": message})
+    report({"kind": "end", "arm": label(trial), "seed": trial.seed, "failed": str(error) if error else ""})
     if error and not isinstance(error, TrainingError):
         raise error  # what is wrong with the spec, the data or the disk is wrong for every trial
     return outcome
@@ -255,8 +258,15 @@ def from_runs(given: Sequence[Run]) -> Comparison:
         seeds = [run.experiment.seed for run in one]
         if len(set(seeds)) < len(seeds):
             raise UsageError(f"Two of the runs are the same trial: {name}, seed {max(seeds, key=seeds.count)}.", "")
-    notes = tuple(f"The runs differ in {key}." for key in differing if key not in SETTINGS_NOT_SHARED)
-    return Comparison(arms=arms, notes=notes)
+    notes = [f"The runs differ in {key}." for key in differing if key not in SETTINGS_NOT_SHARED]
+    notes += [f"The runs were made with different {key}: errors may differ by it." for key in differing_machines(given)]
+    return Comparison(arms=arms, notes=tuple(notes))
+
+
+def differing_machines(given: Sequence[Run]) -> list[str]:
+    """What of the software and the machine is not the same for all runs; their times cannot be compared then."""
+    keys = ("versions", "processor", "cores", "devices", "threads")
+    return [key for key in keys if len({repr(run.environment.get(key)) for run in given}) > 1]
 
 
 def differing_settings(specs: Sequence[Experiment]) -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import numpy as np
 from rich import box
 from rich.table import Table
 from rich.text import Text
@@ -87,9 +88,10 @@ def _span(series: Sequence[Series]) -> str:
     return f"From {stamp(first)} to {stamp(last)}, a step of {_duration(step_of(series[0].time))}."
 
 
-def _duration(seconds: int) -> str:
+def _duration(step: np.timedelta64) -> str:
+    seconds = step / np.timedelta64(1, "s")
     for size, name in ((86400, "day"), (3600, "hour"), (60, "minute")):
         if seconds % size == 0:
-            count: Any = seconds // size
+            count = int(seconds // size)
             return f"1 {name}" if count == 1 else f"{count} {name}s"
-    return f"{seconds} seconds"
+    return f"{seconds:g} seconds"

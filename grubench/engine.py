@@ -7,7 +7,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+from grubench.errors import UsageError
+
+if "keras" not in sys.modules:
+    os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
@@ -35,11 +38,16 @@ def quiet_stderr() -> Iterator[None]:
 _started = time.perf_counter()
 
 with quiet_stderr():
+    # Nothing of TensorFlow may run here: a fork server imports this module, and CUDA does not survive a fork.
     import keras
     import tensorflow as tf
 
-    tf.config.list_physical_devices()  # speaks up where there is a driver and no card
+if keras.config.backend() != "tensorflow":
+    raise UsageError(
+        f"Keras was loaded with the backend {keras.config.backend()}; grubench trains with tensorflow.",
+        "Import grubench first, or start a new process.",
+    )
 
 IMPORT_S = time.perf_counter() - _started
 
-__all__ = ["IMPORT_S", "keras", "tf"]
+__all__ = ["IMPORT_S", "keras", "quiet_stderr", "tf"]

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = ("grubench", "tensorflow", "keras", "numpy", "pandas")
+# Installed by the extra `cuda`: the same TensorFlow then runs on another device.
+CUDA_PACKAGES = ("nvidia-cudnn-cu12", "nvidia-cudnn-cu13")
 
 
 def versions() -> dict[str, str]:
@@ -21,22 +23,35 @@ def versions() -> dict[str, str]:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             found[package] = "absent"
-    return found
+    return found | {package: metadata.version(package) for package in CUDA_PACKAGES if _installed(package)}
+
+
+def _installed(package: str) -> bool:
+    return next(iter(metadata.distributions(name=package)), None) is not None
 
 
 def machine() -> dict[str, Any]:
-    """The software and the processor: two trials with the same can be compared in error and in time."""
-    return {"versions": versions(), "processor": processor(), "cores": os.cpu_count()}
+    """The software, the processor and the cards: trials with the same can be compared in error and in time."""
+    return {"versions": versions(), "processor": processor(), "cores": os.cpu_count(), "cards": cards()}
+
+
+def cards() -> list[str]:
+    """The NVIDIA cards that the driver shows and CUDA_VISIBLE_DEVICES leaves, without loading TensorFlow."""
+    files = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
+    found = [_field(path, "Model") for path in files]
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return found if chosen is None else [*found, f"CUDA_VISIBLE_DEVICES={chosen}"]
 
 
 def processor() -> str:
     """The processor's name, as far as the operating system tells it."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    return _field(Path("/proc/cpuinfo"), "model name") or platform.processor() or platform.machine()
+
+
+def _field(path: Path, name: str) -> str:
+    """The first value behind `name:` in a file of the kernel; empty where there is none."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")
 
 
 def describe() -> dict[str, Any]:

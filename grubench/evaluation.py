@@ -35,58 +35,73 @@ def evaluate(predicted: NDArray[np.float32], windows: Windows, naive: dict[str, 
         naive: The naive error of each series.
 
     Returns:
-        `overall` (the mean over series), `series` (by name) and `horizon` (a row a step out).
+        `overall` (the mean over series), `series` (by name) and `horizon` (a row a step out, the means over series).
     """
-    found, steps, position = {}, [], 0
-    for name, starts in windows.starts["test"].items():
-        ours = _steps(predicted[position : position + len(starts)], windows)
-        actual = _steps(windows.targets(starts), windows)
-        scaling = windows.scalings[name]
-        unit_actual, unit_ours = scaling.target_to_unit(actual), scaling.target_to_unit(ours)
-        found[name] = metrics.measure(actual, ours, unit_actual, unit_ours, naive.get(name, float("nan")))
-        steps.append(
-            np.stack(
-                [
-                    _rmse_by_step(actual, ours),
-                    _rmse_by_step(unit_actual, unit_ours),
-                    _mae_by_step(unit_actual, unit_ours),
-                ]
-            )
-        )
-        position += len(starts)
-    by_step = np.mean(steps, axis=0)
-    horizon = [
-        {"step": step + 1, "rmse_scaled": row[0], "rmse": row[1], "mae": row[2]}
-        for step, row in enumerate(by_step.T.tolist())
-    ]
+    found: dict[str, dict[str, float]] = {}
+    steps: list[list[dict[str, float]]] = [[] for _ in range(windows.outputs)]
+    for name, starts, ours in windows.by_series("test", predicted):
+        actual, predicted_steps = _steps(windows.targets(starts), windows), _steps(ours, windows)
+        scaling, error = windows.scalings[name], naive.get(name, float("nan"))
+        units = scaling.target_to_unit(actual), scaling.target_to_unit(predicted_steps)
+        found[name] = metrics.measure(actual, predicted_steps, *units, error)
+        for step, rows in enumerate(steps):
+            at = slice(step, step + 1)
+            rows.append(metrics.measure(actual[:, at], predicted_steps[:, at], units[0][:, at], units[1][:, at], error))
+    horizon = [{"step": step} | metrics.average(rows) for step, rows in enumerate(steps, 1)]
     return {"overall": metrics.average(found.values()), "series": found, "horizon": horizon}
 
 
-def evaluate_baselines(windows: Windows, naive: dict[str, float], period: int) -> dict[str, Measures]:
-    """The same measures of every baseline that applies."""
+def evaluate_all(
+    predicted: NDArray[np.float32], windows: Windows, dataset: Dataset, period: int
+) -> tuple[Measures, dict[str, Measures]]:
+    """The measures of the forecasts and of every baseline that applies, each with its skill against persistence.
+
+    Args:
+        predicted: As `evaluate` takes it.
+        windows: The windows.
+        dataset: The data they were cut from.
+        period: Steps in a season, 0 for none.
+    """
+    naive = naive_errors(dataset, windows, period)
     made = baselines.forecasts(windows, windows.index("test"), period)
-    return {name: evaluate(predicted, windows, naive) for name, predicted in made.items()}
+    measured = {name: evaluate(one, windows, naive) for name, one in made.items()}
+    ours = evaluate(predicted, windows, naive)
+    for one in (ours, *measured.values()):
+        _put_skill(one, measured["persistence"])
+    return ours, measured
 
 
-def with_skill(measures: Measures, baselines: dict[str, Measures]) -> Measures:
-    """The measures with the skill against persistence (by scaled RMSE) put in, overall and by series."""
-    reference = baselines["persistence"]
-    measures["overall"]["skill"] = metrics.skill(
-        measures["overall"]["rmse_scaled"], reference["overall"]["rmse_scaled"]
-    )
-    for name, one in measures["series"].items():
-        one["skill"] = metrics.skill(one["rmse_scaled"], reference["series"][name]["rmse_scaled"])
-    return measures
+def _put_skill(measures: Measures, reference: Measures) -> None:
+    """Put in the share of persistence's scaled RMSE that is removed, overall and by series."""
+    pairs = [(measures["overall"], reference["overall"])]
+    pairs += [(one, reference["series"][name]) for name, one in measures["series"].items()]
+    for one, other in pairs:
+        one["skill"] = metrics.skill(one["rmse_scaled"], other["rmse_scaled"])
 
 
 def forecast_rows(
-    name: str, series: Series, starts: NDArray[np.int64], predicted: NDArray[np.float32], windows: Windows
-) -> dict[str, NDArray[Any]]:
-    """The rows of predictions.csv for one series: origin, step, time, actual and predicted in the unit.
+    dataset: Dataset, windows: Windows, predicted: NDArray[np.float32]
+) -> dict[str, dict[str, NDArray[Any]]]:
+    """The rows of predictions.csv for each series: origin, step, time, actual and predicted in the unit.
 
     The origin is the stamp of the last value seen before the forecast.
+
+    Args:
+        dataset: The data.
+        windows: The windows cut from it.
+        predicted: Scaled, as `evaluate` takes it.
     """
-    first = windows.origin(name, starts)
+    by_name = {series.name: series for series in dataset.series}
+    return {
+        name: _rows_of(by_name[name], starts, ours, windows)
+        for name, starts, ours in windows.by_series("test", predicted)
+    }
+
+
+def _rows_of(
+    series: Series, starts: NDArray[np.int64], predicted: NDArray[np.float32], windows: Windows
+) -> dict[str, NDArray[Any]]:
+    first = windows.origin(series.name, starts)
     ours = _steps(predicted, windows)
     if windows.every_step:
         first = (first[:, None] + np.arange(windows.lookback)).reshape(-1)
@@ -97,7 +112,7 @@ def forecast_rows(
         "step": np.tile(step + 1, len(first)),
         "time": series.time[row].reshape(-1),
         "actual": series.target[row].reshape(-1),
-        "predicted": windows.scalings[name].target_to_unit(ours).reshape(-1),
+        "predicted": windows.scalings[series.name].target_to_unit(ours).reshape(-1),
     }
 
 
@@ -105,11 +120,3 @@ def _steps(values: NDArray[np.float32], windows: Windows) -> NDArray[np.float64]
     """Float64 values of shape `(window, step)`; one row an input step where there is an output at every step."""
     wide = values.astype(np.float64)
     return wide.reshape(-1, 1) if windows.every_step else wide
-
-
-def _rmse_by_step(actual: NDArray[np.float64], predicted: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(np.sqrt(np.mean(np.square(actual - predicted), axis=0)))
-
-
-def _mae_by_step(actual: NDArray[np.float64], predicted: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(np.mean(np.abs(actual - predicted), axis=0))

@@ -13,7 +13,6 @@ import signal
 import sys
 import tempfile
 import threading
-import traceback
 from contextlib import contextmanager
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -57,7 +56,7 @@ def warm_up() -> None:
     if "forkserver" in mp.get_all_start_methods():
         from multiprocessing import forkserver
 
-        with _no_main_module(), _interrupts_ignored():
+        with _no_main_module(), _interrupts_ignored(), _silence():
             forkserver.set_forkserver_preload(["grubench.training"])
             forkserver.ensure_running()
 
@@ -115,13 +114,8 @@ def _listen(process: Any, pipe: Connection, report: Report, log: Path) -> Outcom
         if event["kind"] == "failed":
             kind = getattr(errors, event["type"], TrainingError)
             failure: GrubenchError = kind(event["message"], event["remedy"])
-            failure.__cause__ = _Remote(event["traceback"])
             return failure
         report(event)
-
-
-class _Remote(Exception):  # noqa: N818  (not an error of its own: it carries another process's traceback)
-    """The traceback of a trial's process, shown with --debug."""
 
 
 def _last_words(log: Path) -> str:
@@ -152,16 +146,30 @@ def _trial(pipe: Connection, tree: dict[str, Any], root: str, setting: Setting, 
         folder = run_trial(Experiment.from_dict(tree), Path(root), pipe.send)
         pipe.send({"kind": "done", "folder": str(folder)})
     except Exception as error:
-        known = isinstance(error, GrubenchError)
-        pipe.send(
-            {
-                "kind": "failed",
-                "type": type(error).__name__ if known else "TrainingError",
-                "message": error.message if isinstance(error, GrubenchError) else f"{type(error).__name__}: {error}",
-                "remedy": error.remedy if isinstance(error, GrubenchError) else "--debug shows where it happened.",
-                "traceback": traceback.format_exc(),
-            }
-        )
+        known = error if isinstance(error, GrubenchError) else _unforeseen(error)
+        pipe.send({"kind": "failed", "type": type(known).__name__, "message": known.message, "remedy": known.remedy})
+
+
+def _unforeseen(error: Exception) -> TrainingError:
+    return TrainingError(f"{type(error).__name__}: {error}", "--in-process --debug shows where it happened.")
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Start a process without our standard streams: it would hold a pipe open that a reader waits on."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = [(descriptor, os.dup(descriptor)) for descriptor in (1, 2)]
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        for descriptor, _ in kept:
+            os.dup2(nowhere, descriptor)
+        yield
+    finally:
+        for descriptor, copy in kept:
+            os.dup2(copy, descriptor)
+            os.close(copy)
+        os.close(nowhere)
 
 
 @contextmanager

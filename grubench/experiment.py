@@ -13,6 +13,7 @@ import tomllib
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
+from grubench.eligibility import reasons
 from grubench.errors import SpecError
 from grubench.sections import CELLS, LEARNING_RATES, SECTIONS, TIME_FEATURES, Data, Layer, Model, Training, Window
 
@@ -180,9 +181,13 @@ def _check_test(spec: Experiment) -> Complaint:
     return None
 
 
-def _check_jit(spec: Experiment) -> Complaint:
-    if spec.training.jit and spec.training.kernel == "cudnn":
-        return ("training.jit: XLA cannot compile cuDNN's layers.", "Leave out --jit or --kernel cudnn.")
+def _check_kernel(spec: Experiment) -> Complaint:
+    if spec.training.kernel != "cudnn":
+        return None
+    for layer in spec.model.stack:
+        found = reasons(spec.model, spec.training, layer)
+        if found:
+            return (f"training.kernel: {layer} cannot run on cuDNN: {'; '.join(found)}.", "Or use --kernel auto.")
     return None
 
 
@@ -193,5 +198,5 @@ _COMBINATIONS = (
     _check_clipping,
     _check_split,
     _check_test,
-    _check_jit,
+    _check_kernel,
 )

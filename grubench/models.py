@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from grubench.engine import keras, tf
+from grubench import eligibility
+from grubench.engine import keras, quiet_stderr, tf
 from grubench.errors import UsageError
 
 if TYPE_CHECKING:
-    from grubench.experiment import Experiment, Layer, Model, Training
+    from grubench.experiment import Experiment, Layer, Training
 
+# With True Keras itself refuses a layer that cannot have it, should our own rules be behind Keras's.
+USE_CUDNN = {"auto": "auto", "cudnn": True, "keras": False}
 LAYERS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM, "rnn": keras.layers.SimpleRNN}
 
 
@@ -71,7 +74,7 @@ def _recurrent(spec: Experiment, layer: Layer, *, sequences: bool) -> keras.laye
     }
     if layer.cell != "rnn":
         settings["recurrent_activation"] = model.recurrent_activation
-        settings["use_cudnn"] = "auto" if spec.training.kernel != "keras" and not spec.training.jit else False
+        settings["use_cudnn"] = USE_CUDNN[spec.training.kernel] if not spec.training.jit else False
     if layer.cell == "gru":
         settings["reset_after"] = model.reset_after
     recurrent = LAYERS[layer.cell](**settings)
@@ -98,7 +101,8 @@ def _optimizer(training: Training) -> keras.optimizers.Optimizer:
 
 def gpus() -> list[str]:
     """The names of the GPUs that TensorFlow sees."""
-    devices = tf.config.list_physical_devices("GPU")
+    with quiet_stderr():  # TensorFlow speaks up where there is a driver and no card
+        devices = tf.config.list_physical_devices("GPU")
     return [tf.config.experimental.get_device_details(device).get("device_name", device.name) for device in devices]
 
 
@@ -113,30 +117,10 @@ def kernels(spec: Experiment, *, gpu: bool | None = None) -> list[LayerKernel]:
     fallback = "xla" if spec.training.jit else "keras"
     found = []
     for layer in spec.model.stack:
-        reasons = tuple(_reasons(spec.model, spec.training, layer, gpu=gpu))
-        found.append(LayerKernel(layer=str(layer), kernel=fallback if reasons else "cudnn", reasons=reasons))
+        reasons = [] if gpu else ["this machine has no GPU that TensorFlow can use"]
+        reasons += eligibility.reasons(spec.model, spec.training, layer)
+        found.append(LayerKernel(layer=str(layer), kernel=fallback if reasons else "cudnn", reasons=tuple(reasons)))
     return found
-
-
-def _reasons(model: Model, training: Training, layer: Layer, *, gpu: bool) -> list[str]:
-    """Why a layer cannot run on cuDNN, as Keras decides it (keras/src/backend/tensorflow/rnn.py, `cudnn_ok`)."""
-    rules = (
-        (not gpu, "this machine has no GPU that TensorFlow can use"),
-        (training.kernel == "keras", "--kernel keras forces the generic loop"),
-        (training.jit, "XLA cannot compile cuDNN's layers (leave out --jit)"),
-        (layer.cell == "rnn", "Keras has no cuDNN kernel for SimpleRNN (use --cell gru or lstm)"),
-        (model.recurrent_dropout > 0, "cuDNN has no recurrent dropout (set --recurrent-dropout 0)"),
-        (model.activation != "tanh", f"cuDNN has no {model.activation} activation (set --activation tanh)"),
-        (
-            layer.cell != "rnn" and model.recurrent_activation != "sigmoid",
-            f"cuDNN has no {model.recurrent_activation} gates (set --recurrent-activation sigmoid)",
-        ),
-        (
-            layer.cell == "gru" and not model.reset_after,
-            "cuDNN applies the reset gate after the product (set --reset-after)",
-        ),
-    )
-    return [reason for applies, reason in rules if applies]
 
 
 def check_kernels(spec: Experiment) -> None:

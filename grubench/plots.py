@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from grubench.prediction import Forecast
 
 # Steps of a forecast picture: more would hide the forecast in the line.
-SHOWN_STEPS = 400
-OTHER_COLOURS = ("#0072B2", "#D55E00", "#F0E442", "#CC79A7")
+SHOWN_STEPS = 300
+OTHER_COLOURS = ("#56B4E9", "#E69F00", "#F0E442", "#CC79A7")
 
 
 def colour(name: str, position: int = 0) -> str:
@@ -113,7 +113,7 @@ def _canvas(title: str) -> tuple[Figure, Axes]:
 
 def _finish(figure: Figure, axes: Axes, unit: str, horizon: int) -> None:
     axes.set_ylabel(f"value ({unit})" if unit else "value")
-    axes.set_xlabel("time" if horizon == 1 else f"time (forecasts of {horizon} steps, end to end)")
+    axes.set_xlabel("time" if horizon == 1 else f"time (forecasts of {horizon} steps, those that do not overlap)")
     axes.legend(frameon=False)
     figure.align_labels()
 
@@ -122,28 +122,49 @@ def _clock_axis(axes: Axes, rows: dict[str, NDArray[Any]]) -> None:
     axes.set_xlabel("time" if np.issubdtype(rows["time"].dtype, np.datetime64) else "step")
 
 
-def _shown(rows: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
-    """The rows of the last steps, of forecasts that lie end to end."""
+def _shown(rows: dict[str, NDArray[Any]]) -> NDArray[np.int64]:
+    """The rows of the last steps, of forecasts that do not overlap; -1 where neighbours leave a gap between them."""
+    first = np.flatnonzero(rows["step"] == 1)
     horizon = int(rows["step"].max())
-    window = np.cumsum(rows["step"] == 1) - 1
-    last = window[-1]
-    return np.asarray(((last - window) % horizon == 0) & (last - window < SHOWN_STEPS))
+    place = np.searchsorted(np.unique(rows["time"]), rows["time"])
+    chosen: list[int] = []
+    for row in first[::-1]:  # from the end, so that the last forecast is shown
+        if not chosen or place[row] + horizon <= place[chosen[-1]]:
+            chosen.append(int(row))
+        if len(chosen) * horizon >= SHOWN_STEPS:
+            break
+    found: list[int] = []
+    for row in reversed(chosen):
+        if found and _apart(rows["time"], found[-1], row):
+            found.append(-1)
+        found += range(row, row + horizon)
+    return np.array(found)
+
+
+def _apart(time: NDArray[Any], last: int, following: int) -> bool:
+    """Whether more than a step lies between two rows, a step being the least distance of the rows' times."""
+    distances = np.diff(np.unique(time))
+    return bool(len(distances) and time[following] - time[last] > 1.5 * np.median(distances))
+
+
+def _line(rows: dict[str, NDArray[Any]], key: str) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """The times and values to draw, with a break in the line where there is a gap."""
+    shown = _shown(rows)
+    return rows["time"][shown], np.where(shown < 0, np.nan, rows[key][shown])
 
 
 def _draw_actual(axes: Axes, rows: dict[str, NDArray[Any]]) -> None:
-    shown = _shown(rows)
-    axes.plot(rows["time"][shown], rows["actual"][shown], color="black", lw=1.2, label="actual")
+    axes.plot(*_line(rows, "actual"), color="black", lw=1.2, label="actual")
 
 
 def _draw_forecast(axes: Axes, rows: dict[str, NDArray[Any]], line: str, name: str) -> None:
-    shown = _shown(rows)
-    axes.plot(rows["time"][shown], rows["predicted"][shown], color=line, lw=1.2, alpha=0.9, label=name)
+    axes.plot(*_line(rows, "predicted"), color=line, lw=1.2, alpha=0.9, label=name)
 
 
 def _read_first_series(path: Path) -> tuple[str, dict[str, NDArray[Any]]]:
     import pandas as pd
 
-    frame = pd.read_csv(path, dtype={"series": str})
+    frame = pd.read_csv(path, dtype={"series": str}, keep_default_na=False)
     name = frame["series"].iloc[0]
     frame = frame[frame["series"] == name]
     columns = {key: frame[key].to_numpy() for key in ("step", "actual", "predicted")}

@@ -66,6 +66,11 @@ def predict(
         raise UsageError(f"--steps: {steps} is too few.", "Give at least 1.")
     spec = run.experiment
     new = Path(file) if file else None
+    if new is None and spec.data.file and not Path(spec.data.file).is_file():
+        raise UsageError(
+            f"The run was trained on {spec.data.file}, which is not there.",
+            "Call from the folder where it was trained, or give the data with --csv FILE.",
+        )
     dataset = datasets.load(spec.data, new.stem if new else spec.data_name, new)
     if new is None:
         _check_fingerprint(run, dataset)
@@ -73,7 +78,7 @@ def predict(
     else:
         cut = windows.over(dataset, spec, _scalings(run, dataset, series))
     if steps is not None:
-        return _future(run, dataset, cut, steps)
+        return _future(run, dataset, cut, steps, trained_on=new is None)
     return _every_window(run, dataset, cut)
 
 
@@ -99,20 +104,19 @@ def _every_window(run: Run, dataset: Dataset, cut: Windows) -> Forecast:
     from grubench.training import forecast
 
     spec = run.experiment
+    if not cut.count("test"):
+        need = spec.window.lookback + spec.window.horizon
+        raise UsageError(
+            f"{dataset.name} has no window: each of its series has fewer than {need} steps.",
+            "Give more rows, or forecast past its end with --steps.",
+        )
     predicted = forecast(load_model(run), cut, cut.index("test"), spec)
-    naive = evaluation.naive_errors(dataset, cut, spec.data.period)
-    base = evaluation.evaluate_baselines(cut, naive, spec.data.period)
-    measures = evaluation.with_skill(evaluation.evaluate(predicted, cut, naive), base)
-    by_name = {one.name: one for one in dataset.series}
-    rows, position = {}, 0
-    for name, starts in cut.starts["test"].items():
-        ours = predicted[position : position + len(starts)]
-        rows[name] = evaluation.forecast_rows(name, by_name[name], starts, ours, cut)
-        position += len(starts)
+    measures, base = evaluation.evaluate_all(predicted, cut, dataset, spec.data.period)
+    rows = evaluation.forecast_rows(dataset, cut, predicted)
     return Forecast(run=run, rows=rows, measures=measures | {"baselines": base}, unit=dataset.unit)
 
 
-def _future(run: Run, dataset: Dataset, cut: Windows, steps: int) -> Forecast:
+def _future(run: Run, dataset: Dataset, cut: Windows, steps: int, *, trained_on: bool) -> Forecast:
     spec = run.experiment
     block = cut.outputs
     known = 1 + len(spec.data.time_features)
@@ -123,8 +127,7 @@ def _future(run: Run, dataset: Dataset, cut: Windows, steps: int) -> Forecast:
             f"Give --steps {block} or less, or train with a longer --horizon.",
         )
     model = load_model(run)
-    names = [name for name in cut.first_row if name in cut.starts["test"]]
-    chosen = [one for one in dataset.series if one.name in names]
+    chosen = dataset.select(spec.data.test_series, "data.test_series") if trained_on else dataset.series
     rows = {one.name: _ahead(model, one, cut, run, steps) for one in chosen}
     keep = max(2 * steps, spec.window.lookback)
     past = {one.name: {"time": one.time[-keep:], "actual": one.target[-keep:]} for one in chosen}
@@ -175,8 +178,8 @@ def future_times(series: Series, steps: int) -> NDArray[Any]:
     with warnings.catch_warnings(action="ignore"):  # pandas 4 will return an offset, which date_range takes as well
         frequency = pd.infer_freq(recent) if len(recent) >= 3 else None
     if frequency:
-        return pd.date_range(recent[-1], periods=steps + 1, freq=frequency)[1:].to_numpy("datetime64[s]")
-    return np.asarray(series.time[-1] + step_of(series.time) * np.arange(1, steps + 1).astype("timedelta64[s]"))
+        return pd.date_range(recent[-1], periods=steps + 1, freq=frequency)[1:].to_numpy(series.time.dtype)
+    return np.asarray(series.time[-1] + step_of(series.time) * np.arange(1, steps + 1))
 
 
 def _scalings(run: Run, dataset: Dataset, series: str | None) -> dict[str, Scaling]:

@@ -48,6 +48,8 @@ def read(name: str) -> Tree:
             f"{path} is not a TOML preset: {error}.", "See the presets in experiments/ for the form."
         ) from error
     try:
+        if not isinstance(tree.get("model", {}), dict):
+            check_keys(tree)
         check_keys(_with_layers(tree, {}))
     except SpecError as error:
         raise SpecError(f"{path}: {error.message}", error.remedy) from error
@@ -122,10 +124,11 @@ def _with_layers(tree: Tree, flags: Tree) -> Tree:
     return tree | {"model": {key: value for key, value in model.items() if key not in ("cell", "units")}}
 
 
-def _written_out(layers: list[str], cell: Any, units: Any) -> list[str]:
+def _written_out(layers: Any, cell: Any, units: Any) -> list[str]:
     if cell is not None and cell not in CELLS:
         raise SpecError(f"model.cell: unknown value {cell!r}.", f"Valid: {', '.join(CELLS)}.")
-    cells, widths = zip(*(layer.split(":", 1) for layer in layers), strict=True)
+    stack = Model(layers=layers).stack
+    cells, widths = tuple(layer.cell for layer in stack), tuple(layer.units for layer in stack)
     if units is not None:
         widths = tuple(units) if isinstance(units, list | tuple) else (units,)
     if cell is not None:
@@ -134,7 +137,7 @@ def _written_out(layers: list[str], cell: Any, units: Any) -> list[str]:
         cells = cells[:1] * len(widths)
     elif len(cells) != len(widths):
         raise SpecError(
-            f"model.units: {len(widths)} values for the mixed stack {','.join(layers)}.",
+            f"model.units: {len(widths)} values for the mixed stack {','.join(map(str, stack))}.",
             "Write the stack out with --layers.",
         )
     return [f"{one}:{width}" for one, width in zip(cells, widths, strict=True)]

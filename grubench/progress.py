@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,14 +26,11 @@ class Display:
         self.console = console
         self.live = console.is_terminal
         self.trials = self.number = self.epochs = 0
-        self.epoch = 0
-        self.name = ""
         self._began = self._said = time.monotonic()
-        self._status = "loading Keras"
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=20),
-            TextColumn("{task.fields[status]}", table_column=None),
+            TextColumn("{task.fields[status]}", markup=False),
             TimeElapsedColumn(),
             console=console,
             transient=True,
@@ -58,20 +56,17 @@ class Display:
     def _on_plan(self, event: dict[str, Any]) -> None:
         self.trials = event["trials"]
         if event["reused"]:
-            self.console.print(
-                f"{event['reused']} trials were finished before and are reused (--fresh trains them again)."
-            )
+            self._print(f"{event['reused']} trials were finished before and are reused (--fresh trains them again).")
 
     def _on_trial(self, event: dict[str, Any]) -> None:
         self.number += 1
-        self.epoch, self.epochs = 0, event["epochs"]
-        self.name = f"{event['arm']} seed {event['seed']}"
+        self.epochs = event["epochs"]
         count = f"[{self.number}/{self.trials}] " if self.trials > 1 else ""
-        self._label = f"{count}{self.name}"
+        self._label = f"{count}{event['arm']} seed {event['seed']}"
         self._began = time.monotonic()
         self._progress.reset(self._task, total=self.epochs, description=self._label, status="starting")
         if not self.live:
-            self.console.print(f"{self._label}: {self.epochs} epochs")
+            self._print(f"{self._label}: {self.epochs} epochs")
 
     def _on_stage(self, event: dict[str, Any]) -> None:
         self._progress.update(self._task, status=event["text"])
@@ -97,21 +92,23 @@ class Display:
 
     def _on_end(self, event: dict[str, Any]) -> None:
         if event["failed"]:
-            self.console.print(f"[red]✗[/] {self._label}: {event['failed']}", highlight=False)
+            self._print(f"{self._label}: {event['failed']}", mark=("✗ ", "red"))
             return
         seconds = time.monotonic() - self._began
         validation = f", validation {self.last['val_loss']:.4g}" if "val_loss" in self.last else ""
-        self.console.print(
-            f"[green]✓[/] {self._label}: loss {self.last['loss']:.4g}{validation}, {seconds:.1f} s", highlight=False
-        )
+        self._print(f"{self._label}: loss {self.last['loss']:.4g}{validation}, {seconds:.1f} s", mark=("✓ ", "green"))
+
+    def _print(self, line: str, mark: tuple[str, str] = ("", "")) -> None:
+        """A line as it is: what stands in brackets is no markup."""
+        self.console.print(Text.assemble(mark, line), soft_wrap=not self.live)
 
     def _left(self, done: float) -> str:
         spent = time.monotonic() - self._began
-        seconds = spent / done * (self.epochs - done) if done else 0
-        return f"{seconds // 60:.0f}:{seconds % 60:02.0f} left"
+        seconds = round(spent / done * (self.epochs - done)) if done else 0
+        return f"{seconds // 60}:{seconds % 60:02} left"
 
     def _line(self, status: str) -> None:
         now = time.monotonic()
         if not self.live and now - self._said > LINE_EVERY_S:
             self._said = now
-            self.console.print(f"{self._label}: {status}")
+            self._print(f"{self._label}: {status}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from grubench import runs, verdict
 from grubench.comparison import SCHEMA
 from grubench.errors import RunError
-from grubench.summary import COST, TEST, Row, cell, kernel_line, numbers, rows, settings
+from grubench.summary import COST, TEST, Row, cell, clock_line, kernel_line, numbers, rows, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,8 +20,12 @@ if TYPE_CHECKING:
     from grubench.prediction import Forecast
 
 
-def keep(comparison: Comparison) -> None:
-    """Write the comparison's folder: comparison.json, comparison.md, loss.png, forecast.png.
+def keep(comparison: Comparison, pictures: str = "png") -> None:
+    """Write the comparison's folder: comparison.json, comparison.md, and the pictures `loss` and `forecast`.
+
+    Args:
+        comparison: The comparison.
+        pictures: `png` or `svg`.
 
     Raises:
         RunError: It cannot be written.
@@ -34,8 +38,8 @@ def keep(comparison: Comparison) -> None:
     with runs.written_aside(folder.parent, folder.name) as aside:
         for ending in (".json", ".md"):
             (aside / f"comparison{ending}").write_text(text(comparison, ending), encoding="utf-8")
-        plots.loss_curves(comparison, aside / "loss.png")
-        plots.forecasts(comparison, aside / "forecast.png")
+        plots.loss_curves(comparison, aside / f"loss.{pictures}")
+        plots.forecasts(comparison, aside / f"forecast.{pictures}")
 
 
 def export(comparison: Comparison, path: Path) -> None:
@@ -111,7 +115,7 @@ def _csv(comparison: Comparison) -> str:
 def _markdown(comparison: Comparison) -> str:
     table_rows = rows(comparison)
     kernel = kernel_line([run.environment for run in comparison.runs])
-    lines = [f"**{settings(comparison)}**", "", kernel, ""]
+    lines = [f"**{settings(comparison)}**", "", kernel, "", *filter(None, [clock_line(comparison.runs[0])]), ""]
     lines += [f"- {note}" for note in comparison.notes] + [""] * bool(comparison.notes)
     arms_only = [row for row in table_rows if row["seeds"]]
     for chosen, columns in ((table_rows, TEST), (arms_only, COST)):

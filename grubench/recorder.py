@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -25,8 +26,8 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         epochs: A row an epoch: epoch, loss, val_loss where there is validation, seconds, sequences_per_s.
     """
 
-    # Keras then calls the batch hooks from a thread of its own and the next step need not wait for them,
-    # exactly as in a fit without callbacks.
+    # Keras then calls the batch hooks from a pool of threads and the next step need not wait for them,
+    # exactly as in a fit without callbacks. They may overlap: the lock keeps the reports one after the other.
     async_safe = True
 
     def __init__(self, windows: int, steps: int, report: Report) -> None:
@@ -38,6 +39,7 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         self.epochs: list[dict[str, float]] = []
         self._epoch_s = math.nan
         self._told = 0.0
+        self._lock = threading.Lock()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
         """Start the epoch's clock."""
@@ -46,11 +48,16 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         self._epoch_s = math.nan
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Time the first step; tell the progress now and then."""
+        """Time the first step; tell the progress now and then; stop at a loss that is no number."""
         now = time.perf_counter()
-        if math.isnan(self.first_step_s):
-            self.first_step_s = now - self._began
-        if now - self._told > TELL_EVERY_S:
+        loss = float((logs or {}).get("loss", math.nan))
+        if not math.isfinite(loss):
+            self.model.stop_training = True
+        with self._lock:
+            if math.isnan(self.first_step_s):
+                self.first_step_s = now - self._began
+            if now - self._told < TELL_EVERY_S:
+                return
             self._told = now
             done = batch + 1
             self.report(
@@ -59,13 +66,14 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
                     "epoch": self._epoch + 1,
                     "step": done,
                     "steps": self.steps,
-                    "loss": float((logs or {}).get("loss", math.nan)),
+                    "loss": loss,
                     "sequences_per_s": done * self.windows / self.steps / (now - self._began),
                 }
             )
 
     def on_test_begin(self, logs: Any = None) -> None:  # noqa: ARG002
         """Stop the epoch's clock: validation is not training."""
+        float(self.model.metrics[0].result())  # waits for a device that still computes
         self._epoch_s = time.perf_counter() - self._began
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -79,11 +87,12 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         row = {"epoch": epoch + 1} | {key: float(logs[key]) for key in ("loss", "val_loss") if key in logs}
         row |= {"seconds": seconds, "sequences_per_s": self.windows / seconds}
         self.epochs.append(row)
-        if not math.isfinite(row["loss"]):
-            raise TrainingError(
-                f"The loss became {row['loss']} in epoch {epoch + 1}.",
-                "Use a smaller --learning-rate, or --clipnorm 1, or check the scaling.",
-            )
+        for name, key in (("loss", "loss"), ("validation loss", "val_loss")):
+            if not math.isfinite(row.get(key, 0.0)):
+                raise TrainingError(
+                    f"The {name} became {row[key]} in epoch {epoch + 1}.",
+                    "Use a smaller --learning-rate, or --clipnorm 1, or check the scaling.",
+                )
         self.report({"kind": "epoch"} | row)
 
     def timing(self) -> dict[str, Any]:

@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 PARTIAL = ".partial-"
-FILES = ("experiment.toml", "environment.json", "history.csv", "metrics.json", "scaling.json", "model.keras")
+FILES = (
+    "experiment.toml",
+    "environment.json",
+    "history.csv",
+    "metrics.json",
+    "scaling.json",
+    "predictions.csv",
+    "model.keras",
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,6 +91,11 @@ def load(folder: Path) -> Run:
             f"{folder / 'experiment.toml'} cannot be read: {error}", "The run is damaged; train it again."
         ) from error
     return Run(folder=folder, experiment=spec, metrics=metrics, environment=_json(folder / "environment.json"))
+
+
+def folder_of(given: Path, root: Path) -> Path:
+    """The folder that a person means: a path, or the name of a run below `root`."""
+    return root / given if not given.is_dir() and (root / given).is_dir() else given
 
 
 def listed(root: Path) -> list[Run]:

@@ -58,12 +58,10 @@ class Dataset:
     Attributes:
         name: The dataset's name or the file's.
         series: The series, in the order of the source.
-        time_features: The columns that were made from the time stamps.
     """
 
     name: str
     series: tuple[Series, ...]
-    time_features: tuple[str, ...] = ()
 
     @property
     def unit(self) -> str:

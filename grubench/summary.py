@@ -67,11 +67,9 @@ def rows(comparison: Comparison) -> list[Row]:
             columns = {key: [one[key] for one in per_seed] for key in per_seed[0]}
             found.append({"arm": name, "seeds": [run.experiment.seed for run in runs], "columns": columns})
     for name, measures in comparison.runs[0].metrics["baselines"].items():
-        overall = dict(measures["overall"])
-        if name != "persistence":
-            reference = comparison.runs[0].metrics["baselines"]["persistence"]["overall"]["rmse_scaled"]
-            overall["skill"] = 1 - overall["rmse_scaled"] / reference if reference else None
-        found.append({"arm": name, "seeds": [], "columns": {key: [value] for key, value in overall.items()}})
+        found.append(
+            {"arm": name, "seeds": [], "columns": {key: [value] for key, value in measures["overall"].items()}}
+        )
     return found
 
 
@@ -81,7 +79,8 @@ def settings(comparison: Comparison) -> str:
     training, window = spec.training, spec.window
     data = run.metrics["data"]
     seeds = sorted({one.experiment.seed for one in comparison.runs})
-    span = f"seeds {seeds[0]}-{seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
+    unbroken = len(seeds) > 2 and seeds[-1] - seeds[0] == len(seeds) - 1
+    span = f"seeds {seeds[0]}-{seeds[-1]}" if unbroken else f"seed {', '.join(map(str, seeds))}"
     units = ",".join(str(layer.units) for layer in spec.model.stack)
     shape = (
         f"{window.lookback} steps in, next at every step"
@@ -99,19 +98,38 @@ def settings(comparison: Comparison) -> str:
     return " · ".join(parts + _unusual(spec))
 
 
+# Settings that the line has in its own words, or that say where the data come from.
+NAMED = {
+    "data": ("dataset", "file", "time", "target", "train_series", "test_series", "period", "unit", "series_column"),
+    "window": ("lookback", "horizon", "every_step"),
+    "model": ("layers",),
+    "training": ("optimizer", "learning_rate", "loss", "epochs", "batch_size", "shuffle", "kernel"),
+}
+
+
 def _unusual(spec: Experiment) -> list[str]:
-    """The settings of model and training that are not the defaults and not named before."""
-    named = ("layers", "optimizer", "learning_rate", "loss", "epochs", "batch_size", "shuffle")
+    """The settings that are not the defaults and not named before."""
     found = []
-    for section in (spec.model, spec.training):
+    for name, named in NAMED.items():
+        section = getattr(spec, name)
         for one in fields(section):
             value = getattr(section, one.name)
-            items = set(value) if isinstance(value, tuple) else {value}
-            usual = set(one.default) if isinstance(one.default, tuple) else {one.default}
-            if one.name not in named and items != usual:
-                shown = ",".join(map(str, value)) if len(items) > 1 else items.pop()
+            items = value if isinstance(value, tuple) else (value,)
+            usual = one.default if isinstance(one.default, tuple) else (one.default,)
+            if one.name not in named and set(items) != set(usual):
+                shown = ",".join(map(str, dict.fromkeys(items) if len(set(items)) == 1 else items))
                 found.append(f"{one.name.replace('_', ' ')} {shown}")
     return found
+
+
+def clock_line(run: Run) -> str:
+    """What the clock did to the data and what was done about it; empty where it did nothing."""
+    series = run.metrics["data"]["series"].values()
+    rules = run.experiment.data
+    duplicated, missing = (sum(one[key] for one in series) for key in ("duplicated", "missing"))
+    parts = [f"{duplicated:,} rows repeat the stamp before (--duplicates {rules.duplicates})"] * bool(duplicated)
+    parts += [f"{missing:,} stamps missing (--gaps {rules.gaps})"] * bool(missing)
+    return f"Clock: {', '.join(parts)}" if parts else ""
 
 
 def kernel_line(environments: Sequence[dict[str, Any]]) -> str:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from grubench import verdict
-from grubench.summary import COST, TEST, Row, cell, kernel_line, number, numbers, rows, settings, values
+from grubench.summary import COST, TEST, Row, cell, clock_line, kernel_line, number, numbers, rows, settings, values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from grubench.prediction import Forecast
     from grubench.runs import Run
 
+# Series side by side in a table of what lies ahead; more would not fit 80 columns.
+MOST_COLUMNS = 4
 # Okabe and Ito's colours, told apart by colour-blind readers; the pictures use the same.
-COLOURS = {"GRU": "#56B4E9", "LSTM": "#E69F00", "RNN": "#009E73", "persistence": "#999999", "seasonal": "#CC79A7"}
+COLOURS = {"GRU": "#0072B2", "LSTM": "#D55E00", "RNN": "#009E73", "persistence": "#999999", "seasonal": "#CC79A7"}
 
 
 def show_comparison(comparison: Comparison, console: Console) -> None:
@@ -32,8 +34,9 @@ def show_comparison(comparison: Comparison, console: Console) -> None:
     unit = comparison.runs[0].metrics["data"]["unit"]
     console.print()
     console.print(Padding(Text(settings(comparison), style="dim"), (0, 1)))
-    line = kernel_line([run.environment for run in comparison.runs])
-    console.print(Padding(Text(line, style="dim"), (0, 1)))
+    for line in (kernel_line([run.environment for run in comparison.runs]), clock_line(comparison.runs[0])):
+        if line:
+            console.print(Padding(Text(line, style="dim"), (0, 1)))
     for note in comparison.notes:
         console.print(Padding(Text(note, style="yellow"), (0, 1)))
     console.print(_table(_title(unit), table_rows, TEST, wide=wide))
@@ -59,7 +62,9 @@ def _explanation(comparison: Comparison) -> Text:
 def _table(title: str, table_rows: Sequence[Row], columns: Sequence[tuple[str, str]], *, wide: bool) -> Table:
     shown = [(key, head) for key, head in columns if any(numbers(row, key) for row in table_rows)]
     gap = 1 if wide else 0
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, gap, 0, 0))
+    table = Table(
+        title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, gap, 0, 0)
+    )
     table.add_column("", no_wrap=True)
     for _, head in shown:
         table.add_column(head if wide else head.replace(" ", "\n"), justify="right", no_wrap=True)
@@ -100,6 +105,8 @@ def show_run(run: Run, console: Console) -> None:
         f"then {number(timing['epoch_s'])} s an epoch, {number(timing['sequences_per_s'])} windows/s",
     )
     facts.add_row("ran on", kernel_line([run.environment]))
+    if clock_line(run):
+        facts.add_row("clock", clock_line(run).partition(": ")[2])
     console.print(facts)
     unit = run.metrics["data"]["unit"]
     every = _measure_rows(test["series"], test, run.metrics["baselines"])
@@ -150,16 +157,30 @@ def show_forecast(made: Forecast, console: Console) -> None:
     if made.fed_back:
         text = f"Past the horizon of {spec.window.horizon}, forecasts are made from forecasts: expect larger errors."
         console.print(Text(text, style="yellow"))
+    console.print(_ahead(made))
+
+
+def _ahead(made: Forecast) -> Table:
+    """A column a series where all end at the same time, else a block of rows a series."""
+    unit = f" ({made.unit})" if made.unit else ""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0))
-    first = next(iter(made.rows.values()))
-    table.add_column("time")
-    for name in made.rows:
-        table.add_column(f"{name} ({unit})" if unit else name, justify="right")
-    for row, time in enumerate(first["time"]):
-        table.add_row(stamp(time), *(number(float(one["predicted"][row])) for one in made.rows.values()))
-    console.print(table)
+    times = [one["time"].tolist() for one in made.rows.values()]
+    if len(times) <= MOST_COLUMNS and all(time == times[0] for time in times):
+        table.add_column("time")
+        for name in made.rows:
+            table.add_column(Text(name + unit), justify="right")
+        for row, time in enumerate(next(iter(made.rows.values()))["time"]):
+            table.add_row(stamp(time), *(number(float(one["predicted"][row])) for one in made.rows.values()))
+        return table
+    for head in ("series", "time"):
+        table.add_column(head)
+    table.add_column(Text("forecast" + unit), justify="right")
+    for name, one in made.rows.items():
+        for row, time in enumerate(one["time"]):
+            table.add_row(Text(name if row == 0 else ""), stamp(time), number(float(one["predicted"][row])))
+    return table
 
 
 def stamp(time: Any) -> str:
     """A time stamp without what is zero in it; a step number as it is."""
-    return str(time).replace("T00:00:00", "").replace("T", " ")
+    return str(time).removesuffix("T00:00:00").replace("T", " ")

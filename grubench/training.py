@@ -53,14 +53,12 @@ def run_trial(spec: Experiment, root: Path, report: Report) -> Path:
     clock.lap("data_s")
     model = models.build(spec, windows.lookback, windows.feature, windows.outputs)
     clock.lap("build_s")
-    recorder = fit(model, windows, spec, report)
+    recorder, kept = fit(model, windows, spec, report)
     clock.lap("fit_s")
     report({"kind": "stage", "text": "forecasting the test part"})
     predicted = forecast(model, windows, windows.index("test"), spec)
     clock.lap("predict_s")
-    naive = evaluation.naive_errors(dataset, windows, spec.data.period)
-    base = evaluation.evaluate_baselines(windows, naive, spec.data.period)
-    test = evaluation.with_skill(evaluation.evaluate(predicted, windows, naive), base)
+    test, base = evaluation.evaluate_all(predicted, windows, dataset, spec.data.period)
     clock.lap("evaluate_s")
     name = runs.free_name(root, f"{spec.data_name}-{spec.model.cell}-s{spec.seed}", spec.digest)
     with runs.written_aside(root, name) as folder:
@@ -71,7 +69,7 @@ def run_trial(spec: Experiment, root: Path, report: Report) -> Path:
             "digest": spec.digest,
             "data": _data_record(dataset, windows),
             "parameters": _parameters(model),
-            "loss": _losses(recorder, spec),
+            "loss": _losses(recorder, kept),
             "test": test,
             "baselines": base,
             "timing": {"import_s": IMPORT_S} | clock.laps | recorder.timing() | {"total_s": clock.total_s()},
@@ -81,7 +79,7 @@ def run_trial(spec: Experiment, root: Path, report: Report) -> Path:
             },
         }
         _write(folder, spec, metrics, recorder, windows)
-        write_predictions(folder / "predictions.csv", dataset, windows, predicted)
+        _write_predictions(folder / "predictions.csv", evaluation.forecast_rows(dataset, windows, predicted))
     return root / name
 
 
@@ -122,8 +120,11 @@ def set_threads(threads: int) -> None:
         ) from error
 
 
-def fit(model: keras.Model, windows: Windows, spec: Experiment, report: Report) -> Recorder:
+def fit(model: keras.Model, windows: Windows, spec: Experiment, report: Report) -> tuple[Recorder, int]:
     """Fit a model to the training windows of a spec.
+
+    Returns:
+        What was recorded, and the epoch (from 0) whose weights the model ends with.
 
     Raises:
         TrainingError: The loss is no number, or memory ran out.
@@ -137,18 +138,18 @@ def fit(model: keras.Model, windows: Windows, spec: Experiment, report: Report) 
         validation = Batches(windows, windows.index("validation"), _predict_batch(spec))
     recorder = Recorder(len(batches.starts), len(batches), report)
     callbacks: list[Any] = [EpochOrder(batches), recorder]
+    stopper = None
     if training.patience:
-        callbacks.append(
-            keras.callbacks.EarlyStopping(
-                monitor="val_loss", patience=training.patience, min_delta=training.min_delta, restore_best_weights=True
-            )
+        stopper = keras.callbacks.EarlyStopping(
+            monitor="val_loss", patience=training.patience, min_delta=training.min_delta, restore_best_weights=True
         )
+        callbacks.append(stopper)
     report({"kind": "stage", "text": "first step"})
     with _memory_errors(spec):
         model.fit(
             batches, epochs=training.epochs, validation_data=validation, callbacks=callbacks, verbose=0, shuffle=False
         )
-    return recorder
+    return recorder, stopper.best_epoch if stopper else len(recorder.epochs) - 1
 
 
 def forecast(model: keras.Model, windows: Windows, starts: NDArray[np.int64], spec: Experiment) -> NDArray[np.float32]:
@@ -197,18 +198,18 @@ def _parameters(model: keras.Model) -> dict[str, int]:
     return {"trainable": trainable, "total": int(model.count_params())}
 
 
-def _losses(recorder: Recorder, spec: Experiment) -> dict[str, Any]:
+def _losses(recorder: Recorder, kept: int) -> dict[str, Any]:
     """The losses of the weights that are saved, the epochs that were run, and the best of them."""
     rows = recorder.epochs
     monitored = "val_loss" if "val_loss" in rows[-1] else "loss"
-    best = min(rows, key=lambda row: row[monitored])
-    saved = best if spec.training.patience else rows[-1]
+    best = min(range(len(rows)), key=lambda epoch: rows[epoch][monitored])
     return {
-        "train": saved["loss"],
-        "validation": saved.get("val_loss"),
+        "train": rows[kept]["loss"],
+        "validation": rows[kept].get("val_loss"),
         "epochs": len(rows),
-        "best_epoch": int(best["epoch"]),
-        "time_to_best_s": sum(row["seconds"] for row in rows[: int(best["epoch"])]),
+        "kept_epoch": kept + 1,
+        "best_epoch": best + 1,
+        "time_to_best_s": sum(row["seconds"] for row in rows[: best + 1]),
     }
 
 
@@ -226,15 +227,8 @@ def _write(folder: Path, spec: Experiment, metrics: dict[str, Any], recorder: Re
     runs.write_csv(folder / "history.csv", recorder.epochs)
 
 
-def write_predictions(path: Path, dataset: Dataset, windows: Windows, predicted: NDArray[np.float32]) -> None:
-    """Write predictions.csv: series, origin, step, time, actual, predicted."""
+def _write_predictions(path: Path, rows: dict[str, dict[str, NDArray[Any]]]) -> None:
     import pandas as pd
 
-    frames, position = [], 0
-    by_name = {series.name: series for series in dataset.series}
-    for name, starts in windows.starts["test"].items():
-        ours = predicted[position : position + len(starts)]
-        rows = evaluation.forecast_rows(name, by_name[name], starts, ours, windows)
-        frames.append(pd.DataFrame({"series": name} | rows))
-        position += len(starts)
+    frames = [pd.DataFrame({"series": name} | columns) for name, columns in rows.items()]
     pd.concat(frames).to_csv(path, index=False, float_format="%.9g")

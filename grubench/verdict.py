@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from grubench.statistics import Paired, mean_and_spread, paired_ratio
+from grubench.comparison import differing_machines
+from grubench.statistics import Paired, paired_ratio
 
 if TYPE_CHECKING:
     from grubench.comparison import Comparison
@@ -25,7 +26,7 @@ def sentences(comparison: Comparison) -> list[str]:
         else:
             found.append(f"{first} and {second} share no seed that both finished: they cannot be compared in pairs.")
     found += _against_baselines(comparison)
-    found += [f"{one.arm} with seed {one.seed} failed: {one.message}" for one in comparison.failures]
+    found += [f"Failed: {one.arm} with seed {one.seed}. {one.message} {one.remedy}" for one in comparison.failures]
     return found
 
 
@@ -36,6 +37,9 @@ def _speed(first: str, second: str, pairs: list[tuple[Run, Run]]) -> str:
             f"Speed: {first} and {second} ran on different kernels; "
             "a ratio of their times would compare kernels, not cells."
         )
+    differing = differing_machines([run for pair in pairs for run in pair])
+    if differing:
+        return f"Speed: {first} and {second} ran with different {', '.join(differing)}; their times are not compared."
     ours, theirs = ([pair[arm].metrics["timing"]["epoch_s"] for pair in pairs] for arm in (0, 1))
     ratio = paired_ratio(theirs, ours)
     if ratio.ratio < 1:
@@ -45,7 +49,7 @@ def _speed(first: str, second: str, pairs: list[tuple[Run, Run]]) -> str:
             f"Speed: an epoch of {first} was {ratio.ratio:.2f} times as fast as one of {second}; "
             f"{_few(ratio.n)} cannot tell whether that is chance."
         )
-    interval = f"95 % interval {ratio.low:.2f} to {ratio.high:.2f}, {ratio.n} pairs, steady epochs"
+    interval = f"95 % interval {ratio.low:.2f} to {ratio.high:.2f}, {ratio.n} pairs, epochs after the first"
     if ratio.differs:
         return f"Speed: {first} trained {ratio.ratio:.2f} times as fast as {second} ({interval})."
     return f"Speed: no difference shown; {first} trained {ratio.ratio:.2f} times as fast as {second} ({interval})."
@@ -77,9 +81,9 @@ def _p(ratio: Paired) -> str:
 
 
 def _against_baselines(comparison: Comparison) -> list[str]:
-    """Which arms err less than each baseline, by the mean of the seeds."""
+    """For each baseline, the arms that err less, those that err more, and those that cannot be told from it."""
     errors = {
-        name: mean_and_spread([run.metrics["test"]["overall"]["rmse_scaled"] for run in runs])[0]
+        name: [run.metrics["test"]["overall"]["rmse_scaled"] for run in runs]
         for name, runs in comparison.arms.items()
         if runs
     }
@@ -89,17 +93,34 @@ def _against_baselines(comparison: Comparison) -> list[str]:
     ]
 
 
-def _against(baseline: str, error: float, errors: dict[str, float]) -> str:
+def _against(baseline: str, error: float, errors: dict[str, list[float]]) -> str:
     what = f"{baseline}, which repeats the last {'value' if baseline == 'persistence' else 'season'}"
     if not error > 0:
-        return f"Baseline: {what} makes no error at all."
-    shown = ", ".join(f"{one / error:.2f} for {name}" for name, one in errors.items())
-    winners = [name for name, one in errors.items() if one < error]
-    everyone = len(winners) == len(errors)
-    if everyone:
-        who = {1: f"{winners[0]} beats", 2: "both beat"}.get(len(errors), "all beat")
-    elif winners:
-        who = f"only {' and '.join(winners)} {'beats' if len(winners) == 1 else 'beat'}"
-    else:
-        who = {1: f"{next(iter(errors))} does not beat", 2: "neither beats"}.get(len(errors), "none beats")
-    return f"Baseline: {who} {what} (its RMSE times {shown})."
+        return f"Baseline: {what}, makes no error at all."
+    ratios = {name: paired_ratio(values, [error] * len(values)) for name, values in errors.items()}
+    shown = "; ".join(f"{name} {_times(ratio)}" for name, ratio in ratios.items())
+    better = [name for name, ratio in ratios.items() if ratio.n >= LEAST_PAIRS and ratio.high < 1]
+    worse = [name for name, ratio in ratios.items() if ratio.n >= LEAST_PAIRS and ratio.low > 1]
+    unclear = [name for name in ratios if name not in better + worse]
+    parts = [_both(better, ratios, "both beat") or _beat(better)] * bool(better)
+    parts += [_both(worse, ratios, "neither beats") or _err(worse)] * bool(worse)
+    parts += [f"{' and '.join(unclear)} cannot be told from"] * bool(unclear)
+    return f"Baseline: {', '.join(parts)} {what} (RMSE as a multiple of its: {shown})."
+
+
+def _both(names: list[str], everyone: dict[str, Paired], words: str) -> str:
+    return words if len(names) == len(everyone) == 2 else ""
+
+
+def _beat(names: list[str]) -> str:
+    return f"{' and '.join(names)} {'beats' if len(names) == 1 else 'beat'}"
+
+
+def _err(names: list[str]) -> str:
+    return f"{' and '.join(names)} {'errs' if len(names) == 1 else 'err'} more than"
+
+
+def _times(ratio: Paired) -> str:
+    if ratio.n < LEAST_PAIRS:
+        return f"{ratio.ratio:.2f}"
+    return f"{ratio.ratio:.2f} ({ratio.low:.2f} to {ratio.high:.2f})"

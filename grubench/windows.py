@@ -18,6 +18,8 @@ from grubench.errors import UsageError
 from grubench.scaling import Scaling
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from grubench.experiment import Experiment, Window
@@ -91,6 +93,18 @@ class Windows:
         first, length = target_offsets(self.lookback, self.horizon, every_step=self.every_step)
         targets: NDArray[np.float32] = sliding_window_view(self.rows[:, 0], length)[starts + first]
         return targets[:, :, None] if self.every_step else targets
+
+    def by_series(self, part: str, values: NDArray[Any]) -> Iterator[tuple[str, NDArray[np.int64], NDArray[Any]]]:
+        """Each series of a part with the start rows of its windows and its share of `values`.
+
+        Args:
+            part: `train`, `validation` or `test`.
+            values: `(window, ...)`, in the order of `index(part)`.
+        """
+        position = 0
+        for name, starts in self.starts[part].items():
+            yield name, starts, values[position : position + len(starts)]
+            position += len(starts)
 
     def origin(self, name: str, starts: NDArray[np.int64]) -> NDArray[np.int64]:
         """The row within its series at which each window's first target lies."""
@@ -184,17 +198,15 @@ def over(dataset: Dataset, spec: Experiment, scalings: dict[str, Scaling]) -> Wi
     """
     window = spec.window
     used = list(dataset.series)
-    first, _ = target_offsets(window.lookback, window.horizon, every_step=window.every_step)
     for series in used:
         _check_length(series, window.lookback, window)
     first_row = _first_rows(used)
     starts = {
         series.name: first_row[series.name]
-        + window_starts(
-            (first, len(series)), window.lookback, window.horizon, window.stride, every_step=window.every_step
-        )
+        + window_starts((0, len(series)), window.lookback, window.horizon, window.stride, every_step=window.every_step)
         for series in used
     }
+    starts = {name: rows for name, rows in starts.items() if len(rows)}
     return Windows(
         rows=_scaled_rows(used, scalings),
         first_row=first_row,
@@ -224,8 +236,14 @@ def _scaled_rows(used: list[Series], scalings: dict[str, Scaling]) -> NDArray[np
 def _splits(used: list[Series], train: tuple[Series, ...], first: int, window: Window) -> dict[str, Split]:
     if window.split == "time":
         return {series.name: split_rows(len(series), first, window) for series in used}
-    size = window.validation if window.validation >= 1 else window.validation * len(train)
-    held = {series.name for series in train[len(train) - int(size) :]}
+    size = int(window.validation if window.validation >= 1 else window.validation * len(train))
+    if size >= len(train) or (window.validation and not size):
+        raise UsageError(
+            f"window.validation: {window.validation:g} of {len(train)} training series leaves "
+            f"{'no series to validate on' if not size else 'none to train on'}.",
+            "With split = 'series' it is a fraction or a count of the training series; 0 leaves validation out.",
+        )
+    held = {series.name for series in train[len(train) - size :]} if size else set()
     trained = {series.name for series in train} - held
     splits = {}
     for series in used:

@@ -130,7 +130,15 @@ class TestBadInput:
             (("compare", "--export", "absent/a.csv"), 2, "there is no folder absent"),
             (("compare", "bankex", "bitcoin"), 2, "More than one preset"),
             (("compare", "--runs", "absent", "gone"), 2, "absent is not a run"),
-            (("compare", "--runs", "absent", "--epochs", "3"), 2, "settings cannot be changed"),
+            (("compare", "--runs", "absent", "--seeds", "5"), 2, "no setting can be changed"),
+            (("compare", "--cell", "rnn"), 2, "Use --cells"),
+            (("compare", "--pictures", "gif"), 2, "--pictures: unknown value 'gif'"),
+            (("predict", "newer", "--picture", "a.gif"), 2, "unknown ending"),
+            (("predict", "newer", "--export", "a.txt"), 2, "unknown ending"),
+            (("train", "model.toml"), 2, "model: 3 is not a table"),
+            (("train", "text.toml", "--units", "3"), 2, "model.layers: 'gru' has no valid number of units"),
+            (("train", "--kernel", "cudnn", "--recurrent-dropout", "0.1"), 2, "--recurrent-dropout 0"),
+            (("compare", "--runs", "absent", "--epochs", "3"), 2, "no setting can be changed"),
             (("predict", "."), 2, "is not a run"),
             (("predict", "newer"), 1, "written by a newer grubench"),
             (("runs", "absent"), 2, "is not a run"),
@@ -143,6 +151,8 @@ class TestBadInput:
         Path("bad.csv").write_text("price,text,empty,infinite\n1,a,1,inf\n2,b,,2\n".replace(",a,", ",1,"))
         Path("bad.toml").write_text("[model")
         Path("key.toml").write_text("[model]\nunit = 3\n")
+        Path("model.toml").write_text("model = 3\n")
+        Path("text.toml").write_text("[model]\nlayers = 'gru'\n")
         newer = Path("newer")
         newer.mkdir()
         for path in trained["gru"].folder.iterdir():
@@ -196,11 +206,12 @@ def test_light_commands_load_neither_tensorflow_nor_keras(trained: dict[str, Run
 
 def test_the_jobs_are_there_for_a_program(tmp_path: Path) -> None:
     code = (
-        "from grubench import Experiment, train, compare, predict\n"
+        "from grubench import Experiment, train, compare, predict, resolve\n"
         "import sys\n"
-        "print(Experiment().model.layers, callable(train), 'keras' in sys.modules)"
+        "spec = resolve('bankex', {'training': {'epochs': 5}})\n"
+        "print(Experiment().model.layers, spec.training.epochs, callable(train), 'keras' in sys.modules)"
     )
-    assert python(code, cwd=tmp_path) == "('gru:32',) True False\n"
+    assert python(code, cwd=tmp_path) == "('gru:32',) 5 True False\n"
 
 
 def test_python_m_grubench_is_the_same_command(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_a_failed_trial_is_shown_and_the_others_go_on(trained: dict[str, Run], t
     monkeypatch.setattr(executors, "run", outcome)
     found = comparison.compare(tiny(), seeds=2, output=tmp_path, in_process=True)
     assert found.failures == (Failure(arm="LSTM", seed=1, message="The loss became nan in epoch 3."),)
-    assert "LSTM with seed 1 failed: The loss became nan in epoch 3." in verdict.sentences(found)
+    assert any(one.startswith("Failed: LSTM with seed 1. The loss became nan") for one in verdict.sentences(found))
 
 
 def test_when_every_trial_fails_the_first_error_is_told(tmp_path: Path, monkeypatch) -> None:
@@ -163,11 +163,27 @@ class TestVerdict:
 
     @pytest.mark.parametrize(
         ("errors", "said"),
-        [((1e-9, 1e-9), "both beat persistence"), ((9, 9), "neither beats persistence"), ((1e-9, 9), "only GRU beats")],
+        [
+            ((1e-9, 1e-9), "both beat persistence"),
+            ((9, 9), "neither beats persistence"),
+            ((1e-9, 9), "GRU beats, LSTM errs more than persistence"),
+        ],
     )
     def test_baselines_are_named(self, trained: dict[str, Run], errors: tuple[float, float], said: str) -> None:
-        found = made(trained, {"GRU": [(errors[0], 1.0)], "LSTM": [(errors[1], 1.0)]})
+        found = made(trained, {name: [(error, 1.0)] * 3 for name, error in zip(("GRU", "LSTM"), errors, strict=True)})
         assert any(said in sentence for sentence in verdict.sentences(found))
+
+    def test_a_baseline_within_the_spread_is_not_beaten(self, trained: dict[str, Run]) -> None:
+        error = trained["gru"].metrics["baselines"]["persistence"]["overall"]["rmse_scaled"]
+        wide = [(error * share, 1.0) for share in (0.7, 0.99, 1.2)]
+        found = made(trained, {"GRU": wide, "LSTM": wide[:2]})
+        assert any("GRU and LSTM cannot be told from persistence" in sentence for sentence in verdict.sentences(found))
+
+    def test_times_of_other_machines_are_not_compared(self, trained: dict[str, Run]) -> None:
+        other = replace(trained["lstm"], environment=trained["lstm"].environment | {"processor": "another"})
+        found = comparison.from_runs([trained["gru"], other])
+        assert found.notes == ("The runs were made with different processor: errors may differ by it.",)
+        assert "their times are not compared" in verdict.sentences(found)[0]
 
 
 class TestViews:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
+from http.server import HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pandas as pd
@@ -105,6 +108,13 @@ class TestClock:
         made = clock.arrange("s", stamps, np.array([[1.0], [2], [3], [4]]), ("x",), rules)
         assert made.target.tolist() == [1, 2, 3, 3, 4]
 
+    def test_tenths_of_a_second_are_no_duplicates(self) -> None:
+        stamps = np.datetime64("2026-01-01T00:00:00") + np.array([0, 100, 200, 500]) * np.timedelta64(1, "ms")
+        made = clock.arrange("s", stamps, np.arange(4.0)[:, None], ("x",), Data(gaps="fill"))
+        assert (made.duplicated, made.missing) == (0, 2)
+        assert made.target.tolist() == [0, 1, 2, 2, 2, 3]
+        assert np.diff(made.time).tolist() == [np.timedelta64(100_000, "us").item()] * 5
+
     @pytest.mark.parametrize("rules", [{"duplicates": "error"}, {"gaps": "error"}])
     def test_they_can_be_refused(self, rules: dict[str, str]) -> None:
         with pytest.raises(DataError, match=f"data.{next(iter(rules))}: series s"):
@@ -126,6 +136,19 @@ class TestTable:
     def test_a_long_file_is_split_by_name(self, tmp_path: Path) -> None:
         made = read(write(tmp_path, "id,price\nx,1\ny,2\nx,3\n"), series_column="id")
         assert [(series.name, series.target.tolist()) for series in made.series] == [("x", [1, 3]), ("y", [2])]
+
+    def test_a_series_may_be_called_na(self, tmp_path: Path) -> None:
+        made = read(write(tmp_path, "id,price\nNA,1\nnull,2\nNA,3\n"), series_column="id")
+        assert [(series.name, series.target.tolist()) for series in made.series] == [("NA", [1, 3]), ("null", [2])]
+
+    def test_a_comma_at_the_end_of_each_row_shifts_nothing(self, tmp_path: Path) -> None:
+        path = write(tmp_path, "price,volume\n1,10,\n2,20,\n")
+        assert read(path).series[0].target.tolist() == [1, 2]
+
+    def test_parquet_with_its_stamps_as_the_index(self, tmp_path: Path) -> None:
+        frame = pd.DataFrame({"price": [1.0, 2]}, index=pd.date_range("2026-01-01", periods=2, name="date"))
+        frame.to_parquet(tmp_path / "my.parquet")
+        assert read(tmp_path / "my.parquet", time="date").series[0].target.tolist() == [1, 2]
 
     def test_parquet_is_read_as_csv_is(self, tmp_path: Path) -> None:
         frame = pd.DataFrame({"date": pd.date_range("2026-01-01", periods=3), "price": [1.0, 2, 3]})
@@ -157,6 +180,7 @@ class TestTable:
     @pytest.mark.parametrize(
         ("text", "settings", "error", "named"),
         [
+            ("id,price\nx,1\n,2\n", {"series_column": "id"}, DataError, "data row 2 names no series"),
             ("price\n1\n", {"target": ("prize",)}, UsageError, "data.target: my.csv has no column 'prize'"),
             ("price\n1\n", {"features": ("volume",)}, UsageError, "data.features: my.csv has no column 'volume'"),
             ("price\n1\n", {"time": "date"}, UsageError, "data.time: my.csv has no column 'date'"),
@@ -219,6 +243,21 @@ class TestDownload:
         for part in ("AEP_hourly.csv", source.url, str(tmp_path / "cache" / "energy"), download.VARIABLE):
             assert part in said
         assert not list((tmp_path / "cache").rglob("*.csv"))
+
+    def test_a_damaged_download_leaves_nothing(
+        self, source: catalog.Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "served").mkdir()
+        (tmp_path / "served" / "AEP_hourly.csv").write_text("damaged")
+        handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "served"))
+        monkeypatch.setattr(SimpleHTTPRequestHandler, "log_message", lambda *_: None)
+        with HTTPServer(("127.0.0.1", 0), handler) as server:
+            Thread(target=server.serve_forever, daemon=True).start()
+            with pytest.raises(DataError, match="is damaged") as caught:
+                download.fetch(replace(source, url=f"http://127.0.0.1:{server.server_port}/"))
+            server.shutdown()
+        assert source.files["AEP_hourly.csv"] in caught.value.message
+        assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
 
     def test_a_damaged_file_names_both_checksums(
         self, source: catalog.Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

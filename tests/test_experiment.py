@@ -69,7 +69,12 @@ def test_the_digest_stays_what_it_was() -> None:
         ({"training": {"optimizer": "adamant"}}, "training.optimizer: unknown value 'adamant'"),
         ({"training": {"learning_rate": float("nan")}}, "training.learning_rate: nan"),
         ({"training": {"clipnorm": 1, "clipvalue": 1}}, "training.clipnorm"),
-        ({"training": {"jit": True, "kernel": "cudnn"}}, "training.jit"),
+        ({"training": {"jit": True, "kernel": "cudnn"}}, "XLA cannot compile"),
+        ({"training": {"kernel": "cudnn"}, "model": {"recurrent_dropout": 0.1}}, "training.kernel: gru:32 cannot run"),
+        (
+            {"training": {"kernel": "cudnn"}, "model": {"layers": ["gru:3", "rnn:4"]}},
+            "training.kernel: rnn:4 cannot run",
+        ),
         ({"training": {"patience": 3}, "window": {"validation": 0}}, "training.patience: 3"),
         ({"window": {"every_step": True, "horizon": 2}}, "window.horizon: 2"),
         ({"window": {"every_step": True}, "model": {"bidirectional": True}}, "model.bidirectional"),

@@ -151,6 +151,15 @@ def test_an_output_at_every_step_is_trained_and_measured(tmp_path: Path) -> None
         assert len(list(csv.DictReader(file))) == 4 * 20
 
 
+@pytest.mark.slow
+def test_xla_and_threads_are_taken(tmp_path: Path) -> None:
+    from grubench import executors
+
+    folder = executors.run(tiny(epochs=1, jit=True, threads=1), tmp_path, ignore)
+    assert load(folder).environment["kernels"][0]["kernel"] == "xla"
+    assert load(folder).environment["threads"] == 1
+
+
 @pytest.mark.parametrize("precision", ["mixed_bfloat16"])
 def test_mixed_precision_keeps_the_head_in_float32(tmp_path: Path, precision: str) -> None:
     run = train(tiny(epochs=1, precision=precision), tmp_path)

@@ -148,6 +148,17 @@ def test_one_series_to_train_on_and_all_to_test_on() -> None:
     assert cut.scalings["b"].offset[0] == fitted.min()
 
 
+@pytest.mark.parametrize("validation", [2, 5, 0.4])
+def test_series_must_be_left_to_train_on(validation: float) -> None:
+    spec = Experiment(
+        data=Data(train_series=("a", "b"), test_series=("c",)),
+        window=Window(lookback=5, split="series", validation=validation, scale_per="dataset"),
+    )
+    chosen = [make_series(name, 30, number) for number, name in enumerate("abc")]
+    with pytest.raises(UsageError, match=r"window.validation"):
+        windows.build(make_dataset(*chosen), spec)
+
+
 @pytest.mark.parametrize(
     ("spec", "named"),
     [

@@ -1,6 +1,6 @@
 """The command line: each command parses, makes one call of the library, and hands the result to a view."""
 
-import os
+import io
 import sys
 from typing import Annotated
 
@@ -40,11 +40,14 @@ def root(
 
 def main() -> None:
     """Run the command line; an error nobody foresaw ends in one line, and with --debug in its traceback."""
-    if "--debug" in sys.argv or os.environ.get("GRUBENCH_DEBUG"):
-        app()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a log in an old encoding shall not end a training
+            stream.reconfigure(errors="replace")
     try:
         app()
     except Exception as error:
+        if "--debug" in sys.argv:
+            raise
         tell(
             f"unexpected {type(error).__name__}: {error}",
             "This is a fault of grubench; --debug shows where it happened.",

@@ -5,11 +5,12 @@ from typing import Annotated, Any
 
 import typer
 
-from grubench.cli.flags import command
+from grubench.cli.flags import check_file, command
 from grubench.cli.train import InProcess, Output
 from grubench.errors import UsageError
 
 SOME_FAILED = 3
+EXPORTS = (".json", ".csv", ".md")
 
 
 def register(app: typer.Typer) -> None:
@@ -32,14 +33,17 @@ def register(app: typer.Typer) -> None:
         output: Output = Path("runs"),
         fresh: Annotated[bool, typer.Option("--fresh", help="Train again what was finished before.")] = False,
         in_process: InProcess = False,
+        pictures: Annotated[str, typer.Option("--pictures", help="The form of the pictures: png or svg.")] = "png",
     ) -> None:
         """Train every cell with every seed on equal terms, and say what the numbers support."""
-        _check_exports(export or [])
+        for path in export or []:
+            check_file("--export", path, EXPORTS)
         if runs:
-            _compare_runs(names or [], flags, export or [])
+            if flags or (cells, seeds, fresh) != ("gru,lstm", 3, False):
+                raise UsageError("--runs compares finished runs: no setting can be changed.", "Leave the flags out.")
+            _compare_runs(names or [], output, export or [])
             return
-        if len(names or []) > 1:
-            raise UsageError(f"More than one preset is given: {', '.join(names or [])}.", "Runs go after --runs.")
+        _check(names or [], flags, pictures)
         from grubench.presets import resolve
 
         spec = resolve(names[0] if names else None, flags)
@@ -58,20 +62,27 @@ def register(app: typer.Typer) -> None:
                 in_process=in_process,
                 report=display,
             )
-        _show(found, export or [])
+        _show(found, export or [], pictures)
         if found.failures:
             raise typer.Exit(SOME_FAILED)
 
 
-def _compare_runs(names: list[str], flags: dict[str, Any], export: list[Path]) -> None:
-    if flags:
-        raise UsageError("--runs compares finished runs: settings cannot be changed.", "Leave the other flags out.")
+def _check(names: list[str], flags: dict[str, Any], pictures: str) -> None:
+    if pictures not in ("png", "svg"):
+        raise UsageError(f"--pictures: unknown value {pictures!r}.", "Valid: png, svg.")
+    if "cell" in flags.get("model", {}):
+        raise UsageError("--cell: every cell of --cells is compared.", "Use --cells, such as --cells gru,rnn.")
+    if len(names) > 1:
+        raise UsageError(f"More than one preset is given: {', '.join(names)}.", "Runs go after --runs.")
+
+
+def _compare_runs(names: list[str], output: Path, export: list[Path]) -> None:
     from grubench import comparison, runs
 
-    _show(comparison.from_runs([runs.load(Path(name)) for name in names]), export)
+    _show(comparison.from_runs([runs.load(runs.folder_of(Path(name), output)) for name in names]), export, "")
 
 
-def _show(found: Any, export: list[Path]) -> None:
+def _show(found: Any, export: list[Path], pictures: str) -> None:
     from rich.console import Console
 
     from grubench import record, tables
@@ -79,16 +90,8 @@ def _show(found: Any, export: list[Path]) -> None:
     console = Console()
     tables.show_comparison(found, console)
     if found.folder:
-        record.keep(found)
-        console.print(f"Tables and pictures: {found.folder}", highlight=False, soft_wrap=True)
+        record.keep(found, pictures)
+        console.print(f"Tables and pictures: {found.folder}", highlight=False, soft_wrap=True, markup=False)
     for path in export:
         record.export(found, path)
-        console.print(f"Wrote {path}", highlight=False, soft_wrap=True)
-
-
-def _check_exports(export: list[Path]) -> None:
-    for path in export:
-        if path.suffix not in (".json", ".csv", ".md"):
-            raise UsageError(f"--export: {path} has an unknown ending.", "Valid: .json, .csv, .md.")
-        if not path.parent.is_dir():
-            raise UsageError(f"--export: there is no folder {path.parent}.", "Make it first.")
+        console.print(f"Wrote {path}", highlight=False, soft_wrap=True, markup=False)

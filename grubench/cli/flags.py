@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from grubench.errors import GrubenchError, SpecError
+from grubench.errors import GrubenchError, SpecError, UsageError
 from grubench.experiment import SECTIONS
 
 Tree = dict[str, Any]
@@ -21,6 +21,7 @@ SHORT_FORMS = {
     "units": "Units of each layer, such as 50,100.",
 }
 INTERRUPTED = 130
+INTERRUPTED_HINTS = {"compare": "Finished trials are kept; the same command goes on from there."}
 
 
 class SectionedCommand(TyperCommand):
@@ -57,7 +58,7 @@ def command(app: typer.Typer, name: str, *, spec: bool = False) -> Callable[[Cal
                     given["flags"] = collect({one.name: given.pop(one.name) for one in added[:-1]})
                 function(**given)
             except KeyboardInterrupt:
-                tell("Interrupted. Finished trials are kept; the same command goes on from there.", "")
+                tell("Interrupted.", INTERRUPTED_HINTS.get(name, ""))
                 raise typer.Exit(INTERRUPTED) from None
             except GrubenchError as error:
                 if debug:
@@ -82,6 +83,18 @@ def tell(message: str, remedy: str) -> None:
     console.print(Text(f"grubench: {message}", style="red"), soft_wrap=True)
     if remedy:
         console.print(Text(remedy), soft_wrap=True)
+
+
+def check_file(flag: str, path: Path, endings: tuple[str, ...]) -> None:
+    """Refuse a file to write whose ending or folder will not do, before any work is put in.
+
+    Raises:
+        UsageError: Naming the flag and the path.
+    """
+    if path.suffix not in endings:
+        raise UsageError(f"{flag}: {path} has an unknown ending.", f"Valid: {', '.join(endings)}.")
+    if not path.parent.is_dir():
+        raise UsageError(f"{flag}: there is no folder {path.parent}.", "Make it first.")
 
 
 def collect(given: dict[str, Any]) -> Tree:

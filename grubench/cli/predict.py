@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from grubench.cli.flags import command
+from grubench.cli.flags import check_file, command
+from grubench.cli.train import Output
 
 
 def register(app: typer.Typer) -> None:
@@ -13,7 +14,7 @@ def register(app: typer.Typer) -> None:
 
     @command(app, "predict")
     def predict(
-        run: Annotated[Path, typer.Argument(help="A run folder.")],
+        run: Annotated[Path, typer.Argument(help="A run folder, or the name of one below --output.")],
         csv: Annotated[
             Path | None,
             typer.Option("--csv", "--parquet", "--file", help="New data of the same shape, CSV or Parquet."),
@@ -28,21 +29,26 @@ def register(app: typer.Typer) -> None:
         picture: Annotated[
             Path | None, typer.Option("--picture", help="Where the picture goes, .png or .svg. [default: into the run]")
         ] = None,
+        output: Output = Path("runs"),
     ) -> None:
         """Forecast the test part, new data, or the steps past the end, in the data's unit."""
         from rich.console import Console
 
         from grubench import runs
 
+        if export:
+            check_file("--export", export, (".csv",))
+        if picture:
+            check_file("--picture", picture, (".png", ".svg"))
         console = Console()
-        found = runs.load(run)
+        found = runs.load(runs.folder_of(run, output))
         with Console(stderr=True).status("loading Keras and the model"):
             from grubench import plots, prediction, record, tables
 
             made = prediction.predict(found, file=csv, steps=steps, series=series)
         tables.show_forecast(made, console)
         target = picture or found.folder / ("ahead.png" if steps else "forecast.png")
-        console.print(f"Picture: {plots.forecast(made, target)}", highlight=False, soft_wrap=True)
+        console.print(f"Picture: {plots.forecast(made, target)}", highlight=False, soft_wrap=True, markup=False)
         if export:
             record.export_forecast(made, export)
-            console.print(f"Wrote {export}", highlight=False, soft_wrap=True)
+            console.print(f"Wrote {export}", highlight=False, soft_wrap=True, markup=False)

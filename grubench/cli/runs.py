@@ -21,14 +21,14 @@ def register(app: typer.Typer) -> None:
         from rich.console import Console
 
         from grubench import tables
-        from grubench.runs import listed, load
+        from grubench.runs import folder_of, listed, load
 
         console = Console()
         if run is not None:
-            tables.show_run(load(run if run.is_dir() else output / run), console)
+            tables.show_run(load(folder_of(run, output)), console)
             return
         found = listed(output)
         if found:
             tables.show_runs(found, console)
         else:
-            console.print(f"No runs in {output}. `grubench compare` makes some.", highlight=False)
+            console.print(f"No runs in {output}. `grubench compare` makes some.", highlight=False, markup=False)

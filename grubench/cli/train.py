@@ -32,4 +32,4 @@ def register(app: typer.Typer) -> None:
             run = comparison.train(spec, output=output, in_process=in_process, report=display)
         console = Console()
         tables.show_run(run, console)
-        console.print(f"Kept in {run.folder}", highlight=False, soft_wrap=True)
+        console.print(f"Kept in {run.folder}", highlight=False, soft_wrap=True, markup=False)

@@ -38,4 +38,4 @@ def load(spec: Data, name: str, file: Path | None = None) -> Dataset:
     names = [one.name for one in series]
     if len(set(names)) < len(names):
         raise UsageError(f"{name}: two series are called {max(names, key=names.count)!r}.", "Give each its own name.")
-    return Dataset(name=name, series=tuple(series), time_features=spec.time_features)
+    return Dataset(name=name, series=tuple(series))

@@ -38,7 +38,7 @@ def arrange(
     Raises:
         DataError: There are duplicates or gaps and the rule is to refuse them.
     """
-    stamps = time.astype("datetime64[s]")
+    stamps = time.astype("datetime64[us]")
     order = np.argsort(stamps, kind="stable")
     stamps, values = stamps[order], values[order]
     repeated = np.concatenate([[False], stamps[1:] == stamps[:-1]])
@@ -58,7 +58,7 @@ def arrange(
         name=name,
         values=values,
         columns=(*columns, *spec.time_features),
-        time=stamps,
+        time=_coarsest(stamps),
         unit=spec.unit,
         duplicated=duplicated,
         missing=missing,
@@ -88,22 +88,33 @@ def need_clock(spec: Data, where: str) -> None:
         )
 
 
-def step_of(stamps: NDArray[Any]) -> int:
-    """The commonest difference of neighbouring stamps, in seconds; 0 for fewer than two stamps."""
-    differences = np.diff(stamps.astype(np.int64))
-    differences = differences[differences > 0]
+def step_of(stamps: NDArray[Any]) -> np.timedelta64:
+    """The commonest difference of neighbouring stamps, in their unit; 0 for fewer than two different stamps."""
+    differences = np.diff(stamps)
+    differences = differences[differences > np.timedelta64(0)]
     if not len(differences):
-        return 0
+        return np.timedelta64(0, "us")
     values, counts = np.unique(differences, return_counts=True)
-    return int(values[counts.argmax()])
+    step: np.timedelta64 = values[counts.argmax()]
+    return step
 
 
-def _gaps(stamps: NDArray[np.datetime64]) -> tuple[int, int]:
+def _coarsest(stamps: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
+    """The stamps in whole seconds where they are whole, so that they read well."""
+    whole = stamps.astype("datetime64[s]")
+    return whole if (whole == stamps).all() else stamps
+
+
+def _steps_between(stamps: NDArray[np.datetime64], step: np.timedelta64) -> NDArray[np.int64]:
+    """The number of steps from each stamp to the next, rounded; 0 for equal stamps."""
+    return np.asarray(np.rint(np.diff(stamps) / step).astype(np.int64))
+
+
+def _gaps(stamps: NDArray[np.datetime64]) -> tuple[np.timedelta64, int]:
     step = step_of(stamps)
     if not step:
-        return 0, 0
-    differences = np.diff(stamps.astype(np.int64))
-    return step, int(np.sum(np.maximum(np.rint(differences / step).astype(np.int64) - 1, 0)[differences > 0]))
+        return step, 0
+    return step, int(np.maximum(_steps_between(stamps, step) - 1, 0).sum())
 
 
 def _without_duplicates(
@@ -127,19 +138,11 @@ def _without_duplicates(
 
 
 def _fill(
-    stamps: NDArray[np.datetime64], values: NDArray[np.float64], step: int
+    stamps: NDArray[np.datetime64], values: NDArray[np.float64], step: np.timedelta64
 ) -> tuple[NDArray[np.datetime64], NDArray[np.float64]]:
     """Insert the absent stamps of the grid, each with the values before it: later ones may be of the test part."""
-    seconds = stamps.astype(np.int64)
-    counts = np.maximum(np.rint(np.diff(seconds) / step).astype(np.int64), 1)
-    inside = [seconds[i] + step * np.arange(1, count) for i, count in enumerate(counts) if count > 1]
-    grid = np.sort(np.concatenate([seconds, *inside]), kind="stable")
-    before = np.searchsorted(seconds, grid, side="right") - 1
-    # Where stamps are duplicated and kept, each row stays as it is.
-    before[np.searchsorted(grid, seconds, side="left") + _rank(seconds)] = np.arange(len(seconds))
-    return grid.astype("datetime64[s]"), values[before]
-
-
-def _rank(seconds: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The place of each row among the rows with the same stamp, of sorted stamps."""
-    return np.arange(len(seconds)) - np.searchsorted(seconds, seconds, side="left")
+    counts = np.append(np.maximum(_steps_between(stamps, step), 1), 1)
+    # Where stamps are duplicated and kept, a row stands for itself and has nothing behind it.
+    row = np.repeat(np.arange(len(stamps)), counts)
+    behind = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return stamps[row] + behind * step, values[row]

@@ -27,12 +27,16 @@ def read(spec: Data, file: Path | None = None) -> list[Series]:
         DataError: The file cannot be parsed or holds values that cannot be trained on.
     """
     path = file or Path(spec.file)
-    frame = load(path)
+    frame = load(path, text_column=spec.series_column)
     return split(frame, spec, path.name, path.stem)
 
 
-def load(path: Path) -> pd.DataFrame:
-    """The table in a CSV or Parquet file.
+def load(path: Path, text_column: str = "") -> pd.DataFrame:
+    """The table in a CSV or Parquet file, its rows numbered from 0.
+
+    Args:
+        path: The file.
+        text_column: A column to read as it is written, so that a name such as NA stays one.
 
     Raises:
         UsageError: There is no such file, or Parquet cannot be read here.
@@ -46,13 +50,22 @@ def load(path: Path) -> pd.DataFrame:
             f"data.file: reading {path} needs pyarrow.", "Install it with: pip install 'grubench[parquet]'"
         )
     try:
-        frame = pd.read_parquet(path) if parquet else pd.read_csv(path, skipinitialspace=True, encoding="utf-8-sig")
+        frame = pd.read_parquet(path).reset_index() if parquet else _load_csv(path, text_column)
     except (ValueError, OSError, pd.errors.ParserError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         kind = "Parquet" if parquet else "CSV"
         raise DataError(f"{path} cannot be read as {kind}: {reason}.", "Check the file.") from error
     if frame.empty:
         raise DataError(f"{path} holds no rows.", "Check the file.")
+    return frame
+
+
+def _load_csv(path: Path, text_column: str) -> pd.DataFrame:
+    # index_col=False: else a comma at the end of each row would shift the columns by one.
+    form: dict[str, Any] = {"skipinitialspace": True, "encoding": "utf-8-sig", "index_col": False}
+    frame = pd.read_csv(path, **form)
+    if text_column in frame.columns:
+        frame[text_column] = pd.read_csv(path, **form, dtype=str, keep_default_na=False)[text_column]
     return frame
 
 
@@ -65,6 +78,8 @@ def split(frame: pd.DataFrame, spec: Data, where: str, stem: str) -> list[Series
         where: The file's name, for messages.
         stem: The name of the one series of a table with one target.
     """
+    if not spec.target:
+        raise SpecError(f"data.target: no column of {where} is named as the target.", "Name it with --target COLUMN.")
     named = [("data.target", name) for name in spec.target] + [("data.features", name) for name in spec.features]
     named += [("data.time", spec.time)] * bool(spec.time) + [("data.series_column", spec.series_column)] * bool(
         spec.series_column
@@ -79,8 +94,14 @@ def split(frame: pd.DataFrame, spec: Data, where: str, stem: str) -> list[Series
     if not spec.series_column:
         one = len(spec.target) == 1
         return [_series(frame, target, spec, where, stem if one else target) for target in spec.target]
-    groups = frame.groupby(spec.series_column, sort=False)
-    return [_series(rows, spec.target[0], spec, where, str(name)) for name, rows in groups]
+    names = frame[spec.series_column]
+    nameless = (names.isna() | (names == "")).to_numpy()
+    if nameless.any():
+        raise DataError(
+            f"{where}, column {spec.series_column!r}, data row {int(nameless.argmax()) + 1} names no series.",
+            "Name or remove the row.",
+        )
+    return [_series(rows, spec.target[0], spec, where, str(name)) for name, rows in frame.groupby(names, sort=False)]
 
 
 def _series(frame: pd.DataFrame, target: str, spec: Data, where: str, name: str) -> Series:
@@ -126,7 +147,7 @@ def times(column: pd.Series[Any], where: str, format: str | None = None) -> NDAr
         )
     if stamps.dt.tz is not None:
         stamps = stamps.dt.tz_localize(None)
-    return stamps.to_numpy("datetime64[s]")
+    return stamps.to_numpy("datetime64[us]")
 
 
 def _has_zone(column: pd.Series[Any]) -> bool:
