@@ -63,7 +63,7 @@ def load(path: Path, text_column: str = "") -> pd.DataFrame:
 def _load_csv(path: Path, text_column: str) -> pd.DataFrame:
     # index_col=False: else a comma at the end of each row would shift the columns by one.
     form: dict[str, Any] = {"skipinitialspace": True, "encoding": "utf-8-sig", "index_col": False}
-    frame = pd.read_csv(path, **form)
+    frame: pd.DataFrame = pd.read_csv(path, **form)
     if text_column in frame.columns:
         frame[text_column] = pd.read_csv(path, **form, dtype=str, keep_default_na=False)[text_column]
     return frame
