@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grubench import environment, executors, runs
+from grubench.arms import OF_THE_NAME, arms_of, differing_settings, flattened, label, named, plan
 from grubench.errors import GrubenchError, TrainingError, UsageError
-from grubench.experiment import CELLS, SECTIONS, Experiment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from grubench.experiment import Experiment
     from grubench.runs import Run
 
     Report = Callable[[dict[str, Any]], None]
@@ -22,9 +23,6 @@ SCHEMA = 1
 
 def ignore(event: dict[str, Any]) -> None:
     """Take in progress and show nothing."""
-
-
-SETTINGS_NOT_SHARED = ("seed", "model.layers")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,43 +69,12 @@ class Comparison:
         return [(run, others[run.experiment.seed]) for run in self.arms[first] if run.experiment.seed in others]
 
 
-def label(spec: Experiment) -> str:
-    """The name of an arm: the cell, or the stack where cells are mixed."""
-    cells = {layer.cell for layer in spec.model.stack}
-    return cells.pop().upper() if len(cells) == 1 else " + ".join(layer.cell.upper() for layer in spec.model.stack)
-
-
-def arms_of(spec: Experiment, cells: Sequence[str]) -> list[Experiment]:
-    """The spec with each cell in turn; a mixed stack takes part as itself, after them.
-
-    Raises:
-        UsageError: A cell is unknown or given twice.
-    """
-    for cell in cells:
-        if cell not in CELLS:
-            raise UsageError(f"--cells: there is no cell {cell!r}.", f"There are: {', '.join(CELLS)}.")
-    if len(set(cells)) < len(cells) or not cells:
-        raise UsageError(f"--cells: {','.join(cells) or 'nothing'} given.", "Give each cell once, such as gru,lstm.")
-    mixed = len({layer.cell for layer in spec.model.stack}) > 1
-    return [spec.with_cell(cell) for cell in cells] + [spec] * mixed
-
-
-def plan(arms: Sequence[Experiment], seeds: int) -> list[Experiment]:
-    """Every arm with every seed, in alternation; which arm goes first alternates too.
-
-    A machine that drifts then hits all arms alike.
-    """
-    order: list[Experiment] = []
-    for number in range(seeds):
-        turn = arms if number % 2 == 0 else list(reversed(arms))
-        order += [arm.with_seed(arm.seed + number) for arm in turn]
-    return order
-
-
 def compare(
     spec: Experiment,
     *,
     cells: Sequence[str] = ("gru", "lstm"),
+    vary: Mapping[str, Sequence[Any]] | None = None,
+    match: str = "units",
     seeds: int = 3,
     output: Path | str = "runs",
     fresh: bool = False,
@@ -119,6 +86,8 @@ def compare(
     Args:
         spec: The spec; its cells are replaced by each of `cells`, its seed is the first of the seeds.
         cells: The cells to compare.
+        vary: Values of further settings, by dotted key, to cross with the cells.
+        match: What is equal between the cells: `units`, or `params` (the LSTM keeps its units).
         seeds: Trials of each cell.
         output: The folder that runs go into.
         fresh: Train again even what is done.
@@ -135,36 +104,56 @@ def compare(
         raise UsageError(f"--seeds: {seeds} is too few.", "Give at least 1; 3 or more for a verdict.")
     root = Path(output)
     runs.check_writable(root)
-    arms = arms_of(spec, cells)
+    arms = arms_of(spec, cells, vary, match)
     trials = plan(arms, seeds)
     known = [] if fresh else runs.listed(root)
-    if not in_process and not {trial.digest for trial in trials} <= {run.metrics.get("digest") for run in known}:
+    if not in_process and not {trial.digest for _, trial in trials} <= {run.metrics.get("digest") for run in known}:
         executors.warm_up()  # beside the reading of the data
     fingerprint = checked_data(spec)
     machine = environment.machine()
-    done = {trial: runs.find(known, trial.digest, fingerprint, machine) for trial in trials}
+    done = {trial: runs.find(known, trial.digest, fingerprint, machine) for _, trial in trials}
     reused = sum(run is not None for run in done.values())
     report({"kind": "plan", "trials": len(trials) - reused, "reused": reused})
-    failures = []
-    for trial in trials:
+    failures = _run_missing(trials, done, root, report, in_process=in_process)
+    finished: dict[str, list[Run]] = {name: [] for name in arms}
+    for name, trial in trials:
+        run = done[trial]
+        if run is not None:
+            finished[name].append(run)
+    return Comparison(
+        arms=finished,
+        failures=failures,
+        reused=reused,
+        folder=root / _folder_name(root, list(arms.values()), seeds),
+    )
+
+
+def _run_missing(
+    trials: Sequence[tuple[str, Experiment]],
+    done: dict[Experiment, Run | None],
+    root: Path,
+    report: Report,
+    *,
+    in_process: bool,
+) -> tuple[Failure, ...]:
+    """Train the trials that are not done yet, put their runs into `done`, and return those that failed.
+
+    Raises:
+        GrubenchError: The first failure, where no trial could be finished.
+    """
+    failures: dict[Failure, GrubenchError] = {}
+    for name, trial in trials:
         if done[trial] is not None:
             continue
-        outcome = _train(trial, root, report, in_process=in_process)
+        outcome = _train(name, trial, root, report, in_process=in_process)
         if isinstance(outcome, GrubenchError):
-            failures.append((trial, outcome))
+            failure = Failure(arm=name, seed=trial.seed, message=outcome.message, remedy=outcome.remedy)
+            failures[failure] = outcome
         else:
             done[trial] = runs.load(outcome)
     if not any(done.values()):
-        raise failures[0][1]
-    return Comparison(
-        arms={label(arm): _of_arm(arm, done) for arm in arms},
-        failures=tuple(
-            Failure(arm=label(one), seed=one.seed, message=error.message, remedy=error.remedy)
-            for one, error in failures
-        ),
-        reused=reused,
-        folder=root / _folder_name(root, arms, seeds),
-    )
+        raise next(iter(failures.values()))
+    return tuple(failures)
 
 
 def train(
@@ -193,7 +182,7 @@ def train(
         executors.warm_up()
     checked_data(spec)
     report({"kind": "plan", "trials": 1, "reused": 0})
-    outcome = _train(spec, Path(output), report, in_process=in_process)
+    outcome = _train(label(spec), spec, Path(output), report, in_process=in_process)
     if isinstance(outcome, GrubenchError):
         raise outcome
     return runs.load(outcome)
@@ -212,19 +201,14 @@ def checked_data(spec: Experiment) -> str:
     return dataset.fingerprint()
 
 
-def _train(trial: Experiment, root: Path, report: Report, *, in_process: bool) -> Path | GrubenchError:
-    report({"kind": "trial", "arm": label(trial), "seed": trial.seed, "epochs": trial.training.epochs})
+def _train(name: str, trial: Experiment, root: Path, report: Report, *, in_process: bool) -> Path | GrubenchError:
+    report({"kind": "trial", "arm": name, "seed": trial.seed, "epochs": trial.training.epochs})
     outcome = executors.run(trial, root, report, in_process=in_process)
     error = outcome if isinstance(outcome, GrubenchError) else None
-    report({"kind": "end", "arm": label(trial), "seed": trial.seed, "failed": str(error) if error else ""})
+    report({"kind": "end", "arm": name, "seed": trial.seed, "failed": str(error) if error else ""})
     if error and not isinstance(error, TrainingError):
         raise error  # what is wrong with the spec, the data or the disk is wrong for every trial
     return outcome
-
-
-def _of_arm(arm: Experiment, done: dict[Experiment, Run | None]) -> list[Run]:
-    found = [run for trial, run in done.items() if run is not None and trial.with_seed(arm.seed) == arm]
-    return sorted(found, key=lambda run: run.experiment.seed)
 
 
 def _folder_name(root: Path, arms: Sequence[Experiment], seeds: int) -> str:
@@ -249,16 +233,16 @@ def from_runs(given: Sequence[Run]) -> Comparison:
     for run in given[1:]:
         _check_same_ground(first, run)
     differing = differing_settings([run.experiment for run in given])
-    widths = {tuple(layer.units for layer in run.experiment.model.stack) for run in given}
+    names = {spec.with_seed(0): name for name, spec in named(run.experiment for run in given).items()}
     arms: dict[str, list[Run]] = {}
     for run in given:
-        arms.setdefault(_arm_label(run.experiment, differing, units=len(widths) > 1), []).append(run)
+        arms.setdefault(names[run.experiment.with_seed(0)], []).append(run)
     for name, one in arms.items():
         one.sort(key=lambda run: run.experiment.seed)
         seeds = [run.experiment.seed for run in one]
         if len(set(seeds)) < len(seeds):
             raise UsageError(f"Two of the runs are the same trial: {name}, seed {max(seeds, key=seeds.count)}.", "")
-    notes = [f"The runs differ in {key}." for key in differing if key not in SETTINGS_NOT_SHARED]
+    notes = [f"The runs differ in {key}." for key in differing if key not in OF_THE_NAME]
     notes += [f"The runs were made with different {key}: errors may differ by it." for key in differing_machines(given)]
     return Comparison(arms=arms, notes=tuple(notes))
 
@@ -267,26 +251,6 @@ def differing_machines(given: Sequence[Run]) -> list[str]:
     """What of the software and the machine is not the same for all runs; their times cannot be compared then."""
     keys = ("versions", "processor", "cores", "devices", "threads")
     return [key for key in keys if len({repr(run.environment.get(key)) for run in given}) > 1]
-
-
-def differing_settings(specs: Sequence[Experiment]) -> list[str]:
-    """The dotted keys of the settings that are not the same in all specs."""
-    flat = [flattened(spec) for spec in specs]
-    return [key for key in flat[0] if len({repr(one[key]) for one in flat}) > 1]
-
-
-def flattened(spec: Experiment) -> dict[str, Any]:
-    """The spec as dotted keys."""
-    tree = spec.to_dict()
-    flat = {f"{name}.{key}": value for name in SECTIONS for key, value in tree[name].items()}
-    return {"seed": spec.seed} | flat
-
-
-def _arm_label(spec: Experiment, differing: Sequence[str], *, units: bool) -> str:
-    """The cell, or the stack where units differ too, and whatever else differs between the runs."""
-    flat = flattened(spec)
-    extra = [f"{key.partition('.')[2]}={flat[key]}" for key in differing if key not in SETTINGS_NOT_SHARED]
-    return " ".join([",".join(spec.model.layers) if units else label(spec), *extra])
 
 
 def _check_same_ground(first: Run, other: Run) -> None:

@@ -94,7 +94,10 @@ class Experiment:
 
     def with_cell(self, cell: str) -> Self:
         """The same experiment with every layer of another cell."""
-        layers = tuple(f"{cell}:{layer.units}" for layer in self.model.stack)
+        return self.with_layers(tuple(f"{cell}:{layer.units}" for layer in self.model.stack))
+
+    def with_layers(self, layers: tuple[str, ...]) -> Self:
+        """The same experiment with another stack of as many layers."""
         return replace(self, model=replace(self.model, layers=layers))
 
     def with_seed(self, seed: int) -> Self:

@@ -81,7 +81,7 @@ def settings(comparison: Comparison) -> str:
     seeds = sorted({one.experiment.seed for one in comparison.runs})
     unbroken = len(seeds) > 2 and seeds[-1] - seeds[0] == len(seeds) - 1
     span = f"seeds {seeds[0]}-{seeds[-1]}" if unbroken else f"seed {', '.join(map(str, seeds))}"
-    units = ",".join(str(layer.units) for layer in spec.model.stack)
+    units = " and ".join(dict.fromkeys(_units(one.experiment) for one in comparison.runs))
     shape = (
         f"{window.lookback} steps in, next at every step"
         if window.every_step
@@ -96,6 +96,10 @@ def settings(comparison: Comparison) -> str:
         span,
     ]
     return " · ".join(parts + _unusual(spec))
+
+
+def _units(spec: Experiment) -> str:
+    return ",".join(str(layer.units) for layer in spec.model.stack)
 
 
 # Settings that the line has in its own words, or that say where the data come from.

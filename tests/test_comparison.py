@@ -15,8 +15,9 @@ from conftest import tiny
 from rich.console import Console
 
 from grubench import comparison, executors, plots, record, summary, tables, verdict
+from grubench.arms import arms_of, plan
 from grubench.comparison import Comparison, Failure
-from grubench.errors import TrainingError, UsageError
+from grubench.errors import SpecError, TrainingError, UsageError
 from grubench.experiment import Experiment, Model
 from grubench.runs import Run
 
@@ -39,20 +40,44 @@ def made(trained: dict[str, Run], figures: dict[str, list[tuple[float, float]]],
 
 
 def test_trials_alternate_and_so_does_who_is_first() -> None:
-    arms = comparison.arms_of(Experiment(), ["gru", "lstm"])
-    order = [(trial.model.cell, trial.seed) for trial in comparison.plan(arms, 3)]
+    arms = arms_of(Experiment(), ["gru", "lstm"])
+    order = [(trial.model.cell, trial.seed) for _, trial in plan(arms, 3)]
     assert order == [("gru", 0), ("lstm", 0), ("lstm", 1), ("gru", 1), ("gru", 2), ("lstm", 2)]
 
 
 def test_a_mixed_stack_takes_part_as_itself() -> None:
     spec = Experiment(model=Model(layers=("gru:8", "lstm:4")))
-    assert [comparison.label(arm) for arm in comparison.arms_of(spec, ["gru", "lstm"])] == ["GRU", "LSTM", "GRU + LSTM"]
+    assert list(arms_of(spec, ["gru", "lstm"])) == ["GRU", "LSTM", "GRU + LSTM"]
+
+
+def test_settings_are_crossed_with_the_cells_and_named() -> None:
+    vary = {"training.learning_rate": [1e-3, 3e-4], "model.recurrent_initializer": ["orthogonal", "zeros"]}
+    found = arms_of(Experiment(), ["gru", "lstm"], vary)
+    assert len(found) == 8
+    spec = found["LSTM recurrent_initializer=zeros learning_rate=0.0003"]
+    assert (spec.model.layers, spec.training.learning_rate) == (("lstm:32",), 3e-4)
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "named"),
+    [
+        ("training.rate", [1, 2], "unknown key 'training.rate'"),
+        ("rate", [1, 2], "unknown key 'rate'"),
+        ("window.lookback", [1, 2], "window.lookback cannot be varied"),
+        ("model.layers", ["gru:3"], "model.layers cannot be varied"),
+        ("training.optimizer", ["adam", "adamant"], "training.optimizer: unknown value 'adamant'"),
+    ],
+)
+def test_what_cannot_be_varied_is_named(key: str, values: list, named: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        arms_of(Experiment(), ["gru"], {key: values})
+    assert named in caught.value.message
 
 
 @pytest.mark.parametrize("cells", [["gru", "gro"], ["gru", "gru"], []])
 def test_cells_that_cannot_be_compared_are_refused(cells: list[str]) -> None:
     with pytest.raises(UsageError, match="--cells"):
-        comparison.arms_of(Experiment(), cells)
+        arms_of(Experiment(), cells)
 
 
 def test_finished_trials_are_reused_until_fresh(tmp_path: Path) -> None:

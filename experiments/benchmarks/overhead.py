@@ -139,9 +139,8 @@ def main() -> None:
     for units, batch_size, cell in (([128], 32, "gru"), ([128], 32, "lstm"), ([50, 100], 64, "gru")):
         rows.append(overhead(units, batch_size, cell))
     processor = f"{environment.processor()}, {os.cpu_count()} cores"
-    print(
-        f"{dt.date.today()}, {processor}, `make bench`; median (quartiles) of {ROUNDS} rounds, of fits {FIT_ROUNDS} of {EPOCHS} epochs.\n"
-    )
+    rounds = f"median (quartiles) of {ROUNDS} rounds, of fits {FIT_ROUNDS} rounds of {EPOCHS} epochs"
+    print(f"{dt.date.today()}, {processor}, `make bench`; {rounds}.\n")
     print("| what | bar | measured |\n|---|---|---|")
     for row in rows:
         print("| " + " | ".join(row) + " |")

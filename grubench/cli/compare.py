@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from grubench.cli.flags import check_file, command
+from grubench.cli.flags import check_file, command, varied
 from grubench.cli.train import InProcess, Output
 from grubench.errors import UsageError
 
@@ -24,6 +24,16 @@ def register(app: typer.Typer) -> None:
             typer.Argument(metavar="[PRESET] | --runs RUN RUN ...", help="A preset by name or path; or runs."),
         ] = None,
         cells: Annotated[str, typer.Option("--cells", help="The cells to compare.")] = "gru,lstm",
+        vary: Annotated[
+            list[str] | None,
+            typer.Option("--vary", help="Cross the cells with a setting: SECTION.KEY=VALUE,VALUE; repeatable."),
+        ] = None,
+        match: Annotated[
+            str,
+            typer.Option(
+                "--match", help="What is equal between cells: units, or params (the LSTM keeps its units)."
+            ),
+        ] = "units",
         seeds: Annotated[int, typer.Option("--seeds", help="Trials of each cell.", min=1)] = 3,
         runs: Annotated[bool, typer.Option("--runs", help="Compare finished runs, given by their folders.")] = False,
         export: Annotated[
@@ -39,7 +49,7 @@ def register(app: typer.Typer) -> None:
         for path in export or []:
             check_file("--export", path, EXPORTS)
         if runs:
-            if flags or (cells, seeds, fresh) != ("gru,lstm", 3, False):
+            if flags or vary or (cells, seeds, fresh) != ("gru,lstm", 3, False):
                 raise UsageError("--runs compares finished runs: no setting can be changed.", "Leave the flags out.")
             _compare_runs(names or [], output, export or [])
             return
@@ -56,6 +66,8 @@ def register(app: typer.Typer) -> None:
             found = comparison.compare(
                 spec,
                 cells=[cell.strip() for cell in cells.split(",") if cell.strip()],
+                vary=dict(varied(one) for one in vary or []),
+                match=match,
                 seeds=seeds,
                 output=output,
                 fresh=fresh,

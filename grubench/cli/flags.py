@@ -120,6 +120,33 @@ def collect(given: dict[str, Any]) -> Tree:
     return tree
 
 
+def varied(text: str) -> tuple[str, list[Any]]:
+    """A setting to vary and its values, from `training.learning_rate=1e-3,3e-4`.
+
+    Raises:
+        UsageError: It is not of that form.
+        SpecError: A value is not of the setting's type.
+    """
+    key, _, values = text.partition("=")
+    items = [item.strip() for item in values.split(",") if item.strip()]
+    if len(items) < 2:
+        raise UsageError(f"--vary: {text!r} varies nothing.", "Write SECTION.KEY=VALUE,VALUE.")
+    default = _types().get(key.replace(".", "__"), "")
+    return key, [_value(key, item, default[0] if isinstance(default, tuple) and default else default) for item in items]
+
+
+def _value(key: str, item: str, default: Any) -> Any:
+    if isinstance(default, bool):
+        choices = {"true": True, "on": True, "false": False, "off": False}
+        if item.lower() not in choices:
+            raise SpecError(f"--vary: {key}: {item!r} is neither true nor false.")
+        return choices[item.lower()]
+    try:
+        return type(default)(item)
+    except ValueError as error:
+        raise SpecError(f"--vary: {key}: {item!r} is not a number.") from error
+
+
 def _types() -> dict[str, Any]:
     found = {f"{name}__{one.name}": one.default for name, section in SECTIONS.items() for one in fields(section)}  # type: ignore[arg-type]
     return found | {"model__cell": "", "model__units": (0,)}

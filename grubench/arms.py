@@ -1,0 +1,127 @@
+"""The arms of a comparison: what is set against what, what each is called, and in which order the trials run."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from grubench.errors import SpecError, UsageError
+from grubench.experiment import CELLS, SECTIONS, Experiment
+from grubench.matching import matched
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+MATCHES = ("units", "params")
+# What tells trials and cells apart by itself, and is not spelled out in an arm's name.
+OF_THE_NAME = ("seed", "model.layers")
+
+
+def label(spec: Experiment) -> str:
+    """The cell of a stack in capitals, or its cells where they are mixed."""
+    cells = [layer.cell.upper() for layer in spec.model.stack]
+    return cells[0] if len(set(cells)) == 1 else " + ".join(cells)
+
+
+def arms_of(
+    spec: Experiment,
+    cells: Sequence[str],
+    vary: Mapping[str, Sequence[Any]] | None = None,
+    match: str = "units",
+) -> dict[str, Experiment]:
+    """The spec with each cell in turn, crossed with every combination of the settings to vary, by name.
+
+    A mixed stack takes part as itself, after the cells.
+
+    Args:
+        spec: What the arms share.
+        cells: The cells.
+        vary: The values of each setting, by its dotted key.
+        match: `units` gives all cells the same widths, `params` the widths that come nearest to the LSTM's parameters.
+
+    Raises:
+        UsageError: A cell is unknown or given twice, or the cells cannot be matched so.
+        SpecError: A key is unknown, or a value is not valid.
+    """
+    for cell in cells:
+        if cell not in CELLS:
+            raise UsageError(f"--cells: there is no cell {cell!r}.", f"There are: {', '.join(CELLS)}.")
+    if len(set(cells)) < len(cells) or not cells:
+        raise UsageError(f"--cells: {','.join(cells) or 'nothing'} given.", "Give each cell once, such as gru,lstm.")
+    mixed = len({layer.cell for layer in spec.model.stack}) > 1
+    if match not in MATCHES:
+        raise UsageError(f"--match: unknown value {match!r}.", f"Valid: {', '.join(MATCHES)}.")
+    stacks = [matched(spec, cell) if match == "params" else spec.with_cell(cell) for cell in cells] + [spec] * mixed
+    vary = vary or {}
+    settings = [dict(zip(vary, values, strict=True)) for values in product(*vary.values())]
+    return named(with_settings(stack, chosen) for chosen in settings for stack in stacks)
+
+
+def with_settings(spec: Experiment, chosen: Mapping[str, Any]) -> Experiment:
+    """The spec with other values of dotted keys.
+
+    Raises:
+        SpecError: A key is unknown, or a value is not valid.
+    """
+    tree = spec.to_dict()
+    for key, value in chosen.items():
+        section, _, name = key.partition(".")
+        if section not in SECTIONS or name not in tree[section]:
+            keys = ", ".join(f"{part}.{one}" for part in SECTIONS for one in tree[part])
+            raise SpecError(f"--vary: unknown key {key!r}.", f"Valid: {keys}.")
+        if key in OF_THE_NAME or section in ("data", "window"):
+            raise SpecError(
+                f"--vary: {key} cannot be varied.",
+                "Arms are compared on the same windows of the same data: vary settings of [model] and [training].",
+            )
+        tree[section][name] = value
+    return Experiment.from_dict(tree)
+
+
+def named(specs: Iterable[Experiment]) -> dict[str, Experiment]:
+    """The specs by a name each: the cell, or the stack where a cell has several, and the settings that differ.
+
+    Specs that differ in the seed alone have one name and are kept once.
+    """
+    chosen = list(specs)
+    differing = differing_settings(chosen)
+    stacks: dict[str, set[tuple[str, ...]]] = {}
+    for spec in chosen:
+        stacks.setdefault(label(spec), set()).add(spec.model.layers)
+    plain = all(len(found) == 1 for found in stacks.values())
+    found = {}
+    for spec in chosen:
+        flat = flattened(spec)
+        extra = [f"{key.partition('.')[2]}={shown(flat[key])}" for key in differing if key not in OF_THE_NAME]
+        found[" ".join([label(spec) if plain else ",".join(spec.model.layers), *extra])] = spec
+    return found
+
+
+def shown(value: Any) -> str:
+    """A setting's value as a flag takes it."""
+    return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
+def plan(arms: Mapping[str, Experiment], seeds: int) -> list[tuple[str, Experiment]]:
+    """Every arm with every seed, in alternation; which arm goes first alternates too.
+
+    A machine that drifts then hits all arms alike.
+    """
+    order: list[tuple[str, Experiment]] = []
+    for number in range(seeds):
+        turn = list(arms.items()) if number % 2 == 0 else list(arms.items())[::-1]
+        order += [(name, arm.with_seed(arm.seed + number)) for name, arm in turn]
+    return order
+
+
+def differing_settings(specs: Sequence[Experiment]) -> list[str]:
+    """The dotted keys of the settings that are not the same in all specs."""
+    flat = [flattened(spec) for spec in specs]
+    return [key for key in flat[0] if len({repr(one[key]) for one in flat}) > 1]
+
+
+def flattened(spec: Experiment) -> dict[str, Any]:
+    """The spec as dotted keys."""
+    tree = spec.to_dict()
+    flat = {f"{name}.{key}": value for name in SECTIONS for key, value in tree[name].items()}
+    return {"seed": spec.seed} | flat
