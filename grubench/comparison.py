@@ -149,6 +149,7 @@ def _run_missing(
         if isinstance(outcome, GrubenchError):
             failure = Failure(arm=name, seed=trial.seed, message=outcome.message, remedy=outcome.remedy)
             failures[failure] = outcome
+            report({"kind": "end", "failed": str(outcome)})
         else:
             done[trial] = runs.load(outcome)
     if not any(done.values()):
@@ -201,13 +202,21 @@ def checked_data(spec: Experiment) -> str:
     return dataset.fingerprint()
 
 
-def _train(name: str, trial: Experiment, root: Path, report: Report, *, in_process: bool) -> Path | GrubenchError:
+def _train(name: str, trial: Experiment, root: Path, report: Report, *, in_process: bool) -> Path | TrainingError:
+    """Train one trial and tell its beginning and its end.
+
+    Returns:
+        The run folder, or the error of this trial alone.
+
+    Raises:
+        GrubenchError: What is wrong with the spec, the data or the disk, and so with every trial.
+    """
     report({"kind": "trial", "arm": name, "seed": trial.seed, "epochs": trial.training.epochs})
     outcome = executors.run(trial, root, report, in_process=in_process)
-    error = outcome if isinstance(outcome, GrubenchError) else None
-    report({"kind": "end", "arm": name, "seed": trial.seed, "failed": str(error) if error else ""})
-    if error and not isinstance(error, TrainingError):
-        raise error  # what is wrong with the spec, the data or the disk is wrong for every trial
+    if isinstance(outcome, GrubenchError) and not isinstance(outcome, TrainingError):
+        raise outcome
+    if not isinstance(outcome, GrubenchError):
+        report({"kind": "end", "failed": ""})
     return outcome
 
 

@@ -43,9 +43,7 @@ def show(found: dict[str, Any], console: Console) -> None:
     facts.add_row("system", found["system"])
     facts.add_row("processor", f"{found['processor']}, {found['cores']} cores, {found['threads']} threads used")
     facts.add_row("devices", ", ".join(found["devices"]))
-    facts.add_row(
-        "cuDNN", f"built for version {found['cudnn']}" if found["cudnn"] else "TensorFlow was built without CUDA"
-    )
+    facts.add_row("cuDNN", _cudnn(found))
     facts.add_row("import", f"{found['import_s']:.1f} s for Keras and TensorFlow")
     facts.add_row("data", f"{VARIABLE}={os.environ.get(VARIABLE, '(not set)')}, cache {cache_folder()}")
     console.print(facts)
@@ -54,3 +52,10 @@ def show(found: dict[str, Any], console: Console) -> None:
         console.print(Text.assemble((kernel["layer"], "bold"), f" would run on {kernel['kernel']}"))
         for reason in kernel["reasons"]:
             console.print(Text(f"  not cuDNN: {reason}", style="dim"))
+
+
+def _cudnn(found: dict[str, Any]) -> str:
+    if not found["cudnn"]:
+        return "TensorFlow was built without CUDA"
+    here = "" if found["devices"] != ["CPU"] else ", and finds no GPU here"
+    return f"TensorFlow was built for version {found['cudnn']}{here}"

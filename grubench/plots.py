@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from grubench.errors import RunError
@@ -59,6 +60,7 @@ def forecasts(comparison: Comparison, path: Path) -> Path:
         series, rows = _read_first_series(runs[0].folder / "predictions.csv")
         if not drawn:
             _draw_actual(axes, rows)
+            _clock_axis(axes, rows)
             axes.set_title(f"series {series}, seed {runs[0].experiment.seed}", fontsize=10)
             drawn = True
         _draw_forecast(axes, rows, colour(name, position), name)
@@ -113,13 +115,21 @@ def _canvas(title: str) -> tuple[Figure, Axes]:
 
 def _finish(figure: Figure, axes: Axes, unit: str, horizon: int) -> None:
     axes.set_ylabel(f"value ({unit})" if unit else "value")
-    axes.set_xlabel("time" if horizon == 1 else f"time (forecasts of {horizon} steps, those that do not overlap)")
+    if horizon > 1:
+        axes.set_xlabel(f"{axes.get_xlabel()} (forecasts of {horizon} steps, those that do not overlap)")
     axes.legend(frameon=False)
     figure.align_labels()
 
 
 def _clock_axis(axes: Axes, rows: dict[str, NDArray[Any]]) -> None:
-    axes.set_xlabel("time" if np.issubdtype(rows["time"].dtype, np.datetime64) else "step")
+    """Name the axis, and keep dates on it from running into each other."""
+    if not np.issubdtype(rows["time"].dtype, np.datetime64):
+        axes.set_xlabel("step")
+        return
+    locator = AutoDateLocator()
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    axes.set_xlabel("time")
 
 
 def _shown(rows: dict[str, NDArray[Any]]) -> NDArray[np.int64]:

@@ -29,7 +29,7 @@ class Display:
         self._began = self._said = time.monotonic()
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=20),
+            BarColumn(bar_width=12),
             TextColumn("{task.fields[status]}", markup=False),
             TimeElapsedColumn(),
             console=console,

@@ -80,7 +80,7 @@ def settings(comparison: Comparison) -> str:
     data = run.metrics["data"]
     seeds = sorted({one.experiment.seed for one in comparison.runs})
     unbroken = len(seeds) > 2 and seeds[-1] - seeds[0] == len(seeds) - 1
-    span = f"seeds {seeds[0]}-{seeds[-1]}" if unbroken else f"seed {', '.join(map(str, seeds))}"
+    span = f"seeds {seeds[0]}-{seeds[-1]}" if unbroken else f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
     units = " and ".join(dict.fromkeys(_units(one.experiment) for one in comparison.runs))
     shape = (
         f"{window.lookback} steps in, next at every step"

@@ -15,9 +15,9 @@ EVENTS = (
     {"kind": "stage", "text": "first step"},
     {"kind": "step", "epoch": 1, "step": 5, "steps": 10, "loss": 0.5, "sequences_per_s": 1234.0},
     {"kind": "epoch", "epoch": 1, "loss": 0.25, "val_loss": 0.125, "seconds": 1.0, "sequences_per_s": 1234.0},
-    {"kind": "end", "arm": "GRU", "seed": 3, "failed": ""},
+    {"kind": "end", "failed": ""},
     {"kind": "trial", "arm": "LSTM", "seed": 3, "epochs": 4},
-    {"kind": "end", "arm": "LSTM", "seed": 3, "failed": "no [/red] luck [batch,5]"},
+    {"kind": "end", "failed": "no [/red] luck [batch,5]"},
 )
 
 

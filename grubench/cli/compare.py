@@ -30,9 +30,7 @@ def register(app: typer.Typer) -> None:
         ] = None,
         match: Annotated[
             str,
-            typer.Option(
-                "--match", help="What is equal between cells: units, or params (the LSTM keeps its units)."
-            ),
+            typer.Option("--match", help="What is equal between cells: units, or params (the LSTM keeps its units)."),
         ] = "units",
         seeds: Annotated[int, typer.Option("--seeds", help="Trials of each cell.", min=1)] = 3,
         runs: Annotated[bool, typer.Option("--runs", help="Compare finished runs, given by their folders.")] = False,
