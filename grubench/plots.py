@@ -57,7 +57,7 @@ def forecasts(comparison: Comparison, path: Path) -> Path:
     for position, (name, runs) in enumerate(comparison.arms.items()):
         if not runs:
             continue
-        series, rows = _read_first_series(runs[0].folder / "predictions.csv")
+        series, rows = next(iter(read_predictions(runs[0].folder / "predictions.csv").items()))
         if not drawn:
             _draw_actual(axes, rows)
             _clock_axis(axes, rows)
@@ -132,7 +132,7 @@ def _clock_axis(axes: Axes, rows: dict[str, NDArray[Any]]) -> None:
     axes.set_xlabel("time")
 
 
-def _shown(rows: dict[str, NDArray[Any]]) -> NDArray[np.int64]:
+def shown_rows(rows: dict[str, NDArray[Any]], steps: int = SHOWN_STEPS) -> NDArray[np.int64]:
     """The rows of the last steps, of forecasts that do not overlap; -1 where neighbours leave a gap between them."""
     first = np.flatnonzero(rows["step"] == 1)
     horizon = int(rows["step"].max())
@@ -141,7 +141,7 @@ def _shown(rows: dict[str, NDArray[Any]]) -> NDArray[np.int64]:
     for row in first[::-1]:  # from the end, so that the last forecast is shown
         if not chosen or place[row] + horizon <= place[chosen[-1]]:
             chosen.append(int(row))
-        if len(chosen) * horizon >= SHOWN_STEPS:
+        if len(chosen) * horizon >= steps:
             break
     found: list[int] = []
     for row in reversed(chosen):
@@ -159,7 +159,7 @@ def _apart(time: NDArray[Any], last: int, following: int) -> bool:
 
 def _line(rows: dict[str, NDArray[Any]], key: str) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """The times and values to draw, with a break in the line where there is a gap."""
-    shown = _shown(rows)
+    shown = shown_rows(rows)
     return rows["time"][shown], np.where(shown < 0, np.nan, rows[key][shown])
 
 
@@ -171,13 +171,14 @@ def _draw_forecast(axes: Axes, rows: dict[str, NDArray[Any]], line: str, name: s
     axes.plot(*_line(rows, "predicted"), color=line, lw=1.2, alpha=0.9, label=name)
 
 
-def _read_first_series(path: Path) -> tuple[str, dict[str, NDArray[Any]]]:
+def read_predictions(path: Path) -> dict[str, dict[str, NDArray[Any]]]:
+    """The columns `step`, `time`, `actual` and `predicted` of predictions.csv, by series."""
     import pandas as pd
 
     frame = pd.read_csv(path, dtype={"series": str}, keep_default_na=False)
-    name = frame["series"].iloc[0]
-    frame = frame[frame["series"] == name]
-    columns = {key: frame[key].to_numpy() for key in ("step", "actual", "predicted")}
-    time = frame["time"]
-    stamps = time if pd.api.types.is_numeric_dtype(time) else pd.to_datetime(time)
-    return name, columns | {"time": stamps.to_numpy()}
+    if not pd.api.types.is_numeric_dtype(frame["time"]):
+        frame["time"] = pd.to_datetime(frame["time"], format="ISO8601")
+    keys = ("step", "time", "actual", "predicted")
+    return {
+        str(name): {key: rows[key].to_numpy() for key in keys} for name, rows in frame.groupby("series", sort=False)
+    }

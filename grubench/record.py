@@ -7,13 +7,13 @@ import io
 import json
 from typing import TYPE_CHECKING
 
-from grubench import runs, verdict
+from grubench import over_series, runs, verdict
 from grubench.comparison import SCHEMA
 from grubench.errors import RunError
-from grubench.summary import COST, TEST, Row, cell, clock_line, kernel_line, numbers, rows, settings
+from grubench.summary import COST, NONE, TEST, Row, cell, clock_line, kernel_line, numbers, rows, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from grubench.comparison import Comparison
@@ -75,8 +75,13 @@ def _write(path: Path, content: str) -> None:
 
 
 def text(comparison: Comparison, ending: str) -> str:
-    """The comparison as a file's text: `.json` with the value of every seed, `.csv` a row a seed, `.md` to paste."""
-    writers: dict[str, Callable[[Comparison], str]] = {".json": _json, ".csv": _csv, ".md": _markdown}
+    """The comparison as a file's text: `.json` has every seed's value, `.csv` a row a seed, the others are to paste."""
+    writers: dict[str, Callable[[Comparison], str]] = {
+        ".json": _json,
+        ".csv": _csv,
+        ".md": _markdown,
+        ".tex": _latex,
+    }
     return writers[ending](comparison)
 
 
@@ -91,6 +96,7 @@ def record(comparison: Comparison) -> Row:
         "settings": settings(comparison),
         "kernel": kernel_line([run.environment for run in comparison.runs]),
         "rows": rows(comparison),
+        "over_series": [vars(test) for test in over_series.tests(comparison)],
         "verdict": verdict.sentences(comparison),
     }
 
@@ -126,5 +132,45 @@ def _markdown(comparison: Comparison) -> str:
             cells = (cell(row, key, joint=" ± ") for key, _ in shown)
             lines.append(f"| {row['arm']} | " + " | ".join(cells) + " |")
         lines.append("")
+    series = over_series.lines(comparison)
+    if series:
+        lines += [f"| {' | '.join(line)} |" for line in series]
+        lines.insert(len(lines) - len(series) + 1, "|---|" + "---:|" * (len(series[0]) - 1))
+        lines.append("")
     lines += [f"- {sentence}" for sentence in verdict.sentences(comparison)]
     return "\n".join(lines) + "\n"
+
+
+def _latex(comparison: Comparison) -> str:
+    """Tables for a paper's appendix; they need the package booktabs."""
+    table_rows = rows(comparison)
+    parts = [f"% {settings(comparison)}"]
+    for chosen, columns in ((table_rows, TEST), ([row for row in table_rows if row["seeds"]], COST)):
+        shown = [(key, head) for key, head in columns if any(numbers(row, key) for row in chosen)]
+        body = [[row["arm"], *(cell(row, key, joint=" ± ") for key, _ in shown)] for row in chosen]
+        parts.append(_tabular([["", *(head for _, head in shown)], *body]))
+    series = over_series.lines(comparison)
+    if series:
+        parts.append(_tabular(series))
+    parts += [f"% {sentence}" for sentence in verdict.sentences(comparison)]
+    return "\n".join(parts) + "\n"
+
+
+def _tabular(lines: Sequence[Sequence[str]]) -> str:
+    head, *body = (" & ".join(map(_tex, line)) + r" \\" for line in lines)
+    columns = "l" + "r" * (len(lines[0]) - 1)
+    return "\n".join(
+        [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", *body, r"\bottomrule", r"\end{tabular}"]
+    )
+
+
+def _tex(text: str) -> str:
+    """Text with what LaTeX would take for commands escaped."""
+    special = {
+        "\\": r"\textbackslash{}",
+        "±": r"$\pm$",
+        NONE: "--",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+    }
+    return "".join(special.get(one, f"\\{one}" if one in "&%$#_{}" else one) for one in text)

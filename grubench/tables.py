@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from grubench import verdict
+from grubench import over_series, verdict
 from grubench.summary import COST, TEST, Row, cell, clock_line, kernel_line, number, numbers, rows, settings, values
 
 if TYPE_CHECKING:
@@ -41,11 +41,25 @@ def show_comparison(comparison: Comparison, console: Console) -> None:
         console.print(Padding(Text(note, style="yellow"), (0, 1)))
     console.print(_table(_title(unit), table_rows, TEST, wide=wide))
     console.print(_table("Training", [row for row in table_rows if row["seeds"]], COST, wide=wide))
+    if over_series.lines(comparison):
+        console.print(_over_series(comparison))
     console.print(Padding(_explanation(comparison), (0, 1)))
     for sentence in verdict.sentences(comparison):
         head, _, rest = sentence.partition(":")
         console.print(Padding(Text.assemble((f"{head}:", "bold"), rest) if rest else Text(sentence), (1, 1, 0, 1)))
     console.print()
+
+
+def _over_series(comparison: Comparison) -> Table:
+    head, *body = over_series.lines(comparison)
+    count = len(comparison.runs[0].metrics["test"]["series"])
+    title = f"Over the {count} series: mean ± deviation; Mann-Whitney U, two-sided p (Holm)"
+    table = Table(title=Text(title, "bold"), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for position, name in enumerate(head):
+        table.add_column(name, justify="right" if position else "left", no_wrap=True)
+    for name, *cells in body:
+        table.add_row(Text(name, style=COLOURS.get(name, "")), *cells)
+    return table
 
 
 def _explanation(comparison: Comparison) -> Text:

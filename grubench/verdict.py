@@ -1,12 +1,19 @@
-"""What a comparison shows, in plain sentences: speed, error, and whether anything beats doing nothing."""
+"""What a comparison shows, in plain sentences: speed, error, what the seeds could have told, and the baselines.
+
+Over seeds the paired t-test on the logarithms of ratios decides (at 5 %, with Holm's correction where several pairs of
+arms are tested); an interval stands beside it. A tie is called one.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from grubench.comparison import differing_machines
-from grubench.statistics import Paired, paired_ratio
+from grubench.statistics import ALPHA, Paired, detectable, holm, paired, seeds_needed
 
 if TYPE_CHECKING:
     from grubench.comparison import Comparison
@@ -14,76 +21,168 @@ if TYPE_CHECKING:
 
 # Fewer pairs than this, and nothing is said about a difference.
 LEAST_PAIRS = 3
+# A spread of the time ratio over pairs, as a share, above which the machine was too restless to trust it.
+RESTLESS = 0.1
+# How many times a steady epoch the first one takes before it is worth a word.
+STICKS_OUT = 2.0
+# The difference in error whose seeds are told, as a share.
+STATED_DIFFERENCE = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """Two arms and the runs that they have of the same seeds, the first being the better by the ratio.
+
+    Attributes:
+        first: The arm with the smaller figure.
+        second: The other.
+        found: Their figures compared, first over second.
+        p: The p that decides, corrected for the number of pairs of arms.
+    """
+
+    first: str
+    second: str
+    found: Paired
+    p: float
+
+    @property
+    def differs(self) -> bool:
+        """Whether a difference is called one."""
+        return self.found.n >= LEAST_PAIRS and self.p < ALPHA
 
 
 def sentences(comparison: Comparison) -> list[str]:
-    """The verdict: a sentence of speed and one of error for each pair of arms, then the baselines and the failures."""
+    """The verdict: speed and error for each pair of arms, what the seeds could have told, baselines, failures."""
+    found = [
+        f"{first} and {second} share no seed that both finished: they cannot be compared in pairs."
+        for first, second in combinations(comparison.arms, 2)
+        if not comparison.pairs(first, second)
+    ]
+    found += _speed(comparison)
+    errors = compared(comparison, ("test", "overall", "rmse_scaled"))
+    found += [_error(pair) for pair in errors]
+    found += _power(errors)
+    found += _against_baselines(comparison)
+    found += [
+        f"Failed: {one.arm} with seed {one.seed}, and its pairs are left out. {one.message} {one.remedy}"
+        for one in comparison.failures
+    ]
+    return found
+
+
+def compared(comparison: Comparison, path: tuple[str, ...]) -> list[Pair]:
+    """Every pair of arms that share seeds, by a figure of their metrics, with Holm's correction of the p values."""
     found = []
     for first, second in combinations(comparison.arms, 2):
         pairs = comparison.pairs(first, second)
         if pairs:
-            found += [_speed(first, second, pairs), _error(first, second, pairs)]
-        else:
-            found.append(f"{first} and {second} share no seed that both finished: they cannot be compared in pairs.")
-    found += _against_baselines(comparison)
-    found += [f"Failed: {one.arm} with seed {one.seed}. {one.message} {one.remedy}" for one in comparison.failures]
+            ours, theirs = ([_figure(pair[arm], path) for pair in pairs] for arm in (0, 1))
+            one, other = paired(ours, theirs), paired(theirs, ours)
+            found.append((first, second, one) if one.ratio <= 1 else (second, first, other))
+    corrected = holm({f"{first}/{second}": one.p for first, second, one in found})
+    return [
+        Pair(first=first, second=second, found=one, p=corrected[f"{first}/{second}"]) for first, second, one in found
+    ]
+
+
+def _figure(run: Run, path: tuple[str, ...]) -> float:
+    value = run.metrics
+    for key in path:
+        value = value[key]
+    return float(value)  # type: ignore[arg-type]
+
+
+def _speed(comparison: Comparison) -> list[str]:
+    differing = differing_machines(comparison.runs)
+    if differing:
+        return [f"Speed: the runs were made with different {', '.join(differing)}; their times are not compared."]
+    kernels = {name: _kernels(runs) for name, runs in comparison.arms.items()}
+    if len({frozenset(found) for found in kernels.values() if found}) > 1:
+        shown = ", ".join(f"{name} on {' and '.join(sorted(found))}" for name, found in kernels.items())
+        return [
+            f"Speed: {shown}: a ratio of their times would compare kernels, not cells. "
+            "The line above the table says which flag to change."
+        ]
+    found = []
+    for pair in compared(comparison, ("timing", "epoch_s")):
+        found.append(_faster(pair))
+        if pair.found.n >= LEAST_PAIRS and pair.found.spread > RESTLESS:
+            found.append(
+                f"Speed: the ratio of {pair.first} and {pair.second} varies by {pair.found.spread * 100:.0f} % "
+                "from pair to pair; close other programs, or use more --seeds."
+            )
+    return found + _first_epochs(comparison)
+
+
+def _kernels(runs: list[Run]) -> set[str]:
+    return {kernel["kernel"] for run in runs for kernel in run.environment["kernels"]}
+
+
+def _faster(pair: Pair) -> str:
+    ratio = 1 / pair.found.ratio
+    if pair.found.n < LEAST_PAIRS:
+        return (
+            f"Speed: an epoch of {pair.first} was {ratio:.2f} times as fast as one of {pair.second}; "
+            f"{_seeds(pair.found.n)} cannot tell whether that is chance."
+        )
+    interval = pair.found.ratio_interval
+    numbers = (
+        f"95 % interval {1 / interval.high:.2f} to {1 / interval.low:.2f}, p {_p(pair.p)}, "
+        f"{pair.found.n} pairs, epochs after the first"
+    )
+    called = "" if pair.differs else "no difference shown; "
+    return f"Speed: {called}{pair.first} trained {ratio:.2f} times as fast as {pair.second} ({numbers})."
+
+
+def _first_epochs(comparison: Comparison) -> list[str]:
+    """A word on first epochs that took much longer than the others, which are the ones compared."""
+    found = []
+    for name, runs in comparison.arms.items():
+        shares = [run.history()["seconds"][0] / run.metrics["timing"]["epoch_s"] for run in runs]
+        if shares and np.median(shares) > STICKS_OUT and runs[0].metrics["loss"]["epochs"] > 1:
+            found.append(
+                f"Speed: the first epoch of {name} took {np.median(shares):.1f} times a later one, for tracing and "
+                "compilation; it is left out, and weighs in short trainings."
+            )
     return found
 
 
-def _speed(first: str, second: str, pairs: list[tuple[Run, Run]]) -> str:
-    kernels = [{kernel["kernel"] for kernel in run.environment["kernels"]} for pair in pairs for run in pair]
-    if any(one != kernels[0] for one in kernels):
-        return (
-            f"Speed: {first} and {second} ran on different kernels; "
-            "a ratio of their times would compare kernels, not cells."
-        )
-    differing = differing_machines([run for pair in pairs for run in pair])
-    if differing:
-        return f"Speed: {first} and {second} ran with different {', '.join(differing)}; their times are not compared."
-    ours, theirs = ([pair[arm].metrics["timing"]["epoch_s"] for pair in pairs] for arm in (0, 1))
-    ratio = paired_ratio(theirs, ours)
-    if ratio.ratio < 1:
-        first, second, ratio = second, first, paired_ratio(ours, theirs)
-    if ratio.n < LEAST_PAIRS:
-        return (
-            f"Speed: an epoch of {first} was {ratio.ratio:.2f} times as fast as one of {second}; "
-            f"{_few(ratio.n)} cannot tell whether that is chance."
-        )
-    interval = f"95 % interval {ratio.low:.2f} to {ratio.high:.2f}, {ratio.n} pairs, epochs after the first"
-    if ratio.differs:
-        return f"Speed: {first} trained {ratio.ratio:.2f} times as fast as {second} ({interval})."
-    return f"Speed: no difference shown; {first} trained {ratio.ratio:.2f} times as fast as {second} ({interval})."
-
-
-def _error(first: str, second: str, pairs: list[tuple[Run, Run]]) -> str:
-    ours, theirs = ([pair[arm].metrics["test"]["overall"]["rmse_scaled"] for pair in pairs] for arm in (0, 1))
-    ratio = paired_ratio(ours, theirs)
-    if ratio.ratio > 1:
-        first, second, ratio = second, first, paired_ratio(theirs, ours)
-    less = f"{first} erred {(1 - ratio.ratio) * 100:.1f} % less than {second} on the test part"
-    if ratio.n < LEAST_PAIRS:
-        return f"Error: {less}; {_few(ratio.n)} cannot tell whether that is chance."
+def _error(pair: Pair) -> str:
+    found = pair.found
+    less = f"{pair.first} erred {(1 - found.ratio) * 100:.1f} % less than {pair.second} on the test part"
+    if found.n < LEAST_PAIRS:
+        return f"Error: {less}; {_seeds(found.n)} cannot tell whether that is chance."
+    interval = found.ratio_interval
     numbers = (
-        f"RMSE ratio {ratio.ratio:.3f}, 95 % interval {ratio.low:.3f} to {ratio.high:.3f}, "
-        f"paired t-test p {_p(ratio)}, {ratio.n} pairs"
+        f"RMSE ratio {found.ratio:.3f}, 95 % interval {interval.low:.3f} to {interval.high:.3f}, "
+        f"paired t-test p {_p(pair.p)}, Wilcoxon p {_p(found.wilcoxon_p)}, A12 {found.a12:.2f}, {found.n} pairs"
     )
-    if ratio.differs:
+    if pair.differs:
         return f"Error: {less} ({numbers})."
-    return f"Error: a tie; {_few(ratio.n)} cannot tell {first} and {second} apart ({numbers})."
+    return f"Error: a tie; {_seeds(found.n)} cannot tell {pair.first} and {pair.second} apart ({numbers})."
 
 
-def _few(n: int) -> str:
-    return "1 seed" if n == 1 else f"{n} seeds"
-
-
-def _p(ratio: Paired) -> str:
-    return "< 0.001" if ratio.p < 0.001 else f"= {ratio.p:.3f}"
+def _power(pairs: list[Pair]) -> list[str]:
+    """What these seeds could have told, from the spread seen, for each pair that was compared."""
+    found = []
+    for pair in pairs:
+        spread, n = pair.found.spread, pair.found.n
+        if n < LEAST_PAIRS or not spread > 0:
+            continue
+        needed = seeds_needed(1 + STATED_DIFFERENCE, spread)
+        seeds = "more than 10,000" if needed is None else str(max(needed, LEAST_PAIRS))
+        shown = f"{(detectable(spread, n) - 1) * 100:.1f} %"
+        found.append(
+            f"Power: with this spread, {n} seeds show a difference between {pair.first} and {pair.second} of {shown} "
+            f"in 4 of 5 repetitions; one of {STATED_DIFFERENCE * 100:.0f} % needs {seeds}."
+        )
+    return found
 
 
 def _against_baselines(comparison: Comparison) -> list[str]:
     """For each baseline, the arms that err less, those that err more, and those that cannot be told from it."""
     errors = {
-        name: [run.metrics["test"]["overall"]["rmse_scaled"] for run in runs]
+        name: [_figure(run, ("test", "overall", "rmse_scaled")) for run in runs]
         for name, runs in comparison.arms.items()
         if runs
     }
@@ -97,14 +196,16 @@ def _against(baseline: str, error: float, errors: dict[str, list[float]]) -> str
     what = f"{baseline}, which repeats the last {'value' if baseline == 'persistence' else 'season'}"
     if not error > 0:
         return f"Baseline: {what}, makes no error at all."
-    ratios = {name: paired_ratio(values, [error] * len(values)) for name, values in errors.items()}
-    shown = "; ".join(f"{name} {_times(ratio)}" for name, ratio in ratios.items())
-    better = [name for name, ratio in ratios.items() if ratio.n >= LEAST_PAIRS and ratio.high < 1]
-    worse = [name for name, ratio in ratios.items() if ratio.n >= LEAST_PAIRS and ratio.low > 1]
-    unclear = [name for name in ratios if name not in better + worse]
+    ratios = {name: paired(values, [error] * len(values)) for name, values in errors.items()}
+    corrected = holm({name: one.p for name, one in ratios.items()})
+    told = {name for name, one in ratios.items() if one.n >= LEAST_PAIRS and corrected[name] < ALPHA}
+    better = [name for name, one in ratios.items() if name in told and one.ratio < 1]
+    worse = [name for name, one in ratios.items() if name in told and one.ratio > 1]
+    unclear = [name for name in ratios if name not in told]
     parts = [_both(better, ratios, "both beat") or _beat(better)] * bool(better)
     parts += [_both(worse, ratios, "neither beats") or _err(worse)] * bool(worse)
     parts += [f"{' and '.join(unclear)} cannot be told from"] * bool(unclear)
+    shown = "; ".join(f"{name} {_times(one)}" for name, one in ratios.items())
     return f"Baseline: {', '.join(parts)} {what} (RMSE as a multiple of its: {shown})."
 
 
@@ -121,6 +222,13 @@ def _err(names: list[str]) -> str:
 
 
 def _times(ratio: Paired) -> str:
-    if ratio.n < LEAST_PAIRS:
-        return f"{ratio.ratio:.2f}"
-    return f"{ratio.ratio:.2f} ({ratio.low:.2f} to {ratio.high:.2f})"
+    interval = ratio.ratio_interval
+    return f"{ratio.ratio:.2f}" + (f" ({interval.low:.2f} to {interval.high:.2f})" if ratio.n >= LEAST_PAIRS else "")
+
+
+def _seeds(n: int) -> str:
+    return "1 seed" if n == 1 else f"{n} seeds"
+
+
+def _p(p: float) -> str:
+    return "unknown" if np.isnan(p) else "< 0.001" if p < 0.001 else f"= {p:.3f}"

@@ -106,7 +106,10 @@ def test_a_failed_trial_is_shown_and_the_others_go_on(trained: dict[str, Run], t
     monkeypatch.setattr(executors, "run", outcome)
     found = comparison.compare(tiny(), seeds=2, output=tmp_path, in_process=True)
     assert found.failures == (Failure(arm="LSTM", seed=1, message="The loss became nan in epoch 3."),)
-    assert any(one.startswith("Failed: LSTM with seed 1. The loss became nan") for one in verdict.sentences(found))
+    assert any(
+        one.startswith("Failed: LSTM with seed 1, and its pairs are left out. The loss")
+        for one in verdict.sentences(found)
+    )
 
 
 def test_when_every_trial_fails_the_first_error_is_told(tmp_path: Path, monkeypatch) -> None:
@@ -154,37 +157,58 @@ class TestFinishedRuns:
             comparison.from_runs([run, trained["lstm"], run])
 
 
+def said(found: Comparison, about: str) -> str:
+    """The first sentence of the verdict about something."""
+    return next(one for one in verdict.sentences(found) if one.startswith(about))
+
+
 class TestVerdict:
     def test_a_clear_difference_is_called_one(self, trained: dict[str, Run]) -> None:
         found = made(
             trained, {"GRU": [(1.0, 2.0), (1.1, 2.1), (0.9, 1.9)], "LSTM": [(2.0, 4.1), (2.2, 4.2), (1.8, 3.7)]}
         )
-        speed, error, *_ = verdict.sentences(found)
-        assert speed.startswith("Speed: GRU trained 2.00 times as fast as LSTM (95 % interval ")
-        assert error.startswith("Error: GRU erred 50.0 % less than LSTM")
+        assert said(found, "Speed").startswith("Speed: GRU trained 2.00 times as fast as LSTM (95 % interval ")
+        assert said(found, "Error").startswith("Error: GRU erred 50.0 % less than LSTM")
 
     def test_a_tie_is_called_one(self, trained: dict[str, Run]) -> None:
         found = made(
             trained, {"GRU": [(1.0, 2.0), (1.2, 2.4), (0.8, 1.9)], "LSTM": [(1.1, 2.2), (1.0, 2.1), (0.9, 2.0)]}
         )
-        speed, error, *_ = verdict.sentences(found)
-        assert "no difference shown" in speed
-        assert "a tie; 3 seeds cannot tell" in error
+        assert "no difference shown" in said(found, "Speed")
+        assert "a tie; 3 seeds cannot tell" in said(found, "Error")
+        assert "3 seeds show a difference" in said(found, "Power")
 
     def test_few_seeds_give_no_verdict(self, trained: dict[str, Run]) -> None:
         found = made(trained, {"GRU": [(1.0, 1.0), (1.0, 1.0)], "LSTM": [(2.0, 2.0), (2.1, 2.0)]})
-        speed, error, *_ = verdict.sentences(found)
-        assert "2 seeds cannot tell whether that is chance" in speed
-        assert "2 seeds cannot tell whether that is chance" in error
+        assert "2 seeds cannot tell whether that is chance" in said(found, "Speed")
+        assert "2 seeds cannot tell whether that is chance" in said(found, "Error")
+        assert not [one for one in verdict.sentences(found) if one.startswith("Power")]
 
     def test_only_seeds_that_both_arms_finished_are_paired(self, trained: dict[str, Run]) -> None:
         found = made(trained, {"GRU": [(1.0, 1.0)] * 4, "LSTM": [(2.0, 2.0), (2.1, 2.0), (2.2, 2.0)]})
-        assert "3 pairs" in verdict.sentences(found)[1]
+        assert "3 pairs" in said(found, "Error")
 
     def test_other_kernels_are_not_raced(self, trained: dict[str, Run]) -> None:
         one, other = trained["gru"], run_with(trained["lstm"], kernel="cudnn")
         found = Comparison(arms={"GRU": [one], "LSTM": [other]})
-        assert "different kernels" in verdict.sentences(found)[0]
+        assert "GRU on keras, LSTM on cudnn" in said(found, "Speed")
+        assert "would compare kernels, not cells" in said(found, "Speed")
+
+    def test_a_restless_machine_is_told(self, trained: dict[str, Run]) -> None:
+        found = made(
+            trained, {"GRU": [(1.0, 1.0), (1.0, 2.0), (1.0, 1.0)], "LSTM": [(1.1, 1.0), (1.0, 1.0), (1.2, 2.0)]}
+        )
+        assert any("varies by" in one and "--seeds" in one for one in verdict.sentences(found))
+
+    def test_several_pairs_are_corrected(self, trained: dict[str, Run]) -> None:
+        """Three equal arms and p values that one by one would be called a difference."""
+        arms = {"GRU": [(1.00, 1.0), (1.01, 1.0), (0.99, 1.0)], "LSTM": [(1.05, 1.0), (1.09, 1.0), (1.02, 1.0)]}
+        alone = verdict.compared(made(trained, arms), ("test", "overall", "rmse_scaled"))
+        runs = made(trained, arms).arms
+        third = [run_with(trained["gru"], seed=k, error=e) for k, e in enumerate((1.02, 1.0, 1.03))]
+        together = verdict.compared(Comparison(arms=runs | {"RNN": third}), ("test", "overall", "rmse_scaled"))
+        assert together[0].p >= alone[0].p
+        assert {pair.first for pair in together} <= {"GRU", "LSTM", "RNN"}
 
     @pytest.mark.parametrize(
         ("errors", "said"),
@@ -208,7 +232,7 @@ class TestVerdict:
         other = replace(trained["lstm"], environment=trained["lstm"].environment | {"processor": "another"})
         found = comparison.from_runs([trained["gru"], other])
         assert found.notes == ("The runs were made with different processor: errors may differ by it.",)
-        assert "their times are not compared" in verdict.sentences(found)[0]
+        assert "their times are not compared" in said(found, "Speed")
 
 
 class TestViews:
@@ -245,6 +269,14 @@ class TestViews:
         lines = [line for line in record.text(found, ".md").splitlines() if line.startswith("|")]
         assert len({line.count("|") for line in lines[:6]}) == 1
         assert "± " in lines[2]
+
+    def test_latex_is_escaped_and_has_as_many_cells_as_heads(self, found: Comparison) -> None:
+        text = record.text(Comparison(arms={"G_R&U": found.arms["GRU"], "LSTM": found.arms["LSTM"]}), ".tex")
+        tables = [part.split(r"\end{tabular}")[0] for part in text.split(r"\begin{tabular}")[1:]]
+        assert r"G\_R\&U & " in tables[0]
+        assert r"$\pm$" in tables[0]
+        for table in tables:
+            assert len({line.replace(r"\&", "").count("&") for line in table.splitlines() if line.endswith(r"\\")}) == 1
 
     def test_the_folder_is_whole(self, trained: dict[str, Run], tmp_path: Path) -> None:
         arms = {name.upper(): [run] for name, run in trained.items()}

@@ -10,7 +10,7 @@ from grubench.cli.train import InProcess, Output
 from grubench.errors import UsageError
 
 SOME_FAILED = 3
-EXPORTS = (".json", ".csv", ".md")
+EXPORTS = (".json", ".csv", ".md", ".tex")
 
 
 def register(app: typer.Typer) -> None:
@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
         runs: Annotated[bool, typer.Option("--runs", help="Compare finished runs, given by their folders.")] = False,
         export: Annotated[
             list[Path] | None,
-            typer.Option("--export", help="Write the result to a .json, .csv or .md file; repeatable."),
+            typer.Option("--export", help="Write the result to a .json, .csv, .md or .tex file; repeatable."),
         ] = None,
         output: Output = Path("runs"),
         fresh: Annotated[bool, typer.Option("--fresh", help="Train again what was finished before.")] = False,
