@@ -99,7 +99,9 @@ def named(specs: Iterable[Experiment]) -> dict[str, Experiment]:
 
 def shown(value: Any) -> str:
     """A setting's value as a flag takes it."""
-    return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+    if isinstance(value, tuple | list):
+        return ",".join(map(shown, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def plan(arms: Mapping[str, Experiment], seeds: int) -> list[tuple[str, Experiment]]:

@@ -106,7 +106,7 @@ def t_test(values: NDArray[np.float64]) -> float:
 
 
 def mean_interval(values: NDArray[np.float64], seed: int = 0) -> Interval:
-    """The 95 % interval of a mean: Student's for fewer than 8 values, from there on a BCa bootstrap, widened for few.
+    """The 95 % interval of a mean: Student's for fewer than 8 values, from there on a widened BCa bootstrap.
 
     No bootstrap interval leaves the range of its values, so that of 5 cannot cover more than 94 % and that of 3 not
     more than 75 %; Student's does. From 8 on the bootstrap, which needs no normal distribution, covers what it should. A

@@ -6,6 +6,7 @@ import math
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from grubench.arms import shown
 from grubench.statistics import mean_and_spread
 
 if TYPE_CHECKING:
@@ -121,8 +122,8 @@ def _unusual(spec: Experiment) -> list[str]:
             items = value if isinstance(value, tuple) else (value,)
             usual = one.default if isinstance(one.default, tuple) else (one.default,)
             if one.name not in named and set(items) != set(usual):
-                shown = ",".join(map(str, dict.fromkeys(items) if len(set(items)) == 1 else items))
-                found.append(f"{one.name.replace('_', ' ')} {shown}")
+                short = tuple(dict.fromkeys(items)) if len(set(items)) == 1 else items
+                found.append(f"{one.name.replace('_', ' ')} {shown(short)}")
     return found
 
 

@@ -24,7 +24,7 @@ LEAST_PAIRS = 3
 # A spread of the time ratio over pairs, as a share, above which the machine was too restless to trust it.
 RESTLESS = 0.1
 # How many times a steady epoch the first one takes before it is worth a word.
-STICKS_OUT = 2.0
+STICKS_OUT = 3.0
 # The difference in error whose seeds are told, as a share.
 STATED_DIFFERENCE = 0.05
 
@@ -197,8 +197,7 @@ def _against(baseline: str, error: float, errors: dict[str, list[float]]) -> str
     if not error > 0:
         return f"Baseline: {what}, makes no error at all."
     ratios = {name: paired(values, [error] * len(values)) for name, values in errors.items()}
-    corrected = holm({name: one.p for name, one in ratios.items()})
-    told = {name for name, one in ratios.items() if one.n >= LEAST_PAIRS and corrected[name] < ALPHA}
+    told = {name for name, one in ratios.items() if one.n >= LEAST_PAIRS and one.p < ALPHA}
     better = [name for name, one in ratios.items() if name in told and one.ratio < 1]
     worse = [name for name, one in ratios.items() if name in told and one.ratio > 1]
     unclear = [name for name in ratios if name not in told]
