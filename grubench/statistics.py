@@ -109,8 +109,8 @@ def mean_interval(values: NDArray[np.float64], seed: int = 0) -> Interval:
     """The 95 % interval of a mean: Student's for fewer than 8 values, from there on a widened BCa bootstrap.
 
     No bootstrap interval leaves the range of its values, so that of 5 cannot cover more than 94 % and that of 3 not
-    more than 75 %; Student's does. From 8 on the bootstrap, which needs no normal distribution, covers what it should. A
-    bootstrap of n values is too narrow by the factor sqrt((n - 1) / n) and by that of the normal to Student's
+    more than 75 %; Student's does. From 8 on the bootstrap, which needs no normal distribution, covers what it should.
+    A bootstrap of n values is too narrow by the factor sqrt((n - 1) / n) and by that of the normal to Student's
     distribution; its level is raised so that on normal values it is as wide as Student's.
 
     Args:
