@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
@@ -12,6 +13,10 @@ from typer.testing import CliRunner, Result
 from grubench.experiment import Data, Experiment, Model, Training, Window
 from grubench.runs import Run
 from grubench.series import Dataset, Series
+
+# A deadline is a timing assertion, and this suite has none.
+hypothesis.settings.register_profile("grubench", deadline=None)
+hypothesis.settings.load_profile("grubench")
 
 
 def make_series(name: str = "one", length: int = 120, seed: int = 0, features: int = 1) -> Series:
