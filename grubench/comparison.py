@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from grubench import environment, executors, runs
 from grubench.arms import OF_THE_NAME, arms_of, differing_settings, flattened, label, named, plan
-from grubench.errors import GrubenchError, TrainingError, UsageError
+from grubench.errors import GrubenchError, RunError, TrainingError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -228,6 +228,30 @@ def _folder_name(root: Path, arms: Sequence[Experiment], seeds: int) -> str:
     middle = f"compare-{arms[0].data_name}"
     before = sorted(root.glob(f"*-{middle}-{digest[:6]}"))
     return before[-1].name if before else runs.free_name(root, middle, digest)
+
+
+def load(folder: Path) -> Comparison:
+    """A comparison from its folder; its runs lie beside it.
+
+    Raises:
+        UsageError: It is not the folder of a comparison, or a run of it is gone.
+        RunError: It is damaged, or a newer grubench wrote it.
+    """
+    path = folder / "comparison.json"
+    if not path.is_file():
+        raise UsageError(f"{folder} is not a comparison: it has no comparison.json.", "`grubench compare` makes one.")
+    tree = runs.read_json(path)
+    try:
+        if tree["schema"] > SCHEMA:
+            raise RunError(f"{folder} was written by a newer grubench.", "Update with: pip install -U grubench")
+        names = {str(arm): [PurePath(name).name for name in found] for arm, found in tree["arms"].items()}
+        failures = tuple(Failure(**one) for one in tree["failures"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise RunError(f"{path} is damaged: {error}.", "Call `grubench compare` again.") from error
+    if not any(names.values()):
+        raise RunError(f"{path} names no run.", "Call `grubench compare` again.")
+    arms = {arm: [runs.load(folder.parent / name) for name in found] for arm, found in names.items()}
+    return Comparison(arms=arms, failures=failures, folder=folder)
 
 
 def from_runs(given: Sequence[Run]) -> Comparison:

@@ -48,7 +48,7 @@ def export(comparison: Comparison, path: Path) -> None:
     Raises:
         RunError: It cannot be written.
     """
-    _write(path, text(comparison, path.suffix))
+    write_aside(path, text(comparison, path.suffix))
 
 
 def export_forecast(made: Forecast, path: Path) -> None:
@@ -60,11 +60,15 @@ def export_forecast(made: Forecast, path: Path) -> None:
     import pandas as pd
 
     frames = [pd.DataFrame({"series": name} | columns) for name, columns in made.rows.items()]
-    _write(path, pd.concat(frames).to_csv(index=False, float_format="%.9g"))
+    write_aside(path, pd.concat(frames).to_csv(index=False, float_format="%.9g"))
 
 
-def _write(path: Path, content: str) -> None:
-    """Write aside and rename: the file is whole or is not there."""
+def write_aside(path: Path, content: str) -> None:
+    """Write a text file aside and rename it: it is whole or is not there.
+
+    Raises:
+        RunError: It cannot be written.
+    """
     aside = path.with_name(f".{path.name}.partial")
     try:
         aside.write_text(content, encoding="utf-8")

@@ -60,7 +60,7 @@ class Run:
 
     def scalings(self) -> dict[str, dict[str, list[float]]]:
         """The scaling of each series, by name, as `Scaling.from_dict` takes it."""
-        tree: dict[str, dict[str, list[float]]] = _json(self.folder / "scaling.json")["series"]
+        tree: dict[str, dict[str, list[float]]] = read_json(self.folder / "scaling.json")["series"]
         return tree
 
 
@@ -75,7 +75,7 @@ def load(folder: Path) -> Run:
     if absent:
         what = "there is no such folder" if not folder.is_dir() else f"it has no {absent[0]}"
         raise UsageError(f"{folder} is not a run: {what}.", "`grubench runs` lists the runs there are.")
-    metrics = _json(folder / "metrics.json")
+    metrics = read_json(folder / "metrics.json")
     schema = metrics.get("schema") if isinstance(metrics, dict) else None
     if not isinstance(schema, int):
         raise RunError(f"{folder / 'metrics.json'} names no schema.", "The run is damaged; train it again.")
@@ -90,7 +90,7 @@ def load(folder: Path) -> Run:
         raise RunError(
             f"{folder / 'experiment.toml'} cannot be read: {error}", "The run is damaged; train it again."
         ) from error
-    return Run(folder=folder, experiment=spec, metrics=metrics, environment=_json(folder / "environment.json"))
+    return Run(folder=folder, experiment=spec, metrics=metrics, environment=read_json(folder / "environment.json"))
 
 
 def folder_of(given: Path, root: Path) -> Path:
@@ -195,7 +195,12 @@ def plain(tree: Any) -> Any:
     return None if isinstance(tree, float) and not abs(tree) < float("inf") else tree
 
 
-def _json(path: Path) -> Any:
+def read_json(path: Path) -> Any:
+    """The tree in a JSON file.
+
+    Raises:
+        RunError: It cannot be read.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:

@@ -15,7 +15,7 @@ from grubench.cli import app
 from grubench.experiment import SECTIONS
 from grubench.runs import SCHEMA, Run
 
-COMMANDS = ("compare", "train", "predict", "datasets", "runs", "doctor")
+COMMANDS = ("compare", "report", "train", "predict", "datasets", "runs", "doctor")
 SMALL = ("--epochs", 1, "--stride", 60, "--units", 3, "--in-process")
 
 
@@ -36,16 +36,19 @@ def test_every_field_of_the_spec_is_a_flag(call, command: str) -> None:
 
 
 def test_a_comparison_from_the_first_command_to_its_files(call, tmp_path: Path) -> None:
-    exports = ("--export", "a.json", "--export", "a.csv", "--export", "a.md")
+    exports = ("--export", "a.json", "--export", "a.csv", "--export", "a.md", "--report", "a.html")
     result = call("compare", "--seeds", 1, *SMALL, *exports)
     assert result.exit_code == 0, result.output
     for part in ("GRU", "LSTM", "persistence", "Speed:", "Tables and pictures: runs/"):
         assert part in result.output
-    assert {"a.json", "a.csv", "a.md", "runs"} == {path.name for path in tmp_path.iterdir()}
+    assert {"a.json", "a.csv", "a.md", "a.html", "runs"} == {path.name for path in tmp_path.iterdir()}
     arms = json.loads(Path("a.json").read_text())["arms"]
     again = call("compare", "--runs", *(f"runs/{name}" for names in arms.values() for name in names))
     assert again.exit_code == 0, again.output
     assert "GRU" in again.output
+    folder = next(Path("runs").glob("*-compare-*"))
+    assert call("report", folder.name).exit_code == 0
+    assert (folder / "report.html").stat().st_size > 500_000
     listed = call("runs")
     assert listed.output.count("activities-") == 2
     shown = call("runs", arms["GRU"][0])
@@ -142,6 +145,10 @@ class TestBadInput:
             (("predict", "."), 2, "is not a run"),
             (("predict", "newer"), 1, "written by a newer grubench"),
             (("runs", "absent"), 2, "is not a run"),
+            (("report", "absent"), 2, "is not a comparison"),
+            (("report", "newer"), 2, "is not a comparison"),
+            (("report", "newer", "--to", "a.pdf"), 2, "unknown ending"),
+            (("compare", "--report", "absent/a.html"), 2, "there is no folder absent"),
             (("datasets", "bankx"), 2, "there is no dataset 'bankx'"),
         ],
     )

@@ -38,6 +38,9 @@ def register(app: typer.Typer) -> None:
             list[Path] | None,
             typer.Option("--export", help="Write the result to a .json, .csv, .md or .tex file; repeatable."),
         ] = None,
+        report: Annotated[
+            Path | None, typer.Option("--report", help="Write an HTML report that opens offline (extra `report`).")
+        ] = None,
         output: Output = Path("runs"),
         fresh: Annotated[bool, typer.Option("--fresh", help="Train again what was finished before.")] = False,
         in_process: InProcess = False,
@@ -46,10 +49,12 @@ def register(app: typer.Typer) -> None:
         """Train every cell with every seed on equal terms, and say what the numbers support."""
         for path in export or []:
             check_file("--export", path, EXPORTS)
+        if report:
+            check_file("--report", report, (".html",))
         if runs:
             if flags or vary or (cells, seeds, fresh) != ("gru,lstm", 3, False):
                 raise UsageError("--runs compares finished runs: no setting can be changed.", "Leave the flags out.")
-            _compare_runs(names or [], output, export or [])
+            _compare_runs(names or [], output, export or [], report)
             return
         _check(names or [], flags, pictures)
         from grubench.presets import resolve
@@ -72,7 +77,7 @@ def register(app: typer.Typer) -> None:
                 in_process=in_process,
                 report=display,
             )
-        _show(found, export or [], pictures)
+        _show(found, export or [], report, pictures)
         if found.failures:
             raise typer.Exit(SOME_FAILED)
 
@@ -86,13 +91,13 @@ def _check(names: list[str], flags: dict[str, Any], pictures: str) -> None:
         raise UsageError(f"More than one preset is given: {', '.join(names)}.", "Runs go after --runs.")
 
 
-def _compare_runs(names: list[str], output: Path, export: list[Path]) -> None:
+def _compare_runs(names: list[str], output: Path, export: list[Path], report: Path | None) -> None:
     from grubench import comparison, runs
 
-    _show(comparison.from_runs([runs.load(runs.folder_of(Path(name), output)) for name in names]), export, "")
+    _show(comparison.from_runs([runs.load(runs.folder_of(Path(name), output)) for name in names]), export, report, "")
 
 
-def _show(found: Any, export: list[Path], pictures: str) -> None:
+def _show(found: Any, export: list[Path], report: Path | None, pictures: str) -> None:
     from rich.console import Console
 
     from grubench import record, tables
@@ -105,3 +110,8 @@ def _show(found: Any, export: list[Path], pictures: str) -> None:
     for path in export:
         record.export(found, path)
         console.print(f"Wrote {path}", highlight=False, soft_wrap=True, markup=False)
+    if report:
+        from grubench.report import write
+
+        write(found, report)
+        console.print(f"Report: {report}", highlight=False, soft_wrap=True, markup=False)

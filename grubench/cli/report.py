@@ -1,0 +1,35 @@
+"""`grubench report`: the HTML report of a comparison that is done."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from grubench.cli.flags import check_file, command
+from grubench.cli.train import Output
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @command(app, "report")
+    def report(
+        comparison: Annotated[Path, typer.Argument(help="The folder of a comparison, or its name below --output.")],
+        to: Annotated[
+            Path | None, typer.Option("--to", help="Where the report goes. [default: report.html in the folder]")
+        ] = None,
+        output: Output = Path("runs"),
+    ) -> None:
+        """Write the HTML report of a finished comparison: one file that opens offline (extra `report`)."""
+        if to:
+            check_file("--to", to, (".html",))
+        from rich.console import Console
+
+        from grubench import report as html
+        from grubench.comparison import load
+        from grubench.runs import folder_of
+
+        folder = folder_of(comparison, output)
+        target = to or folder / "report.html"
+        html.write(load(folder), target)
+        Console().print(f"Report: {target}", highlight=False, soft_wrap=True, markup=False)

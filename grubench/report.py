@@ -1,0 +1,104 @@
+"""The HTML report: one file that opens offline, the verdict first, pictures to hover and zoom, tables to sort."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from grubench import charts, over_series, verdict
+from grubench.arms import differing_settings, flattened, shown
+from grubench.errors import UsageError
+from grubench.record import write_aside
+from grubench.summary import COST, TEST, cell, clock_line, kernel_line, numbers, rows, settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from grubench.comparison import Comparison
+
+
+def write(comparison: Comparison, path: Path) -> None:
+    """Write the report of a comparison.
+
+    Raises:
+        UsageError: The extra `report` is not installed.
+        RunError: The file cannot be written.
+    """
+    write_aside(path, render(comparison))
+
+
+def render(comparison: Comparison) -> str:
+    """The report as one HTML text: scripts, styles and data inside it.
+
+    Raises:
+        UsageError: The extra `report` is not installed.
+    """
+    try:
+        import jinja2
+        import vl_convert
+    except ImportError as error:
+        raise UsageError(
+            f"--report: {error.name} is not installed.", "Install it with: pip install 'grubench[report]'"
+        ) from error
+    pictures = [charts.loss, charts.forecasts, charts.horizon, charts.by_series, charts.time, charts.parameters]
+    made = [chart for chart in (draw(comparison) for draw in pictures) if chart]
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("grubench", "templates"), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    return environment.get_template("report.html").render(
+        title=f"{comparison.spec.data_name}: {' against '.join(comparison.arms)}",
+        verdict=[one.partition(": ")[::2] for one in verdict.sentences(comparison)],
+        notes=comparison.notes,
+        settings=settings(comparison),
+        facts=[
+            line
+            for line in (kernel_line([run.environment for run in comparison.runs]), clock_line(comparison.runs[0]))
+            if line
+        ],
+        tables=[_table(comparison, "Test error", TEST), _table(comparison, "Training", COST, arms_only=True)],
+        over_series=over_series.lines(comparison),
+        charts=[{"title": chart["title"], "description": chart["description"]} for chart in made],
+        specs=_for_script([{key: value for key, value in chart.items() if key != "title"} for chart in made]),
+        spec=_spec(comparison),
+        environment=_environment(comparison),
+        command=comparison.runs[0].environment["command"],
+        runs=[run.name for run in comparison.runs],
+        vega=vl_convert.javascript_bundle().replace("</script", r"<\/script"),  # type: ignore[call-arg]
+    )
+
+
+def _for_script(tree: Any) -> str:
+    """JSON that can stand inside a script element: nothing in it can close the element or open a comment."""
+    text = json.dumps(tree, allow_nan=False)
+    return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
+
+
+def _table(comparison: Comparison, title: str, columns: Any, *, arms_only: bool = False) -> dict[str, Any]:
+    chosen = [row for row in rows(comparison) if row["seeds"] or not arms_only]
+    kept = [(key, head) for key, head in columns if any(numbers(row, key) for row in chosen)]
+    body = []
+    for row in chosen:
+        found = [numbers(row, key) for key, _ in kept]
+        cells = [
+            {"text": cell(row, key, joint=" ± "), "value": sum(one) / len(one) if one else ""}
+            for (key, _), one in zip(kept, found, strict=True)
+        ]
+        body.append({"name": row["arm"], "cells": cells})
+    unit = comparison.runs[0].metrics["data"]["unit"]
+    caption = f"{title}, in {unit} where not scaled" if unit and not arms_only else title
+    return {"title": caption, "heads": [head for _, head in kept], "rows": body}
+
+
+def _spec(comparison: Comparison) -> list[tuple[str, str, bool]]:
+    """Every setting with its value, those that differ between the arms first and marked."""
+    specs = [run.experiment for run in comparison.runs]
+    differing = differing_settings(specs)
+    flat = [flattened(spec) for spec in specs]
+    ordered = [*differing, *(key for key in flat[0] if key not in differing)]
+    return [(key, " | ".join(dict.fromkeys(shown(one[key]) for one in flat)), key in differing) for key in ordered]
+
+
+def _environment(comparison: Comparison) -> list[tuple[str, str]]:
+    run = comparison.runs[0]
+    kept = {key: run.environment[key] for key in ("processor", "cores", "system", "commit")}
+    return [(key, str(value)) for key, value in (run.environment["versions"] | kept).items()]
