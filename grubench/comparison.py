@@ -124,6 +124,7 @@ def compare(
         arms=finished,
         failures=failures,
         reused=reused,
+        notes=_differences(list(arms.values())),
         folder=root / _folder_name(root, list(arms.values()), seeds),
     )
 
@@ -265,7 +266,6 @@ def from_runs(given: Sequence[Run]) -> Comparison:
     first = given[0]
     for run in given[1:]:
         _check_same_ground(first, run)
-    differing = differing_settings([run.experiment for run in given])
     names = {spec.with_seed(0): name for name, spec in named(run.experiment for run in given).items()}
     arms: dict[str, list[Run]] = {}
     for run in given:
@@ -275,9 +275,14 @@ def from_runs(given: Sequence[Run]) -> Comparison:
         seeds = [run.experiment.seed for run in one]
         if len(set(seeds)) < len(seeds):
             raise UsageError(f"Two of the runs are the same trial: {name}, seed {max(seeds, key=seeds.count)}.", "")
-    notes = [f"The runs differ in {key}." for key in differing if key not in OF_THE_NAME]
+    notes = [*_differences([run.experiment for run in given])]
     notes += [f"The runs were made with different {key}: errors may differ by it." for key in differing_machines(given)]
     return Comparison(arms=arms, notes=tuple(notes))
+
+
+def _differences(specs: Sequence[Experiment]) -> tuple[str, ...]:
+    """A note for each setting, seed and cell apart, that is not the same for all."""
+    return tuple(f"The arms differ in {key}." for key in differing_settings(specs) if key not in OF_THE_NAME)
 
 
 def differing_machines(given: Sequence[Run]) -> list[str]:

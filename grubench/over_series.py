@@ -94,5 +94,9 @@ def lines(comparison: Comparison) -> list[tuple[str, ...]]:
     ]
     for first, second in dict.fromkeys((test.first, test.second) for test in made):
         ours = [test for test in made if (test.first, test.second) == (first, second)]
-        found.append((f"{first} / {second}", *(f"U = {test.u:g}, p = {test.corrected_p:.3f}" for test in ours)))
+        found.append((f"{first} / {second}", *(f"U = {test.u:g}, p {_p(test.corrected_p)}" for test in ours)))
     return [("", *(MEASURES[key] for key in keys)), *found]
+
+
+def _p(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"= {p:.3f}"

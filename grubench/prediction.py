@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,9 +38,9 @@ class Forecast:
     """
 
     run: Run
-    rows: dict[str, Rows]
-    measures: dict[str, Any] | None = None
-    past: dict[str, Rows] | None = None
+    rows: dict[str, Rows] = field(repr=False)
+    measures: dict[str, Any] | None = field(default=None, repr=False)
+    past: dict[str, Rows] | None = field(default=None, repr=False)
     fed_back: bool = False
     unit: str = ""
 

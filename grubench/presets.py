@@ -56,7 +56,7 @@ def read(name: str) -> Tree:
     return tree
 
 
-def resolve(preset: str | None, flags: Tree) -> Experiment:
+def resolve(preset: str | None = None, flags: Tree | None = None) -> Experiment:
     """The Experiment that a preset and flags ask for.
 
     Args:
@@ -68,6 +68,7 @@ def resolve(preset: str | None, flags: Tree) -> Experiment:
         SpecError: A setting is wrong, naming it.
         UsageError: There is no such preset or dataset.
     """
+    flags = flags or {}
     base = read(preset) if preset else {}
     chosen = flags.get("data", {})
     if chosen.get("file") and chosen.get("dataset"):
@@ -99,7 +100,8 @@ def merge(base: Tree, over: Tree) -> Tree:
 def _refuse_foreign(data: Tree) -> None:
     """Settings that only a file of one's own has."""
     dataset = data.get("dataset", Data.dataset)
-    own = ("time", "series_column") if dataset == "bitcoin" else ("time", "series_column", "target", "features")
+    own: tuple[str, ...] = ("time", "time_format", "series_column")
+    own += () if dataset == "bitcoin" else ("target", "features")
     for key in own:
         if data.get(key):
             raise SpecError(

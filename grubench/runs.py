@@ -47,6 +47,10 @@ class Run:
     metrics: dict[str, Any]
     environment: dict[str, Any]
 
+    def __repr__(self) -> str:
+        """The folder: the metrics would fill pages."""
+        return f"Run({str(self.folder)!r})"
+
     @property
     def name(self) -> str:
         """The folder's name."""

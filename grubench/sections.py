@@ -72,6 +72,7 @@ class Data(Section):
     dataset: str = setting("activities", "A dataset by name (see `grubench datasets`).")
     file: str = setting("", "A CSV or Parquet file of your own, in place of a dataset.")
     time: str = setting("", "The column that holds time stamps (own file). Rows are sorted by it.")
+    time_format: str = setting("", "The form of the time stamps, such as %d-%m-%y; ISO needs none (own file).")
     target: tuple[str, ...] = setting((), "The column to forecast; several make one series each (own file).")
     features: tuple[str, ...] = setting((), "Further input columns (own file, bitcoin).")
     time_features: tuple[str, ...] = setting(

@@ -90,7 +90,7 @@ def settings(comparison: Comparison) -> str:
     )
     parts = [
         f"{spec.data_name}: {shape}",
-        f"{data['windows']['train']:,} windows to train on, {data['windows']['test']:,} to test",
+        f"{data['windows']['train']:,} windows to train on{_trained_on(spec)}, {data['windows']['test']:,} to test",
         f"{units} units",
         f"{training.optimizer} {training.learning_rate:g}, {training.loss}",
         f"{training.epochs} epochs of batch {training.batch_size}",
@@ -99,13 +99,29 @@ def settings(comparison: Comparison) -> str:
     return " · ".join(parts + _unusual(spec))
 
 
+def _trained_on(spec: Experiment) -> str:
+    names = spec.data.train_series
+    return f" ({names[0] if len(names) == 1 else f'{len(names)} series'})" if names else ""
+
+
 def _units(spec: Experiment) -> str:
     return ",".join(str(layer.units) for layer in spec.model.stack)
 
 
 # Settings that the line has in its own words, or that say where the data come from.
 NAMED = {
-    "data": ("dataset", "file", "time", "target", "train_series", "test_series", "period", "unit", "series_column"),
+    "data": (
+        "dataset",
+        "file",
+        "time",
+        "time_format",
+        "target",
+        "train_series",
+        "test_series",
+        "period",
+        "unit",
+        "series_column",
+    ),
     "window": ("lookback", "horizon", "every_step"),
     "model": ("layers",),
     "training": ("optimizer", "learning_rate", "loss", "epochs", "batch_size", "shuffle", "kernel"),

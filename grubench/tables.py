@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 
 # Series side by side in a table of what lies ahead; more would not fit 80 columns.
 MOST_COLUMNS = 4
+# A terminal in which a run's name leaves no room for all columns.
+NARROW = 100
 # Okabe and Ito's colours, told apart by colour-blind readers; the pictures use the same.
 COLOURS = {"GRU": "#0072B2", "LSTM": "#D55E00", "RNN": "#009E73", "persistence": "#999999", "seasonal": "#CC79A7"}
 
 
 def show_comparison(comparison: Comparison, console: Console) -> None:
     """Print the settings that all share, the tables, and the verdict."""
-    wide = console.width >= 110
     table_rows = rows(comparison)
     unit = comparison.runs[0].metrics["data"]["unit"]
     console.print()
@@ -39,8 +40,8 @@ def show_comparison(comparison: Comparison, console: Console) -> None:
             console.print(Padding(Text(line, style="dim"), (0, 1)))
     for note in comparison.notes:
         console.print(Padding(Text(note, style="yellow"), (0, 1)))
-    console.print(_table(_title(unit), table_rows, TEST, wide=wide))
-    console.print(_table("Training", [row for row in table_rows if row["seeds"]], COST, wide=wide))
+    _print_table(_title(unit), table_rows, TEST, console)
+    _print_table("Training", [row for row in table_rows if row["seeds"]], COST, console)
     if over_series.lines(comparison):
         console.print(_over_series(comparison))
     console.print(Padding(_explanation(comparison), (0, 1)))
@@ -65,12 +66,21 @@ def _over_series(comparison: Comparison) -> Table:
 def _explanation(comparison: Comparison) -> Text:
     several = max(len(runs) for runs in comparison.arms.values()) > 1
     spread = "Mean and standard deviation over the seeds. " if several else ""
+    single = any(not run.metrics["timing"]["steady_epochs"] for run in comparison.runs)
+    epoch = "the one epoch without its first step" if single else "median of the epochs after the first"
     return Text(
         f"{spread}Errors are means over series. sMAPE: the standard form, 0 to 200 % (the energy article's own is a "
         "quarter of it). dir. acc.: windows that move the way the actual values do. skill: the share of persistence's "
-        "RMSE that is removed. s an epoch: median of the epochs after the first.",
+        f"RMSE that is removed. s an epoch: {epoch}.",
         style="dim",
     )
+
+
+def _print_table(title: str, table_rows: Sequence[Row], columns: Sequence[tuple[str, str]], console: Console) -> None:
+    """Print a table with each cell on one line where that fits, else with the spread below the mean."""
+    one_line = _table(title, table_rows, columns, wide=True)
+    fits = console.measure(one_line, options=console.options.update(width=10_000)).maximum <= console.width
+    console.print(one_line if fits else _table(title, table_rows, columns, wide=False))
 
 
 def _table(title: str, table_rows: Sequence[Row], columns: Sequence[tuple[str, str]], *, wide: bool) -> Table:
@@ -79,7 +89,7 @@ def _table(title: str, table_rows: Sequence[Row], columns: Sequence[tuple[str, s
     table = Table(
         title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, gap, 0, 0)
     )
-    table.add_column("", no_wrap=True)
+    table.add_column("", overflow="fold")
     for _, head in shown:
         table.add_column(head if wide else head.replace(" ", "\n"), justify="right", no_wrap=True)
     for row in table_rows:
@@ -91,13 +101,15 @@ def _table(title: str, table_rows: Sequence[Row], columns: Sequence[tuple[str, s
 def show_runs(runs: Sequence[Run], console: Console) -> None:
     """Print a line a run, newest first."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("run", overflow="fold")
-    for head in ("epochs", "val. loss", "RMSE scaled", "skill", "train s"):
-        table.add_column(head.replace(" ", "\n"), justify="right", no_wrap=True)
+    table.add_column("run", no_wrap=True)
+    columns = {"epochs": "epochs", "rmse_scaled": "RMSE\nscaled", "skill": "skill"}
+    if console.width >= NARROW:
+        columns |= {"validation_loss": "val.\nloss", "train_s": "train\ns"}
+    for head in columns.values():
+        table.add_column(head, justify="right", no_wrap=True)
     for run in runs:
-        found = values(run)
-        shown = (run.metrics["loss"]["epochs"], found["validation_loss"], found["rmse_scaled"], found.get("skill"))
-        table.add_row(run.name, *map(number, shown), number(run.metrics["timing"]["train_s"]))
+        found = values(run) | {"epochs": run.metrics["loss"]["epochs"], "train_s": run.metrics["timing"]["train_s"]}
+        table.add_row(run.name, *(number(found[key]) for key in columns))
     console.print(table)
 
 
@@ -124,7 +136,7 @@ def show_run(run: Run, console: Console) -> None:
     console.print(facts)
     unit = run.metrics["data"]["unit"]
     every = _measure_rows(test["series"], test, run.metrics["baselines"])
-    console.print(_table(_title(unit), every, TEST, wide=console.width >= 110))
+    _print_table(_title(unit), every, TEST, console)
     if len(test["horizon"]) > 1:
         console.print(_horizon(test["horizon"], unit))
 
@@ -135,8 +147,10 @@ def _title(unit: str) -> str:
 
 def _measure_rows(series: dict[str, Any], overall: dict[str, Any], baselines: dict[str, Any]) -> list[Row]:
     """A row for each series (where there are several), their mean, and the baselines' means."""
-    named = list(series.items()) if len(series) > 1 else []
-    named += [(name, one["overall"]) for name, one in (("all series", overall), *baselines.items())]
+    several = len(series) > 1
+    named = list(series.items()) if several else []
+    last = "all series" if several else next(iter(series))
+    named += [(name, one["overall"]) for name, one in ((last, overall), *baselines.items())]
     return [{"arm": name, "columns": {key: [value] for key, value in one.items()}} for name, one in named]
 
 
@@ -164,7 +178,7 @@ def show_forecast(made: Forecast, console: Console) -> None:
     console.print(Text(made.run.name, style="bold"))
     if made.measures is not None:
         every = _measure_rows(made.measures["series"], made.measures, made.measures["baselines"])
-        console.print(_table(_title(unit), every, TEST, wide=console.width >= 110))
+        _print_table(_title(unit), every, TEST, console)
         if len(made.measures["horizon"]) > 1:
             console.print(_horizon(made.measures["horizon"], unit))
         return

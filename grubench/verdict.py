@@ -103,6 +103,8 @@ def _speed(comparison: Comparison) -> list[str]:
             f"Speed: {shown}: a ratio of their times would compare kernels, not cells. "
             "The line above the table says which flag to change."
         ]
+    if any(not run.metrics["timing"]["steady_epochs"] for run in comparison.runs):
+        return ["Speed: a single epoch holds the tracing and compilation; use --epochs 2 or more to compare times."]
     found = []
     for pair in compared(comparison, ("timing", "epoch_s")):
         found.append(_faster(pair))
@@ -203,7 +205,9 @@ def _against(baseline: str, error: float, errors: dict[str, list[float]]) -> str
     unclear = [name for name in ratios if name not in told]
     parts = [_both(better, ratios, "both beat") or _beat(better)] * bool(better)
     parts += [_both(worse, ratios, "neither beats") or _err(worse)] * bool(worse)
-    parts += [f"{' and '.join(unclear)} cannot be told from"] * bool(unclear)
+    few = max(one.n for one in ratios.values()) < LEAST_PAIRS
+    no = f"{_seeds(min(one.n for one in ratios.values()))} cannot tell {' and '.join(unclear)} from"
+    parts += [no if few else f"{' and '.join(unclear)} cannot be told from"] * bool(unclear)
     shown = "; ".join(f"{name} {_times(one)}" for name, one in ratios.items())
     return f"Baseline: {', '.join(parts)} {what} (RMSE as a multiple of its: {shown})."
 

@@ -129,7 +129,7 @@ class TestFinishedRuns:
         spec = replace(other.experiment, training=replace(other.experiment.training, epochs=3))
         found = comparison.from_runs([trained["gru"], replace(other, experiment=spec)])
         assert list(found.arms) == ["GRU epochs=2", "LSTM epochs=3"]
-        assert found.notes == ("The runs differ in training.epochs.",)
+        assert found.notes == ("The arms differ in training.epochs.",)
 
     def test_other_units_are_another_arm(self, trained: dict[str, Run]) -> None:
         run = trained["gru"]

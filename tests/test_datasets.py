@@ -150,6 +150,12 @@ class TestTable:
         frame.to_parquet(tmp_path / "my.parquet")
         assert read(tmp_path / "my.parquet", time="date").series[0].target.tolist() == [1, 2]
 
+    def test_the_form_of_time_stamps_can_be_said(self, tmp_path: Path) -> None:
+        path = write(tmp_path, "date,price\n02-01-13,2\n01-01-13,1\n")
+        made = read(path, time="date", time_format="%d-%m-%y").series[0]
+        assert made.time.astype(str).tolist() == ["2013-01-01T00:00:00", "2013-01-02T00:00:00"]
+        assert made.target.tolist() == [1, 2]
+
     def test_parquet_is_read_as_csv_is(self, tmp_path: Path) -> None:
         frame = pd.DataFrame({"date": pd.date_range("2026-01-01", periods=3), "price": [1.0, 2, 3]})
         frame.to_parquet(tmp_path / "my.parquet")
@@ -193,8 +199,16 @@ class TestTable:
             ("price\n", {}, DataError, "holds no rows"),
             ("", {}, DataError, "cannot be read as CSV"),
             ('a,price\n"x,1\n', {}, DataError, "cannot be read as CSV"),
-            ("date,price\nsoon,1\n", {"time": "date"}, DataError, "'soon' is not a time stamp"),
-            ("date,price\n2026-01-01,1\n99,1\n", {"time": "date"}, DataError, "data row 2: '99' is not a time stamp"),
+            ("date,price\nsoon,1\n", {"time": "date"}, DataError, "'soon' is not an ISO time stamp"),
+            ("date,price\n13-05-13,1\n", {"time": "date"}, DataError, "'13-05-13' is not an ISO time stamp"),
+            ("date,price\n01-05-13,1\n", {"time": "date"}, DataError, "'01-05-13' is not an ISO time stamp"),
+            ("a;price\n1;2\n", {}, UsageError, "Write it with commas"),
+            (
+                "date,price\n2026-01-01,1\n99,1\n",
+                {"time": "date"},
+                DataError,
+                "data row 2: '99' is not an ISO time stamp",
+            ),
             ("date,price\n1,1\n", {"time": "date"}, DataError, "holds numbers, not time stamps"),
             ("price\n1\n", {"time_features": ("hour",)}, SpecError, "data.time_features: my.csv has no time stamps"),
             ("id,a,b\n1,1,1\n", {"target": ("a", "b"), "series_column": "id"}, SpecError, "data.target"),

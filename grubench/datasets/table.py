@@ -86,9 +86,10 @@ def split(frame: pd.DataFrame, spec: Data, where: str, stem: str) -> list[Series
     )
     for key, name in named:
         if name not in frame.columns:
-            raise UsageError(
-                f"{key}: {where} has no column {name!r}.", f"It has: {', '.join(map(str, frame.columns))}."
-            )
+            head = ", ".join(map(str, frame.columns))
+            joined = len(frame.columns) == 1 and any(mark in head for mark in ";\t|")
+            hint = " Write it with commas between the columns." if joined else ""
+            raise UsageError(f"{key}: {where} has no column {name!r}.", f"It has: {head}.{hint}")
     if len(spec.target) > 1 and spec.series_column:
         raise SpecError("data.target: several targets do not go with data.series_column.", "Give one target.")
     if not spec.series_column:
@@ -106,7 +107,7 @@ def split(frame: pd.DataFrame, spec: Data, where: str, stem: str) -> list[Series
 
 def _series(frame: pd.DataFrame, target: str, spec: Data, where: str, name: str) -> Series:
     columns = (target, *(feature for feature in spec.features if feature != target))
-    time = times(frame[spec.time], where) if spec.time else None
+    time = times(frame[spec.time], where, spec.time_format or None) if spec.time else None
     chosen = pd.DataFrame({column: numbers(frame[column], where) for column in columns}, index=frame.index)
     time, values = _without_missing(time, chosen, spec.missing, where)
     if time is None:
@@ -136,14 +137,18 @@ def times(column: pd.Series[Any], where: str, format: str | None = None) -> NDAr
             f"{where}, column {column.name!r} holds numbers, not time stamps.",
             "Leave --time out where rows are in order, or write ISO dates such as 2026-01-31 or 2026-01-31T10:15.",
         )
-    stamps = pd.to_datetime(column, errors="coerce", format=format, utc=_has_zone(column))
+    try:
+        # ISO or a form that was said: pandas would guess whether 01-05-13 is in January, May or 2001.
+        stamps = pd.to_datetime(column, errors="coerce", format=format or "ISO8601", utc=_has_zone(column))
+    except ValueError as error:
+        raise UsageError(f"data.time_format: {format!r} is no form: {error}.", "Write such as %d-%m-%y.") from error
     bad = stamps.isna().to_numpy()
     if bad.any():
         row = int(bad.argmax())
+        form = f"of the form {format}" if format else "an ISO time stamp, such as 2026-01-31 or 2026-01-31T10:15"
         raise DataError(
-            f"{where}, column {column.name!r}, data row {column.index[row] + 1}: {column.iloc[row]!r} "
-            "is not a time stamp of the form of the rows before it.",
-            "Write ISO dates such as 2026-01-31 or 2026-01-31T10:15.",
+            f"{where}, column {column.name!r}, data row {column.index[row] + 1}: {column.iloc[row]!r} is not {form}.",
+            "Mend the row, or say another form with --time-format, such as %d/%m/%Y.",
         )
     if stamps.dt.tz is not None:
         stamps = stamps.dt.tz_localize(None)
