@@ -252,7 +252,8 @@ def load(folder: Path) -> Comparison:
     if not any(names.values()):
         raise RunError(f"{path} names no run.", "Call `grubench compare` again.")
     arms = {arm: [runs.load(folder.parent / name) for name in found] for arm, found in names.items()}
-    return Comparison(arms=arms, failures=failures, folder=folder)
+    specs = [run.experiment for found in arms.values() for run in found]
+    return Comparison(arms=arms, failures=failures, folder=folder, notes=_differences(specs))
 
 
 def from_runs(given: Sequence[Run]) -> Comparison:

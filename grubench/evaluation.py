@@ -98,6 +98,14 @@ def forecast_rows(
     }
 
 
+def csv_text(rows: dict[str, dict[str, NDArray[Any]]]) -> str:
+    """The rows of `forecast_rows` as CSV: series, origin, step, time, actual, predicted."""
+    import pandas as pd
+
+    frames = [pd.DataFrame({"series": name} | columns) for name, columns in rows.items()]
+    return pd.concat(frames).to_csv(index=False, float_format="%.9g", lineterminator="\n")
+
+
 def _rows_of(
     series: Series, starts: NDArray[np.int64], predicted: NDArray[np.float32], windows: Windows
 ) -> dict[str, NDArray[Any]]:

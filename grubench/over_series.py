@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from grubench.statistics import holm, mann_whitney
+from grubench.statistics import holm, mann_whitney, written_p
 
 if TYPE_CHECKING:
     from grubench.comparison import Comparison
@@ -94,9 +94,5 @@ def lines(comparison: Comparison) -> list[tuple[str, ...]]:
     ]
     for first, second in dict.fromkeys((test.first, test.second) for test in made):
         ours = [test for test in made if (test.first, test.second) == (first, second)]
-        found.append((f"{first} / {second}", *(f"U = {test.u:g}, p {_p(test.corrected_p)}" for test in ours)))
+        found.append((f"{first} / {second}", *(f"U = {test.u:g}, p {written_p(test.corrected_p)}" for test in ours)))
     return [("", *(MEASURES[key] for key in keys)), *found]
-
-
-def _p(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"= {p:.3f}"

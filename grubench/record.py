@@ -7,10 +7,10 @@ import io
 import json
 from typing import TYPE_CHECKING
 
-from grubench import over_series, runs, verdict
+from grubench import evaluation, over_series, runs, verdict
 from grubench.comparison import SCHEMA
 from grubench.errors import RunError
-from grubench.summary import COST, NONE, TEST, Row, cell, clock_line, kernel_line, numbers, rows, settings
+from grubench.summary import COST, NONE, TEST, Row, cell, facts, kernel_line, rows, settings, shown_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,10 +57,7 @@ def export_forecast(made: Forecast, path: Path) -> None:
     Raises:
         RunError: It cannot be written.
     """
-    import pandas as pd
-
-    frames = [pd.DataFrame({"series": name} | columns) for name, columns in made.rows.items()]
-    write_aside(path, pd.concat(frames).to_csv(index=False, float_format="%.9g"))
+    write_aside(path, evaluation.csv_text(made.rows))
 
 
 def write_aside(path: Path, content: str) -> None:
@@ -124,12 +121,11 @@ def _csv(comparison: Comparison) -> str:
 
 def _markdown(comparison: Comparison) -> str:
     table_rows = rows(comparison)
-    kernel = kernel_line([run.environment for run in comparison.runs])
-    lines = [f"**{settings(comparison)}**", "", kernel, "", *filter(None, [clock_line(comparison.runs[0])]), ""]
+    lines = [f"**{settings(comparison)}**", "", *(f"{line}\n" for line in facts(comparison))]
     lines += [f"- {note}" for note in comparison.notes] + [""] * bool(comparison.notes)
     arms_only = [row for row in table_rows if row["seeds"]]
     for chosen, columns in ((table_rows, TEST), (arms_only, COST)):
-        shown = [(key, head) for key, head in columns if any(numbers(row, key) for row in chosen)]
+        shown = shown_columns(chosen, columns)
         lines.append("| | " + " | ".join(head for _, head in shown) + " |")
         lines.append("|---|" + "---:|" * len(shown))
         for row in chosen:
@@ -150,7 +146,7 @@ def _latex(comparison: Comparison) -> str:
     table_rows = rows(comparison)
     parts = [f"% {settings(comparison)}"]
     for chosen, columns in ((table_rows, TEST), ([row for row in table_rows if row["seeds"]], COST)):
-        shown = [(key, head) for key, head in columns if any(numbers(row, key) for row in chosen)]
+        shown = shown_columns(chosen, columns)
         body = [[row["arm"], *(cell(row, key, joint=" ± ") for key, _ in shown)] for row in chosen]
         parts.append(_tabular([["", *(head for _, head in shown)], *body]))
     series = over_series.lines(comparison)

@@ -9,7 +9,7 @@ from grubench import charts, over_series, verdict
 from grubench.arms import differing_settings, flattened, shown
 from grubench.errors import UsageError
 from grubench.record import write_aside
-from grubench.summary import COST, TEST, cell, clock_line, kernel_line, numbers, rows, settings
+from grubench.summary import COST, TEST, cell, facts, numbers, rows, settings, shown_columns
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,11 +50,7 @@ def render(comparison: Comparison) -> str:
         verdict=[one.partition(": ")[::2] for one in verdict.sentences(comparison)],
         notes=comparison.notes,
         settings=settings(comparison),
-        facts=[
-            line
-            for line in (kernel_line([run.environment for run in comparison.runs]), clock_line(comparison.runs[0]))
-            if line
-        ],
+        facts=facts(comparison),
         tables=[_table(comparison, "Test error", TEST), _table(comparison, "Training", COST, arms_only=True)],
         over_series=over_series.lines(comparison),
         charts=[{"title": chart["title"], "description": chart["description"]} for chart in made],
@@ -75,7 +71,7 @@ def _for_script(tree: Any) -> str:
 
 def _table(comparison: Comparison, title: str, columns: Any, *, arms_only: bool = False) -> dict[str, Any]:
     chosen = [row for row in rows(comparison) if row["seeds"] or not arms_only]
-    kept = [(key, head) for key, head in columns if any(numbers(row, key) for row in chosen)]
+    kept = shown_columns(chosen, columns)
     body = []
     for row in chosen:
         found = [numbers(row, key) for key, _ in kept]

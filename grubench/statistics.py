@@ -229,6 +229,11 @@ def mann_whitney(first: Sequence[float], second: Sequence[float]) -> OverSeries:
     return OverSeries(u=float(found.statistic), p=float(found.pvalue))
 
 
+def written_p(p: float) -> str:
+    """A p value with its relation sign, to three decimals."""
+    return "unknown" if np.isnan(p) else "< 0.001" if p < 0.001 else f"= {p:.3f}"
+
+
 def mean_and_spread(values: Sequence[float]) -> tuple[float, float]:
     """The mean and the sample standard deviation (NaN for a single value)."""
     array = np.asarray(values, float)

@@ -162,9 +162,20 @@ def kernel_line(environments: Sequence[dict[str, Any]]) -> str:
     return f"{devices}, kernel {names}" + (f" (not cuDNN: {reasons})" if reasons else "")
 
 
+def facts(comparison: Comparison) -> list[str]:
+    """The lines that stand below the settings: what ran the recurrence, and what the clock did, if anything."""
+    lines = (kernel_line([run.environment for run in comparison.runs]), clock_line(comparison.runs[0]))
+    return [line for line in lines if line]
+
+
 def numbers(row: Row, key: str) -> list[float]:
     """The finite values of a column."""
     return [value for value in row["columns"].get(key, []) if value is not None and math.isfinite(value)]
+
+
+def shown_columns(table_rows: Sequence[Row], columns: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The columns in which any row has a number."""
+    return [(key, head) for key, head in columns if any(numbers(row, key) for row in table_rows)]
 
 
 def cell(row: Row, key: str, joint: str) -> str:

@@ -12,7 +12,20 @@ from rich.table import Table
 from rich.text import Text
 
 from grubench import over_series, verdict
-from grubench.summary import COST, TEST, Row, cell, clock_line, kernel_line, number, numbers, rows, settings, values
+from grubench.summary import (
+    COST,
+    TEST,
+    Row,
+    cell,
+    clock_line,
+    facts,
+    kernel_line,
+    number,
+    rows,
+    settings,
+    shown_columns,
+    values,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,15 +48,15 @@ def show_comparison(comparison: Comparison, console: Console) -> None:
     unit = comparison.runs[0].metrics["data"]["unit"]
     console.print()
     console.print(Padding(Text(settings(comparison), style="dim"), (0, 1)))
-    for line in (kernel_line([run.environment for run in comparison.runs]), clock_line(comparison.runs[0])):
-        if line:
-            console.print(Padding(Text(line, style="dim"), (0, 1)))
+    for line in facts(comparison):
+        console.print(Padding(Text(line, style="dim"), (0, 1)))
     for note in comparison.notes:
         console.print(Padding(Text(note, style="yellow"), (0, 1)))
     _print_table(_title(unit), table_rows, TEST, console)
     _print_table("Training", [row for row in table_rows if row["seeds"]], COST, console)
-    if over_series.lines(comparison):
-        console.print(_over_series(comparison))
+    series = over_series.lines(comparison)
+    if series:
+        console.print(_over_series(series, len(comparison.runs[0].metrics["test"]["series"])))
     console.print(Padding(_explanation(comparison), (0, 1)))
     for sentence in verdict.sentences(comparison):
         head, _, rest = sentence.partition(":")
@@ -51,9 +64,8 @@ def show_comparison(comparison: Comparison, console: Console) -> None:
     console.print()
 
 
-def _over_series(comparison: Comparison) -> Table:
-    head, *body = over_series.lines(comparison)
-    count = len(comparison.runs[0].metrics["test"]["series"])
+def _over_series(lines: Sequence[tuple[str, ...]], count: int) -> Table:
+    head, *body = lines
     title = f"Over the {count} series: mean ± deviation; Mann-Whitney U, two-sided p (Holm)"
     table = Table(title=Text(title, "bold"), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for position, name in enumerate(head):
@@ -84,7 +96,7 @@ def _print_table(title: str, table_rows: Sequence[Row], columns: Sequence[tuple[
 
 
 def _table(title: str, table_rows: Sequence[Row], columns: Sequence[tuple[str, str]], *, wide: bool) -> Table:
-    shown = [(key, head) for key, head in columns if any(numbers(row, key) for row in table_rows)]
+    shown = shown_columns(table_rows, columns)
     gap = 1 if wide else 0
     table = Table(
         title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, gap, 0, 0)
@@ -117,23 +129,23 @@ def show_run(run: Run, console: Console) -> None:
     """Print one run: what it is, its measures by series, its timing and its kernels."""
     test, timing, spec = run.metrics["test"], run.metrics["timing"], run.experiment
     console.print(Text(run.name, style="bold"))
-    facts = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    facts.add_row("stack", ", ".join(spec.model.layers))
-    facts.add_row("parameters", f"{run.metrics['parameters']['trainable']:,}")
-    facts.add_row("windows", ", ".join(f"{part} {count:,}" for part, count in run.metrics["data"]["windows"].items()))
-    facts.add_row(
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_row("stack", ", ".join(spec.model.layers))
+    table.add_row("parameters", f"{run.metrics['parameters']['trainable']:,}")
+    table.add_row("windows", ", ".join(f"{part} {count:,}" for part, count in run.metrics["data"]["windows"].items()))
+    table.add_row(
         "loss", f"train {number(run.metrics['loss']['train'])}, validation {number(run.metrics['loss']['validation'])}"
     )
-    facts.add_row(
+    table.add_row(
         "time",
         f"{number(timing['train_s'])} s for {run.metrics['loss']['epochs']} epochs; "
         f"first step {number(timing['first_step_s'])} s, "
         f"then {number(timing['epoch_s'])} s an epoch, {number(timing['sequences_per_s'])} windows/s",
     )
-    facts.add_row("ran on", kernel_line([run.environment]))
+    table.add_row("ran on", kernel_line([run.environment]))
     if clock_line(run):
-        facts.add_row("clock", clock_line(run).partition(": ")[2])
-    console.print(facts)
+        table.add_row("clock", clock_line(run).partition(": ")[2])
+    console.print(table)
     unit = run.metrics["data"]["unit"]
     every = _measure_rows(test["series"], test, run.metrics["baselines"])
     _print_table(_title(unit), every, TEST, console)

@@ -79,7 +79,8 @@ def run_trial(spec: Experiment, root: Path, report: Report) -> Path:
             },
         }
         _write(folder, spec, metrics, recorder, windows)
-        _write_predictions(folder / "predictions.csv", evaluation.forecast_rows(dataset, windows, predicted))
+        rows = evaluation.csv_text(evaluation.forecast_rows(dataset, windows, predicted))
+        (folder / "predictions.csv").write_text(rows, encoding="utf-8")
     return root / name
 
 
@@ -225,10 +226,3 @@ def _write(folder: Path, spec: Experiment, metrics: dict[str, Any], recorder: Re
     scalings = {name: scaling.to_dict() for name, scaling in windows.scalings.items()}
     runs.write_json(folder / "scaling.json", {"kind": spec.window.scaling, "series": scalings})
     runs.write_csv(folder / "history.csv", recorder.epochs)
-
-
-def _write_predictions(path: Path, rows: dict[str, dict[str, NDArray[Any]]]) -> None:
-    import pandas as pd
-
-    frames = [pd.DataFrame({"series": name} | columns) for name, columns in rows.items()]
-    pd.concat(frames).to_csv(path, index=False, float_format="%.9g")

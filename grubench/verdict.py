@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from grubench.comparison import differing_machines
-from grubench.statistics import ALPHA, Paired, detectable, holm, paired, seeds_needed
+from grubench.statistics import ALPHA, Paired, detectable, holm, paired, seeds_needed, written_p
 
 if TYPE_CHECKING:
     from grubench.comparison import Comparison
@@ -73,12 +73,13 @@ def sentences(comparison: Comparison) -> list[str]:
 def compared(comparison: Comparison, path: tuple[str, ...]) -> list[Pair]:
     """Every pair of arms that share seeds, by a figure of their metrics, with Holm's correction of the p values."""
     found = []
-    for first, second in combinations(comparison.arms, 2):
-        pairs = comparison.pairs(first, second)
+    for one, other in combinations(comparison.arms, 2):
+        first, second, pairs = one, other, comparison.pairs(one, other)
         if pairs:
             ours, theirs = ([_figure(pair[arm], path) for pair in pairs] for arm in (0, 1))
-            one, other = paired(ours, theirs), paired(theirs, ours)
-            found.append((first, second, one) if one.ratio <= 1 else (second, first, other))
+            if np.log(ours).sum() > np.log(theirs).sum():
+                first, second, ours, theirs = second, first, theirs, ours
+            found.append((first, second, paired(ours, theirs)))
     corrected = holm({f"{first}/{second}": one.p for first, second, one in found})
     return [
         Pair(first=first, second=second, found=one, p=corrected[f"{first}/{second}"]) for first, second, one in found
@@ -129,7 +130,7 @@ def _faster(pair: Pair) -> str:
         )
     interval = pair.found.ratio_interval
     numbers = (
-        f"95 % interval {1 / interval.high:.2f} to {1 / interval.low:.2f}, p {_p(pair.p)}, "
+        f"95 % interval {1 / interval.high:.2f} to {1 / interval.low:.2f}, p {written_p(pair.p)}, "
         f"{pair.found.n} pairs, epochs after the first"
     )
     called = "" if pair.differs else "no difference shown; "
@@ -157,7 +158,8 @@ def _error(pair: Pair) -> str:
     interval = found.ratio_interval
     numbers = (
         f"RMSE ratio {found.ratio:.3f}, 95 % interval {interval.low:.3f} to {interval.high:.3f}, "
-        f"paired t-test p {_p(pair.p)}, Wilcoxon p {_p(found.wilcoxon_p)}, A12 {found.a12:.2f}, {found.n} pairs"
+        f"paired t-test p {written_p(pair.p)}, Wilcoxon p {written_p(found.wilcoxon_p)}, A12 {found.a12:.2f}, "
+        f"{found.n} pairs"
     )
     if pair.differs:
         return f"Error: {less} ({numbers})."
@@ -231,7 +233,3 @@ def _times(ratio: Paired) -> str:
 
 def _seeds(n: int) -> str:
     return "1 seed" if n == 1 else f"{n} seeds"
-
-
-def _p(p: float) -> str:
-    return "unknown" if np.isnan(p) else "< 0.001" if p < 0.001 else f"= {p:.3f}"
