@@ -16,19 +16,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from grubench.comparison import compare, train
     from grubench.errors import GrubenchError
     from grubench.experiment import Experiment
     from grubench.prediction import predict
     from grubench.presets import resolve
+    from grubench.trials import compare, train
 
 __all__ = ["Experiment", "GrubenchError", "compare", "predict", "resolve", "train"]
 
 _HOMES = {
     "Experiment": "experiment",
     "GrubenchError": "errors",
-    "compare": "comparison",
-    "train": "comparison",
+    "compare": "trials",
+    "train": "trials",
     "predict": "prediction",
     "resolve": "presets",
 }

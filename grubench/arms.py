@@ -12,7 +12,7 @@ from grubench.matching import matched
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-MATCHES = ("units", "params")
+MATCHES = ("units", "params", "time")
 # What tells trials and cells apart by itself, and is not spelled out in an arm's name.
 OF_THE_NAME = ("seed", "model.layers")
 
@@ -37,7 +37,7 @@ def arms_of(
         spec: What the arms share.
         cells: The cells.
         vary: The values of each setting, by its dotted key.
-        match: `units` gives all cells the same widths, `params` the widths that come nearest to the LSTM's parameters.
+        match: `params` gives each cell the widths that come nearest to the LSTM's parameters, all else the same widths.
 
     Raises:
         UsageError: A cell is unknown or given twice, or the cells cannot be matched so.
@@ -53,6 +53,8 @@ def arms_of(
         raise UsageError(f"--match: unknown value {match!r}.", f"Valid: {', '.join(MATCHES)}.")
     stacks = [matched(spec, cell) if match == "params" else spec.with_cell(cell) for cell in cells] + [spec] * mixed
     vary = vary or {}
+    if "training.epochs" in vary and (match == "time" or spec.training.seconds):
+        raise UsageError("--vary: training.epochs decides nothing where all train for the same time.", "Leave it out.")
     settings = [dict(zip(vary, values, strict=True)) for values in product(*vary.values())]
     return named(with_settings(stack, chosen) for chosen in settings for stack in stacks)
 

@@ -26,6 +26,7 @@ class Display:
         self.console = console
         self.live = console.is_terminal
         self.trials = self.number = self.epochs = 0
+        self.seconds = 0.0
         self._began = self._said = time.monotonic()
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
@@ -53,20 +54,24 @@ class Display:
         """Take in one event."""
         getattr(self, f"_on_{event['kind']}")(event)
 
+    def _on_note(self, event: dict[str, Any]) -> None:
+        self._print(event["text"])
+
     def _on_plan(self, event: dict[str, Any]) -> None:
         self.trials = event["trials"]
+        self.number = 0
         if event["reused"]:
             self._print(f"{event['reused']} trials were finished before and are reused (--fresh trains them again).")
 
     def _on_trial(self, event: dict[str, Any]) -> None:
         self.number += 1
-        self.epochs = event["epochs"]
+        self.epochs, self.seconds = event["epochs"], event["seconds"]
         count = f"[{self.number}/{self.trials}] " if self.trials > 1 else ""
         self._label = f"{count}{event['arm']} seed {event['seed']}"
         self._began = time.monotonic()
-        self._progress.reset(self._task, total=self.epochs, description=self._label, status="starting")
+        self._progress.reset(self._task, total=self._total, description=self._label, status="starting")
         if not self.live:
-            self._print(f"{self._label}: {self.epochs} epochs")
+            self._print(f"{self._label}: {f'{self.seconds:g} s' if self.seconds else f'{self.epochs} epochs'}")
 
     def _on_stage(self, event: dict[str, Any]) -> None:
         self._progress.update(self._task, status=event["text"])
@@ -74,19 +79,19 @@ class Display:
     def _on_step(self, event: dict[str, Any]) -> None:
         done = event["epoch"] - 1 + event["step"] / event["steps"]
         status = (
-            f"epoch {event['epoch']}/{self.epochs} step {event['step']}/{event['steps']} "
+            f"epoch {self._epoch(event)} step {event['step']}/{event['steps']} "
             f"loss {event['loss']:.4g} {event['sequences_per_s']:,.0f}/s {self._left(done)}"
         )
-        self._progress.update(self._task, completed=done, status=status)
+        self._progress.update(self._task, completed=self._done(done), status=status)
         self._line(status)
 
     def _on_epoch(self, event: dict[str, Any]) -> None:
         validation = f" val {event['val_loss']:.4g}" if "val_loss" in event else ""
         status = (
-            f"epoch {event['epoch']}/{self.epochs} loss {event['loss']:.4g}{validation} "
+            f"epoch {self._epoch(event)} loss {event['loss']:.4g}{validation} "
             f"{event['sequences_per_s']:,.0f}/s {self._left(event['epoch'])}"
         )
-        self._progress.update(self._task, completed=event["epoch"], status=status)
+        self._progress.update(self._task, completed=self._done(event["epoch"]), status=status)
         self.last = event
         self._line(status)
 
@@ -102,9 +107,21 @@ class Display:
         """A line as it is: what stands in brackets is no markup."""
         self.console.print(Text.assemble(mark, line), soft_wrap=not self.live)
 
-    def _left(self, done: float) -> str:
-        spent = time.monotonic() - self._began
-        seconds = round(spent / done * (self.epochs - done)) if done else 0
+    @property
+    def _total(self) -> float:
+        """What a trial is told to do: seconds, else epochs."""
+        return self.seconds or self.epochs
+
+    def _done(self, epochs: float) -> float:
+        """How much of it is done after so many epochs."""
+        return min(time.monotonic() - self._began, self.seconds) if self.seconds else epochs
+
+    def _epoch(self, event: dict[str, Any]) -> str:
+        return str(event["epoch"]) if self.seconds else f"{event['epoch']}/{self.epochs}"
+
+    def _left(self, epochs: float) -> str:
+        spent, done = time.monotonic() - self._began, self._done(epochs)
+        seconds = round(spent / done * (self._total - done)) if done else 0
         return f"{seconds // 60}:{seconds % 60:02} left"
 
     def _line(self, status: str) -> None:

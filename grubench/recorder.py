@@ -21,6 +21,13 @@ TELL_EVERY_S = 0.25
 class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
     """Times the first step apart from the epochs, keeps the history, tells the progress.
 
+    Args:
+        windows: Training windows.
+        steps: Steps an epoch.
+        report: Called with the progress.
+        budget_s: Stop at the end of the epoch that comes nearest to this many seconds of training after the first
+            step; 0 for no such end.
+
     Attributes:
         first_step_s: Seconds of the first step: tracing, compilation and one step of work.
         epochs: A row an epoch: epoch, loss, val_loss where there is validation, seconds, sequences_per_s.
@@ -30,8 +37,9 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
     # exactly as in a fit without callbacks. They may overlap: the lock keeps the reports one after the other.
     async_safe = True
 
-    def __init__(self, windows: int, steps: int, report: Report) -> None:
+    def __init__(self, windows: int, steps: int, report: Report, budget_s: float = 0.0) -> None:
         super().__init__()
+        self.budget_s = budget_s
         self.windows = windows
         self.steps = steps
         self.report = report
@@ -94,6 +102,13 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
                     "Use a smaller --learning-rate, or --clipnorm 1, or check the scaling.",
                 )
         self.report({"kind": "epoch"} | row)
+        if self.budget_s and self._spent():
+            self.model.stop_training = True
+
+    def _spent(self) -> bool:
+        """Whether the budget is used up, or another epoch would end further from it than this one."""
+        timing = self.timing()
+        return bool(timing["train_s"] - timing["first_step_s"] + timing["epoch_s"] / 2 > self.budget_s)
 
     def timing(self) -> dict[str, Any]:
         """The steady epochs in seconds, median and quartiles, and the speed.

@@ -180,6 +180,9 @@ class Training(Section):
     """How the model is fitted."""
 
     epochs: int = setting(20, "Passes over the training windows.", low=1)
+    seconds: float = setting(
+        0.0, "Train this long in place of --epochs, the first step and validation apart; 0 for epochs.", low=0
+    )
     batch_size: int = setting(32, "Windows a step.", low=1)
     optimizer: str = setting("adam", "Optimizer.", choices=tuple(LEARNING_RATES))
     learning_rate: float = setting(0.0, "Learning rate; 0 for Keras's default of the optimizer.", low=0)

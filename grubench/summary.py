@@ -41,20 +41,23 @@ COST = (
     ("sequences_per_s", "windows/s"),
     ("total_s", "total s"),
     ("epochs", "epochs"),
+    ("steady_s", "trained s"),
 )
 
 
 def values(run: Run) -> dict[str, float | None]:
     """Every number of a run that tables show, by its column."""
-    metrics = run.metrics
+    metrics, timing, training = run.metrics, run.metrics["timing"], run.experiment.training
     return {
         **metrics["test"]["overall"],
         "parameters": metrics["parameters"]["trainable"],
         "train_loss": metrics["loss"]["train"],
         "validation_loss": metrics["loss"]["validation"],
-        # Shown only where early stopping made a difference: the others have it above the table.
-        "epochs": metrics["loss"]["epochs"] if run.experiment.training.patience else None,
-        **{key: metrics["timing"][key] for key in ("first_step_s", "epoch_s", "sequences_per_s", "total_s")},
+        # Shown only where the spec does not say them: it stands above the table.
+        "epochs": metrics["loss"]["epochs"] if training.patience or training.seconds else None,
+        "steady_s": timing["train_s"] - timing["first_step_s"] if training.seconds else None,
+        "total_s": None if training.seconds else timing["total_s"],
+        **{key: timing[key] for key in ("first_step_s", "epoch_s", "sequences_per_s")},
         **metrics["size"],
     }
 
@@ -93,10 +96,15 @@ def settings(comparison: Comparison) -> str:
         f"{data['windows']['train']:,} windows to train on{_trained_on(spec)}, {data['windows']['test']:,} to test",
         f"{units} units",
         f"{training.optimizer} {training.learning_rate:g}, {training.loss}",
-        f"{training.epochs} epochs of batch {training.batch_size}",
+        f"{_length(spec)} of batch {training.batch_size}",
         span,
     ]
     return " · ".join(parts + _unusual(spec))
+
+
+def _length(spec: Experiment) -> str:
+    seconds = spec.training.seconds
+    return f"{seconds:g} s of training each, in steps" if seconds else f"{spec.training.epochs} epochs"
 
 
 def _trained_on(spec: Experiment) -> str:
@@ -124,7 +132,7 @@ NAMED = {
     ),
     "window": ("lookback", "horizon", "every_step"),
     "model": ("layers",),
-    "training": ("optimizer", "learning_rate", "loss", "epochs", "batch_size", "shuffle", "kernel"),
+    "training": ("optimizer", "learning_rate", "loss", "epochs", "seconds", "batch_size", "shuffle", "kernel"),
 }
 
 

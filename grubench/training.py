@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -137,7 +138,7 @@ def fit(model: keras.Model, windows: Windows, spec: Experiment, report: Report) 
     validation = None
     if windows.count("validation"):
         validation = Batches(windows, windows.index("validation"), _predict_batch(spec))
-    recorder = Recorder(len(batches.starts), len(batches), report)
+    recorder = Recorder(len(batches.starts), len(batches), report, training.seconds)
     callbacks: list[Any] = [EpochOrder(batches), recorder]
     stopper = None
     if training.patience:
@@ -148,7 +149,12 @@ def fit(model: keras.Model, windows: Windows, spec: Experiment, report: Report) 
     report({"kind": "stage", "text": "first step"})
     with _memory_errors(spec):
         model.fit(
-            batches, epochs=training.epochs, validation_data=validation, callbacks=callbacks, verbose=0, shuffle=False
+            batches,
+            epochs=sys.maxsize if training.seconds else training.epochs,
+            validation_data=validation,
+            callbacks=callbacks,
+            verbose=0,
+            shuffle=False,
         )
     return recorder, stopper.best_epoch if stopper else len(recorder.epochs) - 1
 

@@ -60,7 +60,7 @@ def sentences(comparison: Comparison) -> list[str]:
     ]
     found += _speed(comparison)
     errors = compared(comparison, ("test", "overall", "rmse_scaled"))
-    found += [_error(pair) for pair in errors]
+    found += [_error(pair, _equal_time(comparison)) for pair in errors]
     found += _power(errors)
     found += _against_baselines(comparison)
     found += [
@@ -150,9 +150,15 @@ def _first_epochs(comparison: Comparison) -> list[str]:
     return found
 
 
-def _error(pair: Pair) -> str:
+def _equal_time(comparison: Comparison) -> str:
+    """What the time of training has to do with an error; empty where it has nothing to do with it."""
+    seconds = {run.experiment.training.seconds for run in comparison.runs}
+    return f", after {seconds.pop():g} s of training each" if len(seconds) == 1 and all(seconds) else ""
+
+
+def _error(pair: Pair, after: str) -> str:
     found = pair.found
-    less = f"{pair.first} erred {(1 - found.ratio) * 100:.1f} % less than {pair.second} on the test part"
+    less = f"{pair.first} erred {(1 - found.ratio) * 100:.1f} % less than {pair.second} on the test part{after}"
     if found.n < LEAST_PAIRS:
         return f"Error: {less}; {_seeds(found.n)} cannot tell whether that is chance."
     interval = found.ratio_interval
@@ -163,7 +169,7 @@ def _error(pair: Pair) -> str:
     )
     if pair.differs:
         return f"Error: {less} ({numbers})."
-    return f"Error: a tie; {_seeds(found.n)} cannot tell {pair.first} and {pair.second} apart ({numbers})."
+    return f"Error: a tie; {_seeds(found.n)} cannot tell {pair.first} and {pair.second} apart{after} ({numbers})."
 
 
 def _power(pairs: list[Pair]) -> list[str]:

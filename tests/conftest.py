@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import hypothesis
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
+from grubench.comparison import Comparison
 from grubench.experiment import Data, Experiment, Model, Training, Window
 from grubench.runs import Run
 from grubench.series import Dataset, Series
@@ -41,10 +44,27 @@ def tiny(**training: object) -> Experiment:
     )
 
 
+def run_with(run: Run, *, seed: int = 0, error: float = 1.0, epoch_s: float = 1.0, kernel: str = "keras") -> Run:
+    """A run with other figures, as if another trial had given them."""
+    metrics = json.loads(json.dumps(run.metrics))
+    metrics["test"]["overall"]["rmse_scaled"] = error
+    metrics["timing"]["epoch_s"] = epoch_s
+    environment = run.environment | {"kernels": [{"layer": "gru:4", "kernel": kernel, "reasons": []}]}
+    return replace(run, experiment=run.experiment.with_seed(seed), metrics=metrics, environment=environment)
+
+
+def made(trained: dict[str, Run], figures: dict[str, list[tuple[float, float]]], **more: object) -> Comparison:
+    arms = {
+        name: [run_with(trained[name.lower()], seed=k, error=e, epoch_s=t) for k, (e, t) in enumerate(pairs)]
+        for name, pairs in figures.items()
+    }
+    return Comparison(arms=arms, **more)  # type: ignore[arg-type]
+
+
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
     """A finished run of each cell, trained once in this process."""
-    from grubench.comparison import train
+    from grubench.trials import train
 
     root = tmp_path_factory.mktemp("runs")
     return {cell: train(tiny().with_cell(cell), output=root, in_process=True) for cell in ("gru", "lstm")}

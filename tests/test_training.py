@@ -8,12 +8,15 @@ import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conftest import make_dataset, tiny
+from hypothesis import given
+from hypothesis import strategies as st
 
-from grubench import comparison, datasets, training, windows
+from grubench import datasets, training, trials, windows
 from grubench.batches import Batches, EpochOrder, order
 from grubench.engine import keras
 from grubench.errors import RunError, TrainingError
@@ -217,6 +220,35 @@ class TestRecorder:
         assert self.recorded([1.4])["epoch_s"] == pytest.approx((1.4 - 0.5) * 10 / 9)
         assert self.recorded([1.4], steps=1)["epoch_s"] == 1.4
 
+    @given(st.floats(0.1, 5), st.floats(0.01, 3), st.floats(0.1, 60), st.integers(1, 9))
+    def test_a_budget_ends_at_the_epoch_that_comes_nearest(
+        self, epoch_s: float, first_step: float, budget: float, steps: int
+    ) -> None:
+        clock = FakeClock()
+        recorder = Recorder(windows=100, steps=steps, report=ignore, budget_s=budget)
+        recorder.set_model(SimpleNamespace(stop_training=False))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("grubench.recorder.time.perf_counter", clock)
+            while not recorder.model.stop_training:
+                recorder.on_epoch_begin(len(recorder.epochs))
+                clock.now += epoch_s / steps if recorder.epochs else first_step
+                recorder.on_train_batch_end(0, {"loss": 1.0})
+                clock.now += epoch_s * (steps - 1) / steps
+                recorder.on_epoch_end(len(recorder.epochs), {"loss": 1.0})
+        steady = sum(row["seconds"] for row in recorder.epochs) - first_step
+        blind = 2 if steps == 1 else 1  # the first epoch tells how long one is only by its steps after the first
+        assert abs(steady - budget) <= epoch_s / 2 + 1e-6 or len(recorder.epochs) <= blind
+
+
+class FakeClock:
+    """Seconds that pass when they are told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
 
 def test_nan_becomes_null(trained: dict[str, Run], tmp_path: Path) -> None:
     from grubench.runs import write_json
@@ -226,6 +258,6 @@ def test_nan_becomes_null(trained: dict[str, Run], tmp_path: Path) -> None:
 
 
 def test_training_from_a_program(tmp_path: Path) -> None:
-    run = comparison.train(tiny(epochs=1), output=tmp_path / "made" / "here", in_process=True)
+    run = trials.train(tiny(epochs=1), output=tmp_path / "made" / "here", in_process=True)
     assert run.folder.parent == tmp_path / "made" / "here"
     shutil.rmtree(run.folder)

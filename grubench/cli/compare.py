@@ -30,7 +30,9 @@ def register(app: typer.Typer) -> None:
         ] = None,
         match: Annotated[
             str,
-            typer.Option("--match", help="What is equal between cells: units, or params (the LSTM keeps its units)."),
+            typer.Option(
+                "--match", help="What is equal between cells: units, params (the LSTM keeps its units), or time."
+            ),
         ] = "units",
         seeds: Annotated[int, typer.Option("--seeds", help="Trials of each cell.", min=1)] = 3,
         runs: Annotated[bool, typer.Option("--runs", help="Compare finished runs, given by their folders.")] = False,
@@ -62,11 +64,11 @@ def register(app: typer.Typer) -> None:
         spec = resolve(names[0] if names else None, flags)
         from rich.console import Console
 
-        from grubench import comparison
+        from grubench import trials
         from grubench.progress import Display
 
         with Display(Console(stderr=True)) as display:
-            found = comparison.compare(
+            found = trials.compare(
                 spec,
                 cells=[cell.strip() for cell in cells.split(",") if cell.strip()],
                 vary=dict(varied(one) for one in vary or []),

@@ -25,11 +25,11 @@ def register(app: typer.Typer) -> None:
         spec = resolve(preset, flags)
         from rich.console import Console
 
-        from grubench import comparison, tables
+        from grubench import tables, trials
         from grubench.progress import Display
 
         with Display(Console(stderr=True)) as display:
-            run = comparison.train(spec, output=output, in_process=in_process, report=display)
+            run = trials.train(spec, output=output, in_process=in_process, report=display)
         console = Console()
         tables.show_run(run, console)
         console.print(f"Kept in {run.folder}", highlight=False, soft_wrap=True, markup=False)

@@ -1,0 +1,227 @@
+"""Cells times seeds: plan the trials, run those that are not done, and collect what they show."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from grubench import environment, executors, runs
+from grubench.arms import arms_of, label, plan
+from grubench.comparison import Comparison, Failure, differences
+from grubench.errors import GrubenchError, TrainingError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from grubench.experiment import Experiment
+    from grubench.runs import Run
+
+    Report = Callable[[dict[str, Any]], None]
+    Trials = Sequence[tuple[str, Experiment]]
+
+# Epochs of the trial that tells how long the training takes whose time all are given.
+PILOT_EPOCHS = 3
+
+
+def ignore(event: dict[str, Any]) -> None:
+    """Take in progress and show nothing."""
+
+
+def compare(
+    spec: Experiment,
+    *,
+    cells: Sequence[str] = ("gru", "lstm"),
+    vary: Mapping[str, Sequence[Any]] | None = None,
+    match: str = "units",
+    seeds: int = 3,
+    output: Path | str = "runs",
+    fresh: bool = False,
+    in_process: bool = False,
+    report: Report = ignore,
+) -> Comparison:
+    """Train every cell with every seed, or reuse the trials that are already done.
+
+    Args:
+        spec: The spec; its cells are replaced by each of `cells`, its seed is the first of the seeds.
+        cells: The cells to compare.
+        vary: Values of further settings, by dotted key, to cross with the cells.
+        match: What is equal between the cells: `units`; `params` (the LSTM keeps its units); or `time` (all train as
+            long as the LSTM needs for its epochs, told by a short pilot trial, or for `training.seconds`).
+        seeds: Trials of each cell.
+        output: The folder that runs go into.
+        fresh: Train again even what is done.
+        in_process: Train in this process, for debugging.
+        report: Called with dictionaries of progress; `kind` `plan`, `trial` and `end` frame those of a trial.
+
+    Returns:
+        The comparison.
+
+    Raises:
+        GrubenchError: The first failure, where no trial could be finished.
+    """
+    if seeds < 1:
+        raise UsageError(f"--seeds: {seeds} is too few.", "Give at least 1; 3 or more for a verdict.")
+    arms = arms_of(spec, cells, vary, match)
+    ground = _Ground(spec, Path(output), report, fresh=fresh, in_process=in_process)
+    if match == "time" and not spec.training.seconds:
+        ground.prepare([("", _pilot(spec, cells))])
+        arms = arms_of(_timed(spec, ground.pilot(_pilot(spec, cells)), report), cells, vary, match)
+    trials = plan(arms, seeds)
+    ground.prepare(trials)
+    done, failures = ground.run(trials)
+    return Comparison(
+        arms={name: [done[one] for arm, one in trials if arm == name and one in done] for name in arms},
+        failures=failures,
+        reused=ground.reused,
+        notes=differences(list(arms.values())),
+        folder=ground.root / _folder_name(ground.root, list(arms.values()), seeds),
+    )
+
+
+def train(
+    spec: Experiment,
+    *,
+    output: Path | str = "runs",
+    in_process: bool = False,
+    report: Report = ignore,
+) -> Run:
+    """Train one trial.
+
+    Args:
+        spec: The trial.
+        output: The folder that the run goes into.
+        in_process: Train in this process, for debugging.
+        report: Called with dictionaries of progress.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        GrubenchError: What ended it.
+    """
+    ground = _Ground(spec, Path(output), report, fresh=True, in_process=in_process)
+    trials = [(label(spec), spec)]
+    ground.prepare(trials)
+    return ground.run(trials)[0][spec]
+
+
+class _Ground:
+    """What trials have in common: the data, the folder, the runs that are there already.
+
+    Args:
+        spec: What decides the data and the windows.
+        root: The folder of the runs.
+        report: Called with the progress.
+        fresh: Pass over the runs that are there.
+        in_process: Train in this process.
+
+    Raises:
+        RunError: The folder cannot be written.
+    """
+
+    def __init__(self, spec: Experiment, root: Path, report: Report, *, fresh: bool, in_process: bool) -> None:
+        runs.check_writable(root)
+        self.spec = spec
+        self.root = root
+        self.report = report
+        self.in_process = in_process
+        self.known = [] if fresh else runs.listed(root)
+        self.machine = environment.machine()
+        self.fingerprint = ""
+        self.reused = 0
+
+    def prepare(self, trials: Trials) -> None:
+        """Read the data and cut the windows once, so that what is wrong with them is told before anything trains.
+
+        Keras is loaded beside it where a trial will need it.
+        """
+        if not self.in_process and not {one.digest for _, one in trials} <= {
+            run.metrics.get("digest") for run in self.known
+        }:
+            executors.warm_up()
+        if not self.fingerprint:
+            from grubench import datasets, windows
+
+            dataset = datasets.load(self.spec.data, self.spec.data_name)
+            windows.build(dataset, self.spec)
+            self.fingerprint = dataset.fingerprint()
+
+    def run(self, trials: Trials) -> tuple[dict[Experiment, Run], tuple[Failure, ...]]:
+        """Train the trials that are not done yet.
+
+        Returns:
+            The finished run of each trial that has one, and the trials that failed.
+
+        Raises:
+            GrubenchError: What is wrong with every trial; or the first failure, where no trial could be finished.
+        """
+        found = {one: runs.find(self.known, one.digest, self.fingerprint, self.machine) for _, one in trials}
+        done = {one: run for one, run in found.items() if run is not None}
+        self.reused = len(done)
+        self.report({"kind": "plan", "trials": len(trials) - self.reused, "reused": self.reused})
+        failures: dict[Failure, GrubenchError] = {}
+        for name, one in trials:
+            if one in done:
+                continue
+            outcome = self._train(name, one)
+            if isinstance(outcome, GrubenchError):
+                failure = Failure(arm=name, seed=one.seed, message=outcome.message, remedy=outcome.remedy)
+                failures[failure] = outcome
+            else:
+                done[one] = runs.load(outcome)
+        if not done:
+            raise next(iter(failures.values()))
+        return done, tuple(failures)
+
+    def pilot(self, spec: Experiment) -> Run:
+        """A short trial that is trained, or was before, to see how long it takes."""
+        found = runs.find(self.known, spec.digest, self.fingerprint, self.machine)
+        return found or self.run([(f"pilot, {label(spec)}", spec)])[0][spec]
+
+    def _train(self, name: str, trial: Experiment) -> Path | TrainingError:
+        """Train one trial and tell its beginning and its end.
+
+        Returns:
+            The run folder, or the error of this trial alone.
+
+        Raises:
+            GrubenchError: What is wrong with the spec, the data or the disk, and so with every trial.
+        """
+        training = trial.training
+        told = {"arm": name, "seed": trial.seed, "epochs": training.epochs, "seconds": training.seconds}
+        self.report({"kind": "trial"} | told)
+        outcome = executors.run(trial, self.root, self.report, in_process=self.in_process)
+        if isinstance(outcome, GrubenchError) and not isinstance(outcome, TrainingError):
+            raise outcome
+        self.report({"kind": "end", "failed": str(outcome) if isinstance(outcome, GrubenchError) else ""})
+        return outcome
+
+
+def _pilot(spec: Experiment, cells: Sequence[str]) -> Experiment:
+    """The first epochs of the training whose time all are given: the LSTM's, else the first cell's."""
+    training = replace(spec.training, epochs=min(spec.training.epochs, PILOT_EPOCHS), patience=0)
+    return replace(spec, training=training).with_cell("lstm" if "lstm" in cells else cells[0])
+
+
+def _timed(spec: Experiment, pilot: Run, report: Report) -> Experiment:
+    """The spec, to be trained for as long as the pilot's cell needs for the spec's epochs.
+
+    Two significant digits: more would say what one short trial cannot know.
+    """
+    epoch_s, epochs = pilot.metrics["timing"]["epoch_s"], spec.training.epochs
+    seconds = float(f"{epoch_s * epochs:.2g}")
+    text = (
+        f"{label(pilot.experiment)} needs {epoch_s:.3g} s an epoch: every trial trains for {seconds:g} s, its {epochs}."
+    )
+    report({"kind": "note", "text": text})
+    return replace(spec, training=replace(spec.training, seconds=seconds))
+
+
+def _folder_name(root: Path, arms: Sequence[Experiment], seeds: int) -> str:
+    """The folder of this comparison: the one that it had before, or a new one."""
+    digest = hashlib.sha256(" ".join([*(arm.digest for arm in arms), str(seeds)]).encode()).hexdigest()
+    middle = f"compare-{arms[0].data_name}"
+    before = sorted(root.glob(f"*-{middle}-{digest[:6]}"))
+    return before[-1].name if before else runs.free_name(root, middle, digest)
