@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from grubench import runs
+from grubench import environment, runs
 from grubench.arms import OF_THE_NAME, differing_settings, flattened, named
 from grubench.errors import RunError, UsageError
 
@@ -40,13 +40,15 @@ class Comparison:
         reused: How many runs had been finished before.
         folder: Where tables and pictures go; None for a comparison of given runs.
         notes: What a reader must know before the table, such as different numbers of epochs.
+        command: The command line that made it.
     """
 
     arms: dict[str, list[Run]]
     failures: tuple[Failure, ...] = ()
     reused: int = 0
     folder: Path | None = None
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    command: str = field(default_factory=environment.command)
 
     @property
     def runs(self) -> list[Run]:
@@ -80,13 +82,14 @@ def load(folder: Path) -> Comparison:
             raise RunError(f"{folder} was written by a newer grubench.", "Update with: pip install -U grubench")
         names = {str(arm): [PurePath(name).name for name in found] for arm, found in tree["arms"].items()}
         failures = tuple(Failure(**one) for one in tree["failures"])
+        command = str(tree.get("command", ""))
     except (KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{path} is damaged: {error}.", "Call `grubench compare` again.") from error
     if not any(names.values()):
         raise RunError(f"{path} names no run.", "Call `grubench compare` again.")
     arms = {arm: [runs.load(folder.parent / name) for name in found] for arm, found in names.items()}
     specs = [run.experiment for found in arms.values() for run in found]
-    return Comparison(arms=arms, failures=failures, folder=folder, notes=differences(specs))
+    return Comparison(arms=arms, failures=failures, folder=folder, notes=differences(specs), command=command)
 
 
 def from_runs(given: Sequence[Run]) -> Comparison:
@@ -115,8 +118,11 @@ def from_runs(given: Sequence[Run]) -> Comparison:
 
 
 def differences(specs: Sequence[Experiment]) -> tuple[str, ...]:
-    """A note for each setting, seed and cell apart, that is not the same for all."""
-    return tuple(f"The arms differ in {key}." for key in differing_settings(specs) if key not in OF_THE_NAME)
+    """A note for each setting, seed and cell apart, that is not the same for all; units are one of them."""
+    found = [f"The arms differ in {key}." for key in differing_settings(specs) if key not in OF_THE_NAME]
+    units = {tuple(layer.units for layer in spec.model.stack) for spec in specs}
+    stacks = dict.fromkeys(",".join(spec.model.layers) for spec in specs)
+    return tuple(found + [f"The arms differ in their units: {' and '.join(stacks)}."] * (len(units) > 1))
 
 
 def differing_machines(given: Sequence[Run]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from importlib import metadata
@@ -61,7 +62,8 @@ def describe() -> dict[str, Any]:
 
 def command() -> str:
     """The command line of this process."""
-    return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    name = Path(sys.argv[0]).name
+    return shlex.join(["grubench" if name == "__main__.py" else name, *sys.argv[1:]])
 
 
 def commit() -> str | None:

@@ -90,6 +90,7 @@ def record(comparison: Comparison) -> Row:
     """The comparison as plain values: what comparison.json and `--export FILE.json` hold."""
     return {
         "schema": SCHEMA,
+        "command": comparison.command,
         "spec": comparison.spec.to_dict(),
         "arms": {name: [run.name for run in runs] for name, runs in comparison.arms.items()},
         "failures": [vars(one) for one in comparison.failures],

@@ -58,16 +58,33 @@ def sentences(comparison: Comparison) -> list[str]:
         for first, second in combinations(comparison.arms, 2)
         if not comparison.pairs(first, second)
     ]
+    found += _alone(comparison)
     found += _speed(comparison)
     errors = compared(comparison, ("test", "overall", "rmse_scaled"))
     found += [_error(pair, _equal_time(comparison)) for pair in errors]
     found += _power(errors)
     found += _against_baselines(comparison)
-    found += [
-        f"Failed: {one.arm} with seed {one.seed}, and its pairs are left out. {one.message} {one.remedy}"
-        for one in comparison.failures
-    ]
+    found += [f"Failed: {one.arm} with seed {one.seed}. {one.message} {one.remedy}" for one in comparison.failures]
     return found
+
+
+def _alone(comparison: Comparison) -> list[str]:
+    """A word on seeds that only one arm of a pair finished."""
+    found = []
+    for first, second in combinations(comparison.arms, 2):
+        ours, theirs = ({run.experiment.seed for run in comparison.arms[name]} for name in (first, second))
+        alone, both = sorted(ours ^ theirs), len(ours & theirs)
+        if alone and both:
+            seeds = f"seed{'s' * (len(alone) > 1)} {', '.join(map(str, alone))}"
+            found.append(
+                f"Pairs: {both} of {first} and {second}; {seeds} of one of them alone {_is(alone)} left out of what "
+                "follows, the tables and baselines apart."
+            )
+    return found
+
+
+def _is(items: list[int]) -> str:
+    return "is" if len(items) == 1 else "are"
 
 
 def compared(comparison: Comparison, path: tuple[str, ...]) -> list[Pair]:

@@ -30,6 +30,7 @@ class TestFinishedRuns:
         spec = replace(run.experiment, model=Model(layers=("gru:9",)))
         found = comparison.from_runs([run, replace(run, experiment=spec)])
         assert list(found.arms) == ["gru:4", "gru:9"]
+        assert found.notes == ("The arms differ in their units: gru:4 and gru:9.",)
 
     def test_other_windows_are_refused_by_name(self, trained: dict[str, Run]) -> None:
         other = trained["lstm"]

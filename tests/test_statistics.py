@@ -60,18 +60,58 @@ def test_a12_by_brute_force() -> None:
     assert statistics.a12(first, second) == larger / 6
 
 
-def test_figures_of_r() -> None:
-    """R 4.3: x <- c(0.98, 1.05, 1.12, 0.93, 1.2); y <- c(1.1, 1.21, 1.15, 1.08, 1.31)."""
-    x, y = [0.98, 1.05, 1.12, 0.93, 1.2], [1.1, 1.21, 1.15, 1.08, 1.31]
-    found = paired(x, y)
-    # wilcox.test(log(x), log(y), paired = TRUE, exact = TRUE)$p.value: all five differences have one sign
-    assert found.wilcoxon_p == pytest.approx(0.0625)
-    # p.adjust(c(0.01, 0.04, 0.03), "holm")
-    assert statistics.holm({"a": 0.01, "b": 0.04, "c": 0.03}) == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06})
-    # power.t.test(n = 10, delta = 1, sd = 1, type = "paired")$power: 0.8030962
-    assert statistics.power(1.0, 1.0, 10) == pytest.approx(0.8030962, abs=1e-5)
-    # t.test(log(x), log(y), paired = TRUE)$p.value: 0.01013 (R prints 0.01013 to four digits)
-    assert found.p == pytest.approx(stats.ttest_rel(np.log(x), np.log(y)).pvalue)
+class TestFiguresOfR:
+    """What R 4.2.2 prints, with the call that made it (`options(digits = 10)`)."""
+
+    X = (0.98, 1.05, 1.12, 0.93, 1.2)
+    Y = (1.1, 1.21, 1.15, 1.08, 1.31)
+
+    def test_paired_t_test(self) -> None:
+        found = paired(self.X, self.Y)
+        # t.test(log(x), log(y), paired = TRUE)$p.value, and exp() of its $conf.int
+        assert found.p == pytest.approx(0.009453727348, rel=1e-8)
+        assert found.ratio_interval.low == pytest.approx(0.8470182121, rel=1e-8)
+        assert found.ratio_interval.high == pytest.approx(0.9585127841, rel=1e-8)
+        # t.test(x, y, paired = TRUE)$estimate and $conf.int
+        assert found.difference == pytest.approx(-0.114, rel=1e-8)
+        assert found.difference_interval.low == pytest.approx(-0.1776769075, rel=1e-8)
+        assert found.difference_interval.high == pytest.approx(-0.05032309254, rel=1e-8)
+
+    def test_wilcoxon_signed_rank(self) -> None:
+        # wilcox.test(log(x), log(y), paired = TRUE, exact = TRUE)$p.value
+        assert paired(self.X, self.Y).wilcoxon_p == pytest.approx(0.0625)
+        seven = (0.98, 1.05, 1.12, 0.93, 1.2, 1.31, 0.87), (1.1, 0.91, 1.15, 1.08, 1.11, 1.46, 0.89)
+        assert paired(*seven).wilcoxon_p == pytest.approx(0.46875)
+
+    def test_mann_whitney(self) -> None:
+        g = [0.0492, 0.0611, 0.0553, 0.0347, 0.0402, 0.0388, 0.0362, 0.0577, 0.0490, 0.0521]
+        l = [0.0541, 0.0633, 0.0592, 0.0411, 0.0477, 0.0450, 0.0423, 0.0595, 0.0535, 0.0568]  # noqa: E741
+        # wilcox.test(g, l, exact = FALSE, correct = TRUE); wilcox.test(g[1:6], l[1:6], exact = TRUE)
+        large, small = statistics.mann_whitney(g, l), statistics.mann_whitney(g[:6], l[:6])
+        assert (large.u, large.p) == (34, pytest.approx(0.241321593, rel=1e-8))
+        assert (small.u, small.p) == (12, pytest.approx(0.3939393939, rel=1e-8))
+
+    def test_holm(self) -> None:
+        # p.adjust(c(0.01, 0.04, 0.03), "holm")
+        assert statistics.holm({"a": 0.01, "b": 0.04, "c": 0.03}) == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06})
+
+    def test_power(self) -> None:
+        # power.t.test(n = 10, delta = 1, sd = 1, type = "paired")$power
+        assert statistics.power(1.0, 1.0, 10) == pytest.approx(0.8030962087, abs=1e-6)
+        # power.t.test(n = 5, delta = 0.1, sd = 0.08, type = "paired", strict = TRUE)$power
+        assert statistics.power(0.1, 0.08, 5) == pytest.approx(0.5621718247, abs=1e-6)
+        # power.t.test(n = 5, sd = 0.08, power = 0.8, type = "paired", strict = TRUE, tol = 1e-12)$delta
+        assert math.log(statistics.detectable(0.08, 5)) == pytest.approx(0.1345597573, rel=1e-8)
+        # power.t.test(delta = 0.05, sd = 0.1, power = 0.8, type = "paired", strict = TRUE)$n is 33.37
+        assert statistics.seeds_needed(math.exp(0.05), 0.1) == 34
+
+    def test_bca_bootstrap(self) -> None:
+        values = np.array([0.02, -0.05, 0.11, 0.08, 0.03, 0.15, -0.02, 0.07, 0.3, 0.01, 0.06, 0.04])
+        # n <- 12; tail <- pnorm(sqrt(n / (n - 1)) * qt(0.025, n - 1)); set.seed(1)
+        # boot.ci(boot(v, function(v, i) mean(v[i]), R = 200000), conf = 1 - 2 * tail, type = "bca")
+        found = statistics.mean_interval(values)
+        assert found.low == pytest.approx(0.02333333, abs=0.004)
+        assert found.high == pytest.approx(0.1483333, abs=0.004)
 
 
 def test_mann_whitney_by_brute_force() -> None:

@@ -42,6 +42,7 @@ class TestVerdict:
     def test_only_seeds_that_both_arms_finished_are_paired(self, trained: dict[str, Run]) -> None:
         found = made(trained, {"GRU": [(1.0, 1.0)] * 4, "LSTM": [(2.0, 2.0), (2.1, 2.0), (2.2, 2.0)]})
         assert "3 pairs" in said(found, "Error")
+        assert said(found, "Pairs").startswith("Pairs: 3 of GRU and LSTM; seed 3 of one of them alone is left out")
 
     def test_other_kernels_are_not_raced(self, trained: dict[str, Run]) -> None:
         one, other = trained["gru"], run_with(trained["lstm"], kernel="cudnn")
