@@ -99,6 +99,19 @@ def named(specs: Iterable[Experiment]) -> dict[str, Experiment]:
     return found
 
 
+def split(name: str) -> tuple[str, dict[str, str]]:
+    """An arm's name as its cell or stack, and the settings that tell it from others: `GRU` and `{"dropout": "0.2"}`."""
+    words = name.split(" ")
+    settings = [word for word in words if "=" in word]
+    return " ".join(word for word in words if word not in settings), dict(one.split("=", 1) for one in settings)
+
+
+def brief(name: str) -> str:
+    """An arm's name with the values of its settings alone, where the keys stand elsewhere: `GRU, 0.2`."""
+    cell, settings = split(name)
+    return ", ".join([cell, *settings.values()])
+
+
 def shown(value: Any) -> str:
     """A setting's value as a flag takes it."""
     if isinstance(value, tuple | list):

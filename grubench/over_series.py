@@ -7,11 +7,12 @@ series; it says nothing of other seeds.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from grubench.arms import brief
+from grubench.pairs import neighbours, together
 from grubench.statistics import holm, mann_whitney, written_p
 
 if TYPE_CHECKING:
@@ -56,13 +57,14 @@ def figures(comparison: Comparison, measure: str) -> dict[str, list[float]]:
 
 
 def tests(comparison: Comparison) -> list[SeriesTest]:
-    """The Mann-Whitney tests of every pair of forecasters by each measure; none where series are too few."""
+    """The Mann-Whitney tests of neighbouring arms and of each against persistence; none where series are too few."""
     found: list[SeriesTest] = []
     for measure in MEASURES:
         values = figures(comparison, measure)
         if len(values["persistence"]) < LEAST_SERIES or np.isnan(list(values.values())).any():
             continue
-        results = {(one, other): mann_whitney(values[one], values[other]) for one, other in combinations(values, 2)}
+        pairs = [*neighbours(comparison), *((arm, "persistence") for arm in values if arm != "persistence")]
+        results = {(one, other): mann_whitney(values[one], values[other]) for one, other in pairs}
         corrected = holm({f"{one}/{other}": result.p for (one, other), result in results.items()})
         found += [
             SeriesTest(
@@ -89,10 +91,10 @@ def lines(comparison: Comparison) -> list[tuple[str, ...]]:
     keys = list(dict.fromkeys(test.measure for test in made))
     values = {key: figures(comparison, key) for key in keys}
     found = [
-        (name, *(f"{np.mean(values[key][name]):.4f} ± {np.std(values[key][name]):.4f}" for key in keys))
+        (brief(name), *(f"{np.mean(values[key][name]):.4f} ± {np.std(values[key][name]):.4f}" for key in keys))
         for name in values[keys[0]]
     ]
     for first, second in dict.fromkeys((test.first, test.second) for test in made):
         ours = [test for test in made if (test.first, test.second) == (first, second)]
-        found.append((f"{first} / {second}", *(f"U = {test.u:g}, p {written_p(test.corrected_p)}" for test in ours)))
+        found.append((together(first, second), *(f"U = {test.u:g}, p {written_p(test.corrected_p)}" for test in ours)))
     return [("", *(MEASURES[key] for key in keys)), *found]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from grubench import evaluation, over_series, runs, verdict
+from grubench import evaluation, over_series, pairs, runs, verdict
 from grubench.comparison import SCHEMA
 from grubench.errors import RunError
 from grubench.summary import COST, NONE, TEST, Row, cell, facts, kernel_line, rows, settings, shown_columns
@@ -98,6 +99,10 @@ def record(comparison: Comparison) -> Row:
         "settings": settings(comparison),
         "kernel": kernel_line([run.environment for run in comparison.runs]),
         "rows": rows(comparison),
+        "pairs": {
+            name: [asdict(pair) for pair in pairs.compared(comparison, path)]
+            for name, path in (("error", pairs.ERROR), ("time", pairs.TIME))
+        },
         "over_series": [vars(test) for test in over_series.tests(comparison)],
         "verdict": verdict.sentences(comparison),
     }
@@ -133,13 +138,16 @@ def _markdown(comparison: Comparison) -> str:
             cells = (cell(row, key, joint=" ± ") for key, _ in shown)
             lines.append(f"| {row['arm']} | " + " | ".join(cells) + " |")
         lines.append("")
-    series = over_series.lines(comparison)
-    if series:
-        lines += [f"| {' | '.join(line)} |" for line in series]
-        lines.insert(len(lines) - len(series) + 1, "|---|" + "---:|" * (len(series[0]) - 1))
-        lines.append("")
+    for block in _blocks(comparison):
+        head, *body = (f"| {' | '.join(line)} |" for line in block)
+        lines += [head, "|---|" + "---:|" * (len(block[0]) - 1), *body, ""]
     lines += [f"- {sentence}" for sentence in verdict.sentences(comparison)]
     return "\n".join(lines) + "\n"
+
+
+def _blocks(comparison: Comparison) -> list[list[tuple[str, ...]]]:
+    """The tables of pairs and of forecasters over series, those that there are."""
+    return [block for block in (pairs.lines(comparison), over_series.lines(comparison)) if block]
 
 
 def _latex(comparison: Comparison) -> str:
@@ -150,9 +158,7 @@ def _latex(comparison: Comparison) -> str:
         shown = shown_columns(chosen, columns)
         body = [[row["arm"], *(cell(row, key, joint=" ± ") for key, _ in shown)] for row in chosen]
         parts.append(_tabular([["", *(head for _, head in shown)], *body]))
-    series = over_series.lines(comparison)
-    if series:
-        parts.append(_tabular(series))
+    parts += [_tabular(block) for block in _blocks(comparison)]
     parts += [f"% {sentence}" for sentence in verdict.sentences(comparison)]
     return "\n".join(parts) + "\n"
 

@@ -8,7 +8,7 @@ windows are not independent, and are never tested as if they were.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,6 +70,18 @@ class Paired:
     p: float
     wilcoxon_p: float
     a12: float
+
+    def inverse(self) -> Paired:
+        """The same with the arms swapped."""
+        low, high = self.difference_interval.low, self.difference_interval.high
+        return replace(
+            self,
+            difference=-self.difference,
+            difference_interval=Interval(low=-high, high=-low),
+            ratio=1 / self.ratio,
+            ratio_interval=Interval(low=1 / self.ratio_interval.high, high=1 / self.ratio_interval.low),
+            a12=1 - self.a12,
+        )
 
 
 def paired(first: ArrayLike, second: ArrayLike, seed: int = 0) -> Paired:

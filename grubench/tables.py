@@ -11,7 +11,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from grubench import over_series, verdict
+from grubench import over_series, pairs, verdict
+from grubench.arms import split
 from grubench.summary import (
     COST,
     TEST,
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 MOST_COLUMNS = 4
 # A terminal in which a run's name leaves no room for all columns.
 NARROW = 100
+# Columns that a narrow terminal goes without, the first first; the exports have them all.
+SPARE = ("total_s", "mae_scaled", "sequences_per_s", "mase", "mae", "validation_loss")
 # Okabe and Ito's colours, told apart by colour-blind readers; the pictures use the same.
 COLOURS = {"GRU": "#0072B2", "LSTM": "#D55E00", "RNN": "#009E73", "persistence": "#999999", "seasonal": "#CC79A7"}
 
@@ -54,9 +57,15 @@ def show_comparison(comparison: Comparison, console: Console) -> None:
         console.print(Padding(Text(note, style="yellow"), (0, 1)))
     _print_table(_title(unit), table_rows, TEST, console)
     _print_table("Training", [row for row in table_rows if row["seeds"]], COST, console)
+    many = pairs.lines(comparison)
+    if many:
+        console.print(
+            _lines("Pairs of neighbours, first over second, 95 % interval; p of the paired t-test (Holm)", many)
+        )
     series = over_series.lines(comparison)
     if series:
-        console.print(_over_series(series, len(comparison.runs[0].metrics["test"]["series"])))
+        count = len(comparison.runs[0].metrics["test"]["series"])
+        console.print(_lines(f"Over the {count} series: mean ± deviation; Mann-Whitney U, two-sided p (Holm)", series))
     console.print(Padding(_explanation(comparison), (0, 1)))
     for sentence in verdict.sentences(comparison):
         head, _, rest = sentence.partition(":")
@@ -64,12 +73,11 @@ def show_comparison(comparison: Comparison, console: Console) -> None:
     console.print()
 
 
-def _over_series(lines: Sequence[tuple[str, ...]], count: int) -> Table:
+def _lines(title: str, lines: Sequence[tuple[str, ...]]) -> Table:
     head, *body = lines
-    title = f"Over the {count} series: mean ± deviation; Mann-Whitney U, two-sided p (Holm)"
     table = Table(title=Text(title, "bold"), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for position, name in enumerate(head):
-        table.add_column(name, justify="right" if position else "left", no_wrap=True)
+        table.add_column(name, justify="right" if position else "left", no_wrap=bool(position), overflow="fold")
     for name, *cells in body:
         table.add_row(Text(name, style=COLOURS.get(name, "")), *cells)
     return table
@@ -89,10 +97,20 @@ def _explanation(comparison: Comparison) -> Text:
 
 
 def _print_table(title: str, table_rows: Sequence[Row], columns: Sequence[tuple[str, str]], console: Console) -> None:
-    """Print a table with each cell on one line where that fits, else with the spread below the mean."""
-    one_line = _table(title, table_rows, columns, wide=True)
-    fits = console.measure(one_line, options=console.options.update(width=10_000)).maximum <= console.width
-    console.print(one_line if fits else _table(title, table_rows, columns, wide=False))
+    """Print a table as it fits: the spread behind the mean, or below it, or without the columns to spare."""
+    kept = list(columns)
+    if _fits(_table(title, table_rows, kept, wide=True), console):
+        console.print(_table(title, table_rows, kept, wide=True))
+        return
+    for spare in SPARE:
+        if _fits(_table(title, table_rows, kept, wide=False), console):
+            break
+        kept = [(key, head) for key, head in kept if key != spare]
+    console.print(_table(title, table_rows, kept, wide=False))
+
+
+def _fits(table: Table, console: Console) -> bool:
+    return console.measure(table, options=console.options.update(width=10_000)).maximum <= console.width
 
 
 def _table(title: str, table_rows: Sequence[Row], columns: Sequence[tuple[str, str]], *, wide: bool) -> Table:
@@ -101,12 +119,15 @@ def _table(title: str, table_rows: Sequence[Row], columns: Sequence[tuple[str, s
     table = Table(
         title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, gap, 0, 0)
     )
-    table.add_column("", overflow="fold")
+    named = [split(row["arm"]) for row in table_rows]
+    varied = list(dict.fromkeys(key for _, chosen in named for key in chosen))
+    for head in ("", *varied):
+        table.add_column(head.replace("_", "\n"), overflow="fold")
     for _, head in shown:
         table.add_column(head if wide else head.replace(" ", "\n"), justify="right", no_wrap=True)
-    for row in table_rows:
-        name = Text(row["arm"], style=COLOURS.get(row["arm"], ""))
-        table.add_row(name, *(cell(row, key, joint=" ± " if wide else "\n±") for key, _ in shown))
+    for row, (name, chosen) in zip(table_rows, named, strict=True):
+        cells = [cell(row, key, joint=" ± " if wide else "\n±") for key, _ in shown]
+        table.add_row(Text(name, style=COLOURS.get(name, "")), *(chosen.get(key, "") for key in varied), *cells)
     return table
 
 

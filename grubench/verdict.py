@@ -6,21 +6,19 @@ arms are tested); an interval stands beside it. A tie is called one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from grubench.comparison import differing_machines
-from grubench.statistics import ALPHA, Paired, detectable, holm, paired, seeds_needed, written_p
+from grubench.pairs import ERROR, LEAST_PAIRS, MOST_SENTENCES, TIME, compared, figure, neighbours, why_not_timed
+from grubench.statistics import ALPHA, Paired, detectable, paired, seeds_needed, written_p
 
 if TYPE_CHECKING:
-    from grubench.comparison import Comparison
-    from grubench.runs import Run
+    from collections.abc import Sequence
 
-# Fewer pairs than this, and nothing is said about a difference.
-LEAST_PAIRS = 3
+    from grubench.comparison import Comparison
+    from grubench.pairs import Pair
+
 # A spread of the time ratio over pairs, as a share, above which the machine was too restless to trust it.
 RESTLESS = 0.1
 # How many times a steady epoch the first one takes before it is worth a word.
@@ -29,113 +27,60 @@ STICKS_OUT = 3.0
 STATED_DIFFERENCE = 0.05
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pair:
-    """Two arms and the runs that they have of the same seeds, the first being the better by the ratio.
-
-    Attributes:
-        first: The arm with the smaller figure.
-        second: The other.
-        found: Their figures compared, first over second.
-        p: The p that decides, corrected for the number of pairs of arms.
-    """
-
-    first: str
-    second: str
-    found: Paired
-    p: float
-
-    @property
-    def differs(self) -> bool:
-        """Whether a difference is called one."""
-        return self.found.n >= LEAST_PAIRS and self.p < ALPHA
-
-
 def sentences(comparison: Comparison) -> list[str]:
     """The verdict: speed and error for each pair of arms, what the seeds could have told, baselines, failures."""
-    found = [
-        f"{first} and {second} share no seed that both finished: they cannot be compared in pairs."
-        for first, second in combinations(comparison.arms, 2)
-        if not comparison.pairs(first, second)
-    ]
-    found += _alone(comparison)
+    found = _unpaired(comparison)
     found += _speed(comparison)
-    errors = compared(comparison, ("test", "overall", "rmse_scaled"))
-    found += [_error(pair, _equal_time(comparison)) for pair in errors]
+    errors = compared(comparison, ERROR)
+    after = _equal_time(comparison)
+    found += [_error(pair, after) for pair in errors] if len(errors) <= MOST_SENTENCES else [_many(errors, "Error")]
     found += _power(errors)
     found += _against_baselines(comparison)
     found += [f"Failed: {one.arm} with seed {one.seed}. {one.message} {one.remedy}" for one in comparison.failures]
     return found
 
 
-def _alone(comparison: Comparison) -> list[str]:
+def _unpaired(comparison: Comparison) -> list[str]:
     """A word on seeds that only one arm of a pair finished."""
     found = []
-    for first, second in combinations(comparison.arms, 2):
+    for first, second in neighbours(comparison):
         ours, theirs = ({run.experiment.seed for run in comparison.arms[name]} for name in (first, second))
         alone, both = sorted(ours ^ theirs), len(ours & theirs)
-        if alone and both:
-            seeds = f"seed{'s' * (len(alone) > 1)} {', '.join(map(str, alone))}"
+        if not both:
+            found.append(f"{first} and {second} share no seed that both finished: they cannot be compared in pairs.")
+        elif alone:
+            seeds = f"seed {alone[0]}" if len(alone) == 1 else f"seeds {', '.join(map(str, alone))}"
             found.append(
-                f"Pairs: {both} of {first} and {second}; {seeds} of one of them alone {_is(alone)} left out of what "
-                "follows, the tables and baselines apart."
+                f"Pairs: {both} of {first} and {second}; {seeds} of one of them alone "
+                f"{'is' if len(alone) == 1 else 'are'} left out of what follows, the tables and baselines apart."
             )
     return found
 
 
-def _is(items: list[int]) -> str:
-    return "is" if len(items) == 1 else "are"
-
-
-def compared(comparison: Comparison, path: tuple[str, ...]) -> list[Pair]:
-    """Every pair of arms that share seeds, by a figure of their metrics, with Holm's correction of the p values."""
-    found = []
-    for one, other in combinations(comparison.arms, 2):
-        first, second, pairs = one, other, comparison.pairs(one, other)
-        if pairs:
-            ours, theirs = ([_figure(pair[arm], path) for pair in pairs] for arm in (0, 1))
-            if np.log(ours).sum() > np.log(theirs).sum():
-                first, second, ours, theirs = second, first, theirs, ours
-            found.append((first, second, paired(ours, theirs)))
-    corrected = holm({f"{first}/{second}": one.p for first, second, one in found})
-    return [
-        Pair(first=first, second=second, found=one, p=corrected[f"{first}/{second}"]) for first, second, one in found
-    ]
-
-
-def _figure(run: Run, path: tuple[str, ...]) -> float:
-    value = run.metrics
-    for key in path:
-        value = value[key]
-    return float(value)  # type: ignore[arg-type]
+def _many(pairs: Sequence[Pair], what: str) -> str:
+    """One sentence for many pairs; the table of pairs has the figures."""
+    if max(pair.found.n for pair in pairs) < LEAST_PAIRS:
+        return f"{what}: {_seeds(max(pair.found.n for pair in pairs))} cannot tell any difference from chance."
+    differing = [f"{pair.first} from {pair.second}" for pair in pairs if pair.differs]
+    told = f"{len(differing)} of {len(pairs)} pairs of neighbours differ" if differing else "no two neighbours differ"
+    named = f": {'; '.join(differing)}" if 0 < len(differing) <= MOST_SENTENCES else ""
+    return f"{what}: {told} (paired t-tests, Holm's correction over {len(pairs)} pairs){named}."
 
 
 def _speed(comparison: Comparison) -> list[str]:
-    differing = differing_machines(comparison.runs)
-    if differing:
-        return [f"Speed: the runs were made with different {', '.join(differing)}; their times are not compared."]
-    kernels = {name: _kernels(runs) for name, runs in comparison.arms.items()}
-    if len({frozenset(found) for found in kernels.values() if found}) > 1:
-        shown = ", ".join(f"{name} on {' and '.join(sorted(found))}" for name, found in kernels.items())
-        return [
-            f"Speed: {shown}: a ratio of their times would compare kernels, not cells. "
-            "The line above the table says which flag to change."
-        ]
-    if any(not run.metrics["timing"]["steady_epochs"] for run in comparison.runs):
-        return ["Speed: a single epoch holds the tracing and compilation; use --epochs 2 or more to compare times."]
-    found = []
-    for pair in compared(comparison, ("timing", "epoch_s")):
-        found.append(_faster(pair))
-        if pair.found.n >= LEAST_PAIRS and pair.found.spread > RESTLESS:
-            found.append(
-                f"Speed: the ratio of {pair.first} and {pair.second} varies by {pair.found.spread * 100:.0f} % "
-                "from pair to pair; close other programs, or use more --seeds."
-            )
+    why = why_not_timed(comparison)
+    if why:
+        return [f"Speed: {why}"]
+    pairs = compared(comparison, TIME)
+    found = [_faster(pair) for pair in pairs] if len(pairs) <= MOST_SENTENCES else [_many(pairs, "Speed")]
+    restless = [pair for pair in pairs if pair.found.n >= LEAST_PAIRS and pair.found.spread > RESTLESS]
+    if restless:
+        most = max(restless, key=lambda pair: pair.found.spread)
+        found.append(
+            f"Speed: the ratio of {most.first} and {most.second} varies by {most.found.spread * 100:.0f} % "
+            "from pair to pair; close other programs, or use more --seeds."
+        )
     return found + _first_epochs(comparison)
-
-
-def _kernels(runs: list[Run]) -> set[str]:
-    return {kernel["kernel"] for run in runs for kernel in run.environment["kernels"]}
 
 
 def _faster(pair: Pair) -> str:
@@ -156,15 +101,26 @@ def _faster(pair: Pair) -> str:
 
 def _first_epochs(comparison: Comparison) -> list[str]:
     """A word on first epochs that took much longer than the others, which are the ones compared."""
-    found = []
-    for name, runs in comparison.arms.items():
-        shares = [run.history()["seconds"][0] / run.metrics["timing"]["epoch_s"] for run in runs]
-        if shares and np.median(shares) > STICKS_OUT and runs[0].metrics["loss"]["epochs"] > 1:
-            found.append(
-                f"Speed: the first epoch of {name} took {np.median(shares):.1f} times a later one, for tracing and "
-                "compilation; it is left out, and weighs in short trainings."
-            )
-    return found
+    shares = {
+        name: float(np.median([run.history()["seconds"][0] / run.metrics["timing"]["epoch_s"] for run in runs]))
+        for name, runs in comparison.arms.items()
+        if runs
+    }
+    long = {name: share for name, share in shares.items() if share > STICKS_OUT}
+    if not long:
+        return []
+    shown = _span([f"{share:.1f}" for share in long.values()], list(long))
+    return [
+        f"Speed: the first epoch took {shown} times a later one, for tracing and compilation; it is left out, and "
+        "weighs in short trainings."
+    ]
+
+
+def _span(figures: list[str], names: list[str]) -> str:
+    """The figures of a few arms each by its name, of many from the least to the most."""
+    if len(figures) > MOST_SENTENCES:
+        return f"{min(figures, key=float)} to {max(figures, key=float)}"
+    return " and ".join(f"{one} ({name})" for one, name in zip(figures, names, strict=True))
 
 
 def _equal_time(comparison: Comparison) -> str:
@@ -190,29 +146,33 @@ def _error(pair: Pair, after: str) -> str:
 
 
 def _power(pairs: list[Pair]) -> list[str]:
-    """What these seeds could have told, from the spread seen, for each pair that was compared."""
-    found = []
-    for pair in pairs:
-        spread, n = pair.found.spread, pair.found.n
-        if n < LEAST_PAIRS or not spread > 0:
-            continue
-        needed = seeds_needed(1 + STATED_DIFFERENCE, spread)
-        seeds = "more than 10,000" if needed is None else str(max(needed, LEAST_PAIRS))
-        shown = f"{(detectable(spread, n) - 1) * 100:.1f} %"
-        found.append(
-            f"Power: with this spread, {n} seeds show a difference between {pair.first} and {pair.second} of {shown} "
-            f"in 4 of 5 repetitions; one of {STATED_DIFFERENCE * 100:.0f} % needs {seeds}."
-        )
-    return found
+    """What these seeds could have told, from the spreads seen."""
+    told = [pair for pair in pairs if pair.found.n >= LEAST_PAIRS and pair.found.spread > 0]
+    if len(told) > MOST_SENTENCES:
+        least, most = (f(told, key=lambda pair: pair.found.spread) for f in (min, max))
+        return [
+            f"Power: with these spreads, {_seeds(least.found.n)} show differences of {_shown(least)} to {_shown(most)} "
+            f"in 4 of 5 repetitions; one of {STATED_DIFFERENCE * 100:.0f} % needs {_needed(least)} to {_needed(most)}."
+        ]
+    return [
+        f"Power: with this spread, {_seeds(pair.found.n)} show a difference between {pair.first} and {pair.second} of "
+        f"{_shown(pair)} in 4 of 5 repetitions; one of {STATED_DIFFERENCE * 100:.0f} % needs {_needed(pair)}."
+        for pair in told
+    ]
+
+
+def _shown(pair: Pair) -> str:
+    return f"{(detectable(pair.found.spread, pair.found.n) - 1) * 100:.1f} %"
+
+
+def _needed(pair: Pair) -> str:
+    needed = seeds_needed(1 + STATED_DIFFERENCE, pair.found.spread)
+    return "more than 10,000" if needed is None else str(max(needed, LEAST_PAIRS))
 
 
 def _against_baselines(comparison: Comparison) -> list[str]:
     """For each baseline, the arms that err less, those that err more, and those that cannot be told from it."""
-    errors = {
-        name: [_figure(run, ("test", "overall", "rmse_scaled")) for run in runs]
-        for name, runs in comparison.arms.items()
-        if runs
-    }
+    errors = {name: [figure(run, ERROR) for run in runs] for name, runs in comparison.arms.items() if runs}
     return [
         _against(name, measures["overall"]["rmse_scaled"], errors)
         for name, measures in comparison.runs[0].metrics["baselines"].items()
@@ -228,25 +188,34 @@ def _against(baseline: str, error: float, errors: dict[str, list[float]]) -> str
     better = [name for name, one in ratios.items() if name in told and one.ratio < 1]
     worse = [name for name, one in ratios.items() if name in told and one.ratio > 1]
     unclear = [name for name in ratios if name not in told]
-    parts = [_both(better, ratios, "both beat") or _beat(better)] * bool(better)
-    parts += [_both(worse, ratios, "neither beats") or _err(worse)] * bool(worse)
     few = max(one.n for one in ratios.values()) < LEAST_PAIRS
-    no = f"{_seeds(min(one.n for one in ratios.values()))} cannot tell {' and '.join(unclear)} from"
-    parts += [no if few else f"{' and '.join(unclear)} cannot be told from"] * bool(unclear)
-    shown = "; ".join(f"{name} {_times(one)}" for name, one in ratios.items())
+    no = f"{_seeds(min(one.n for one in ratios.values()))} cannot tell {_all(unclear, ratios)} from"
+    parts = [_beat(better, ratios)] * bool(better) + [_err(worse, ratios)] * bool(worse)
+    parts += [no if few else f"{_all(unclear, ratios)} cannot be told from"] * bool(unclear)
+    if len(ratios) > MOST_SENTENCES:
+        shown = _span([f"{one.ratio:.2f}" for one in ratios.values()], [])
+    else:
+        shown = "; ".join(f"{name} {_times(one)}" for name, one in ratios.items())
     return f"Baseline: {', '.join(parts)} {what} (RMSE as a multiple of its: {shown})."
 
 
-def _both(names: list[str], everyone: dict[str, Paired], words: str) -> str:
-    return words if len(names) == len(everyone) == 2 else ""
+def _all(names: list[str], everyone: dict[str, Paired]) -> str:
+    """A few arms by name, many by number."""
+    if len(everyone) <= MOST_SENTENCES:
+        return " and ".join(names)
+    return f"all {len(names)} arms" if len(names) == len(everyone) else f"{len(names)} of {len(everyone)} arms"
 
 
-def _beat(names: list[str]) -> str:
-    return f"{' and '.join(names)} {'beats' if len(names) == 1 else 'beat'}"
+def _beat(names: list[str], everyone: dict[str, Paired]) -> str:
+    if len(names) == len(everyone) == 2:
+        return "both beat"
+    return f"{_all(names, everyone)} {'beats' if len(names) == 1 else 'beat'}"
 
 
-def _err(names: list[str]) -> str:
-    return f"{' and '.join(names)} {'errs' if len(names) == 1 else 'err'} more than"
+def _err(names: list[str], everyone: dict[str, Paired]) -> str:
+    if len(names) == len(everyone) == 2:
+        return "neither beats"
+    return f"{_all(names, everyone)} {'errs' if len(names) == 1 else 'err'} more than"
 
 
 def _times(ratio: Paired) -> str:

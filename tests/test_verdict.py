@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from conftest import made, run_with
 
-from grubench import comparison, verdict
+from grubench import comparison, pairs, verdict
 from grubench.comparison import Comparison
 from grubench.runs import Run
 
@@ -59,10 +59,10 @@ class TestVerdict:
     def test_several_pairs_are_corrected(self, trained: dict[str, Run]) -> None:
         """Three equal arms and p values that one by one would be called a difference."""
         arms = {"GRU": [(1.00, 1.0), (1.01, 1.0), (0.99, 1.0)], "LSTM": [(1.05, 1.0), (1.09, 1.0), (1.02, 1.0)]}
-        alone = verdict.compared(made(trained, arms), ("test", "overall", "rmse_scaled"))
+        alone = pairs.compared(made(trained, arms), ("test", "overall", "rmse_scaled"))
         runs = made(trained, arms).arms
         third = [run_with(trained["gru"], seed=k, error=e) for k, e in enumerate((1.02, 1.0, 1.03))]
-        together = verdict.compared(Comparison(arms=runs | {"RNN": third}), ("test", "overall", "rmse_scaled"))
+        together = pairs.compared(Comparison(arms=runs | {"RNN": third}), ("test", "overall", "rmse_scaled"))
         assert together[0].p >= alone[0].p
         assert {pair.first for pair in together} <= {"GRU", "LSTM", "RNN"}
 
