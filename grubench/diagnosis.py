@@ -50,8 +50,9 @@ def show(found: dict[str, Any], console: Console) -> None:
     console.print()
     for kernel in found["kernels"]:
         console.print(Text.assemble((kernel["layer"], "bold"), f" would run on {kernel['kernel']}"))
-        for reason in kernel["reasons"]:
-            console.print(Text(f"  not cuDNN: {reason}", style="dim"))
+        for name, key in (("cuDNN", "reasons"), ("the fused kernel", "fused_reasons")):
+            for reason in kernel[key]:
+                console.print(Text(f"  not {name}: {reason}", style="dim"))
 
 
 def _cudnn(found: dict[str, Any]) -> str:

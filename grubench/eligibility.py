@@ -1,4 +1,4 @@
-"""What rules cuDNN out whatever the machine, as Keras decides it; each reason names the flag to change."""
+"""What rules a kernel out whatever the machine; each reason names the flag to change."""
 
 from __future__ import annotations
 
@@ -8,21 +8,39 @@ if TYPE_CHECKING:
     from grubench.sections import Layer, Model, Training
 
 
-def reasons(model: Model, training: Training, layer: Layer) -> list[str]:
+def cudnn_reasons(model: Model, training: Training, layer: Layer) -> list[str]:
     """Why a layer cannot run on cuDNN on any machine; empty where it can.
 
     References:
         `cudnn_ok` in keras/src/backend/tensorflow/rnn.py, and the layers' `inner_loop`.
     """
-    gates = layer.cell != "rnn" and model.recurrent_activation != "sigmoid"
-    before = layer.cell == "gru" and not model.reset_after
     rules = (
-        (training.kernel == "keras", "--kernel keras forces the generic loop"),
+        (training.kernel in ("fused", "keras"), f"--kernel {training.kernel} forces another kernel"),
         (training.jit, "XLA cannot compile cuDNN's layers (leave out --jit)"),
         (layer.cell == "rnn", "Keras has no cuDNN kernel for SimpleRNN (use --cell gru or lstm)"),
-        (model.recurrent_dropout > 0, "cuDNN has no recurrent dropout (set --recurrent-dropout 0)"),
-        (model.activation != "tanh", f"cuDNN has no {model.activation} activation (set --activation tanh)"),
-        (gates, f"cuDNN has no {model.recurrent_activation} gates (set --recurrent-activation sigmoid)"),
-        (before, "cuDNN applies the reset gate after the product (set --reset-after)"),
+        *_shared("cuDNN", model, layer),
     )
     return [reason for applies, reason in rules if applies]
+
+
+def fused_reasons(model: Model, training: Training, layer: Layer) -> list[str]:
+    """Why a layer cannot run on the fused CPU kernel on any machine; empty where it can."""
+    rules = (
+        (training.kernel in ("cudnn", "keras"), f"--kernel {training.kernel} forces another kernel"),
+        (training.jit, "XLA compiles Keras's loop (leave out --jit)"),
+        (training.precision != "float32", "it computes in float32 (set --precision float32)"),
+        *_shared("it", model, layer),
+    )
+    return [reason for applies, reason in rules if applies]
+
+
+def _shared(what: str, model: Model, layer: Layer) -> tuple[tuple[bool, str], ...]:
+    """What neither kernel can do."""
+    gates = layer.cell != "rnn" and model.recurrent_activation != "sigmoid"
+    before = layer.cell == "gru" and not model.reset_after
+    return (
+        (model.recurrent_dropout > 0, f"{what} has no recurrent dropout (set --recurrent-dropout 0)"),
+        (model.activation != "tanh", f"{what} has no {model.activation} activation (set --activation tanh)"),
+        (gates, f"{what} has no {model.recurrent_activation} gates (set --recurrent-activation sigmoid)"),
+        (before, f"{what} applies the reset gate after the product (set --reset-after)"),
+    )

@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("grubench", "tensorflow", "keras", "numpy", "pandas")
+PACKAGES = ("grubench", "tensorflow", "keras", "llvmlite", "numpy", "pandas")
 # Installed by the extra `cuda`: the same TensorFlow then runs on another device.
 CUDA_PACKAGES = ("nvidia-cudnn-cu12", "nvidia-cudnn-cu13")
 

@@ -13,7 +13,7 @@ import tomllib
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
-from grubench.eligibility import reasons
+from grubench.eligibility import cudnn_reasons, fused_reasons
 from grubench.errors import SpecError
 from grubench.sections import CELLS, LEARNING_RATES, SECTIONS, TIME_FEATURES, Data, Layer, Model, Training, Window
 
@@ -185,12 +185,14 @@ def _check_test(spec: Experiment) -> Complaint:
 
 
 def _check_kernel(spec: Experiment) -> Complaint:
-    if spec.training.kernel != "cudnn":
+    rules = {"cudnn": ("cuDNN", cudnn_reasons), "fused": ("the fused kernel", fused_reasons)}
+    if spec.training.kernel not in rules:
         return None
+    name, reasons = rules[spec.training.kernel]
     for layer in spec.model.stack:
         found = reasons(spec.model, spec.training, layer)
         if found:
-            return (f"training.kernel: {layer} cannot run on cuDNN: {'; '.join(found)}.", "Or use --kernel auto.")
+            return (f"training.kernel: {layer} cannot run on {name}: {'; '.join(found)}.", "Or use --kernel auto.")
     return None
 
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from grubench import eligibility
 from grubench.engine import keras, quiet_stderr, tf
 from grubench.errors import UsageError
+from grubench.kernels import machine
 
 if TYPE_CHECKING:
     from grubench.experiment import Experiment, Layer, Training
 
 # With True Keras itself refuses a layer that cannot have it, should our own rules be behind Keras's.
-USE_CUDNN = {"auto": "auto", "cudnn": True, "keras": False}
+USE_CUDNN = {"auto": "auto", "cudnn": True, "fused": False, "keras": False}
 LAYERS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM, "rnn": keras.layers.SimpleRNN}
 
 
@@ -23,13 +24,15 @@ class LayerKernel:
 
     Attributes:
         layer: The layer as written in the stack, `gru:50`.
-        kernel: `cudnn`, `xla` or `keras`.
+        kernel: `cudnn`, `fused`, `xla` or `keras`.
         reasons: Why it is not cuDNN: a sentence each, naming the flag to change.
+        fused_reasons: Why it is not the fused kernel either; empty where it is that or cuDNN.
     """
 
     layer: str
     kernel: str
     reasons: tuple[str, ...]
+    fused_reasons: tuple[str, ...] = ()
 
 
 def build(spec: Experiment, lookback: int, feature: int, outputs: int) -> keras.Sequential:
@@ -49,8 +52,11 @@ def build(spec: Experiment, lookback: int, feature: int, outputs: int) -> keras.
     model = keras.Sequential(name=spec.model.cell.replace("-", "_"))
     model.add(keras.layers.Input((lookback, feature)))
     stack = spec.model.stack
-    for position, layer in enumerate(stack):
-        model.add(_recurrent(spec, layer, sequences=spec.window.every_step or position < len(stack) - 1))
+    for position, (layer, kernel) in enumerate(zip(stack, kernels(spec), strict=True)):
+        recurrent = _recurrent(spec, layer, sequences=spec.window.every_step or position < len(stack) - 1)
+        model.add(recurrent)
+        if kernel.kernel == "fused":
+            _fuse(recurrent, spec.training.threads, need_x=position > 0)
         if spec.model.dropout[position]:
             model.add(keras.layers.Dropout(spec.model.dropout[position]))
     if spec.model.head_activation != "linear":
@@ -79,6 +85,14 @@ def _recurrent(spec: Experiment, layer: Layer, *, sequences: bool) -> keras.laye
         settings["reset_after"] = model.reset_after
     recurrent = LAYERS[layer.cell](**settings)
     return keras.layers.Bidirectional(recurrent) if model.bidirectional else recurrent
+
+
+def _fuse(layer: keras.layers.Layer, threads: int, *, need_x: bool) -> None:
+    from grubench.kernels.layer import fuse
+
+    both = isinstance(layer, keras.layers.Bidirectional)
+    for one in (layer.forward_layer, layer.backward_layer) if both else (layer,):
+        fuse(one, threads, need_x=need_x)
 
 
 def _optimizer(training: Training) -> keras.optimizers.Optimizer:
@@ -114,27 +128,38 @@ def kernels(spec: Experiment, *, gpu: bool | None = None) -> list[LayerKernel]:
         gpu: Whether there is a GPU; asked of TensorFlow where not given.
     """
     gpu = bool(gpus()) if gpu is None else gpu
-    fallback = "xla" if spec.training.jit else "keras"
-    found = []
-    for layer in spec.model.stack:
-        reasons = [] if gpu else ["this machine has no GPU that TensorFlow can use"]
-        reasons += eligibility.reasons(spec.model, spec.training, layer)
-        found.append(LayerKernel(layer=str(layer), kernel=fallback if reasons else "cudnn", reasons=tuple(reasons)))
-    return found
+    return [_kernel(spec, layer, gpu=gpu) for layer in spec.model.stack]
+
+
+def _kernel(spec: Experiment, layer: Layer, *, gpu: bool) -> LayerKernel:
+    training = spec.training
+    reasons = [] if gpu else ["this machine has no GPU that TensorFlow can use"]
+    reasons += eligibility.cudnn_reasons(spec.model, training, layer)
+    if not reasons:
+        return LayerKernel(layer=str(layer), kernel="cudnn", reasons=())
+    fused = eligibility.fused_reasons(spec.model, training, layer)
+    if gpu and training.kernel != "fused":
+        fused.append("it runs on the processor, and there is a GPU")
+    if not fused and machine.processor() is None:
+        fused.append("this processor has neither AVX2 nor NEON")
+    name = ("xla" if training.jit else "keras") if fused else "fused"
+    return LayerKernel(layer=str(layer), kernel=name, reasons=tuple(reasons), fused_reasons=tuple(fused))
 
 
 def check_kernels(spec: Experiment) -> None:
-    """Refuse a spec that asks for cuDNN where a layer cannot have it.
+    """Refuse a spec that asks for a kernel where a layer cannot have it.
 
     Raises:
         UsageError: Naming each layer and why.
     """
-    if spec.training.kernel != "cudnn":
+    asked = spec.training.kernel
+    if asked not in ("cudnn", "fused"):
         return
-    lost = [kernel for kernel in kernels(spec) if kernel.kernel != "cudnn"]
+    lost = [kernel for kernel in kernels(spec) if kernel.kernel != asked]
     if lost:
-        reasons = "; ".join(f"{kernel.layer}: {', '.join(kernel.reasons)}" for kernel in lost)
-        raise UsageError(f"training.kernel: cudnn was asked for and cannot be had: {reasons}.", "Use --kernel auto.")
+        why = [(kernel.layer, kernel.reasons if asked == "cudnn" else kernel.fused_reasons) for kernel in lost]
+        reasons = "; ".join(f"{layer}: {', '.join(one)}" for layer, one in why)
+        raise UsageError(f"training.kernel: {asked} was asked for and cannot be had: {reasons}.", "Use --kernel auto.")
 
 
 def kernel_records(spec: Experiment) -> list[dict[str, Any]]:

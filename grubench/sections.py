@@ -9,7 +9,7 @@ from grubench.errors import SpecError
 from grubench.settings import Section, setting
 
 CELLS = ("gru", "lstm", "rnn")
-KERNELS = ("auto", "cudnn", "keras")
+KERNELS = ("auto", "cudnn", "fused", "keras")
 INITIALIZERS = (
     "glorot_uniform",
     "glorot_normal",
@@ -196,7 +196,9 @@ class Training(Section):
         "float32", "Numbers to compute with.", choices=("float32", "mixed_bfloat16", "mixed_float16")
     )
     jit: bool = setting(False, "Compile the step with XLA (rules cuDNN out).")
-    kernel: str = setting("auto", "What runs the recurrence; cudnn refuses to start where it can't.", choices=KERNELS)
+    kernel: str = setting(
+        "auto", "What runs the recurrence; cudnn and fused refuse to start where they can't.", choices=KERNELS
+    )
     threads: int = setting(0, "Processor threads; 0 for all cores.", low=0)
 
     def __post_init__(self) -> None:

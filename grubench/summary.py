@@ -166,8 +166,11 @@ def kernel_line(environments: Sequence[dict[str, Any]]) -> str:
     kernels = [kernel for one in environments for kernel in one["kernels"]]
     names = " and ".join(sorted({kernel["kernel"] for kernel in kernels}))
     devices = ", ".join(dict.fromkeys(device for one in environments for device in one["devices"]))
-    reasons = "; ".join(dict.fromkeys(reason for kernel in kernels for reason in kernel["reasons"]))
-    return f"{devices}, kernel {names}" + (f" (not cuDNN: {reasons})" if reasons else "")
+    slow = [kernel for kernel in kernels if kernel["kernel"] not in ("cudnn", "fused")]
+    lost = [("cuDNN", "reasons")] * (devices != "CPU") + [("fused", "fused_reasons")] * (devices == "CPU")
+    why = [(name, dict.fromkeys(reason for kernel in slow for reason in kernel.get(key, ()))) for name, key in lost]
+    told = "; ".join(f"not {name}: {'; '.join(reasons)}" for name, reasons in why if reasons)
+    return f"{devices}, kernel {names}" + (f" ({told})" if told else "")
 
 
 def facts(comparison: Comparison) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from grubench.comparison import Comparison, Failure, differences
 from grubench.errors import GrubenchError, TrainingError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from grubench.experiment import Experiment
     from grubench.runs import Run
@@ -141,6 +142,7 @@ class _Ground:
             run.metrics.get("digest") for run in self.known
         }:
             executors.warm_up()
+            _compile_ahead(one for _, one in trials)
         if not self.fingerprint:
             from grubench import datasets, windows
 
@@ -197,6 +199,17 @@ class _Ground:
             raise outcome
         self.report({"kind": "end", "failed": str(outcome) if isinstance(outcome, GrubenchError) else ""})
         return outcome
+
+
+def _compile_ahead(specs: Iterable[Experiment]) -> None:
+    """Have the fused kernel of each cell compiled for the trials' processes, beside the loading of Keras."""
+    from grubench.kernels import machine
+
+    cells = {layer.cell for spec in specs if spec.training.kernel in ("auto", "fused") for layer in spec.model.stack}
+    processor = machine.processor()
+    if processor is not None:
+        for cell in cells:
+            threading.Thread(target=machine.ready, args=(cell, processor), daemon=True).start()
 
 
 def _pilot(spec: Experiment, cells: Sequence[str]) -> Experiment:

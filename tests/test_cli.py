@@ -53,7 +53,7 @@ def test_a_comparison_from_the_first_command_to_its_files(call, tmp_path: Path) 
     assert listed.output.count("activities-") == 2
     shown = call("runs", arms["GRU"][0])
     assert "all series" in shown.output
-    assert "not cuDNN" in shown.output
+    assert "kernel fused" in shown.output
 
 
 def test_a_mixed_stack_is_trained_and_predicted(call) -> None:

@@ -47,7 +47,7 @@ class TestVerdict:
     def test_other_kernels_are_not_raced(self, trained: dict[str, Run]) -> None:
         one, other = trained["gru"], run_with(trained["lstm"], kernel="cudnn")
         found = Comparison(arms={"GRU": [one], "LSTM": [other]})
-        assert "GRU on keras, LSTM on cudnn" in said(found, "Speed")
+        assert "GRU on fused, LSTM on cudnn" in said(found, "Speed")
         assert "would compare kernels, not cells" in said(found, "Speed")
 
     def test_a_restless_machine_is_told(self, trained: dict[str, Run]) -> None:
