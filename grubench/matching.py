@@ -18,15 +18,15 @@ def parameters(spec: Experiment) -> int:
     A layer has `gates (units (units + inputs) + biases units)`; a GRU with `reset_after` has two biases a gate, all
     others one. Both directions double a layer and what it hands on. The head has `(inputs + 1) outputs`.
     """
-    total, inputs, directions = 0, _inputs(spec), 2 if spec.model.bidirectional else 1
+    total, width, directions = 0, inputs(spec), 2 if spec.model.bidirectional else 1
     for layer in spec.model.stack:
         biases = 2 if layer.cell == "gru" and spec.model.reset_after else 1
-        total += directions * GATES[layer.cell] * (layer.units * (layer.units + inputs) + biases * layer.units)
-        inputs = directions * layer.units
-    return total + (inputs + 1) * (1 if spec.window.every_step else spec.window.horizon)
+        total += directions * GATES[layer.cell] * (layer.units * (layer.units + width) + biases * layer.units)
+        width = directions * layer.units
+    return total + (width + 1) * (1 if spec.window.every_step else spec.window.horizon)
 
 
-def _inputs(spec: Experiment) -> int:
+def inputs(spec: Experiment) -> int:
     """Inputs a step: the target, the other columns, the features of the stamps."""
     others = [column for column in spec.data.features if column not in spec.data.target[:1]]
     return 1 + len(others) + len(spec.data.time_features)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogFormatter, NullLocator
 
 from grubench.errors import RunError
 from grubench.tables import COLOURS
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
+    from grubench.benchmark import Benchmark
     from grubench.comparison import Comparison
     from grubench.prediction import Forecast
 
@@ -48,6 +50,41 @@ def loss_curves(comparison: Comparison, path: Path) -> Path:
     panels[0].legend(frameon=False)
     figure.suptitle(f"{comparison.spec.data_name}: loss of every trial")
     return save(figure, path)
+
+
+def growth(made: Benchmark, axis: str, path: Path) -> Path:
+    """Draw the time of a step along an axis, both logarithmic: a line an arm and the other sizes."""
+    from grubench.timings import AXES, axis_value, varied
+
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    axes = figure.subplots()
+    others = [one for one in varied(made) if one != axis]
+    lines: dict[str, list[tuple[float, list[float]]]] = {}
+    for one in made.timings:
+        sizes = "".join(f", {other} {axis_value(one.shape, other)}" for other in others)
+        name = f"{one.arm.cell.upper()} {one.arm.kernel}{sizes}"
+        lines.setdefault(name, []).append((float(axis_value(one.shape, axis)), one.step_s))
+    styles = dict(zip(_kernels_of(made), ("-", "--", ":", "-.", "-"), strict=False))
+    for position, (name, points) in enumerate(lines.items()):
+        cell, kernel = name.replace(",", "").split()[:2]
+        places, times = zip(*sorted(points), strict=True)
+        low, median, high = (np.array([np.percentile(one, q) for one in times]) * 1e3 for q in (25, 50, 75))
+        axes.plot(places, median, marker="o", ms=4, ls=styles[kernel], color=colour(cell, position), label=name)
+        axes.fill_between(places, low, high, color=colour(cell, position), alpha=0.15)
+    axes.set(xscale="log", yscale="log", xlabel=AXES[axis], ylabel="a step of training (ms)")
+    axes.set_xticks(sorted({place for points in lines.values() for place, _ in points}))
+    for scale in (axes.xaxis, axes.yaxis):
+        scale.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
+    axes.set_title(f"Step time by {AXES[axis]}", fontsize=10)
+    axes.legend(frameon=False, fontsize=8)
+    axes.grid(visible=True, which="both", alpha=0.2)
+    return save(figure, path)
+
+
+def _kernels_of(made: Benchmark) -> list[str]:
+    return list(dict.fromkeys(one.arm.kernel for one in made.timings))
 
 
 def forecasts(comparison: Comparison, path: Path) -> Path:

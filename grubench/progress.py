@@ -129,3 +129,34 @@ class Display:
         if not self.live and now - self._said > LINE_EVERY_S:
             self._said = now
             self._print(f"{self._label}: {status}")
+
+
+class Rounds:
+    """Shows how far a benchmark is. Use as a context; call it with each event."""
+
+    def __init__(self, console: Console) -> None:
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=24), TimeElapsedColumn())
+        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+    def __enter__(self) -> Self:
+        """Start showing."""
+        self._progress.start()
+        self._task = self._progress.add_task("measuring what the processor can do", total=None)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Take the display away."""
+        self._progress.stop()
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        """Take in one event."""
+        if event["kind"] == "plan":
+            self._progress.update(self._task, total=event["rounds"])
+            return
+        shape = event["shape"]
+        size = f"{shape.batch} x {shape.length} x {shape.features}, {','.join(map(str, shape.units))} units"
+        if event["kind"] == "arm":
+            arm = event["arm"]
+            self._progress.update(self._task, description=f"{size}: first step of {arm.cell} on {arm.kernel}")
+        else:
+            self._progress.update(self._task, description=size, advance=1)

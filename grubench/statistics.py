@@ -27,6 +27,8 @@ RESAMPLES = 9999
 LEAST_BOOTSTRAP = 8
 # A noncentrality at which the power is 1 to the last digit, and SciPy's distribution overflows not far above.
 CERTAIN = 30
+# Values that differ by less than this share are equal but for rounding.
+ROUNDING = 1e-12
 # Where a search for a number of seeds stops.
 MOST_SEEDS = 10_000
 
@@ -136,7 +138,7 @@ def mean_interval(values: NDArray[np.float64], seed: int = 0) -> Interval:
     n = len(values)
     if n < 2:
         return Interval(low=np.nan, high=np.nan)
-    if np.ptp(values) == 0:
+    if np.ptp(values) <= ROUNDING * np.max(np.abs(values)):
         return Interval(low=float(values[0]), high=float(values[0]))
     found: Any
     if n < LEAST_BOOTSTRAP:
@@ -146,6 +148,16 @@ def mean_interval(values: NDArray[np.float64], seed: int = 0) -> Interval:
         found = stats.bootstrap(
             (values,), np.mean, confidence_level=1 - 2 * tail, n_resamples=RESAMPLES, rng=np.random.default_rng(seed)
         ).confidence_interval
+    return Interval(low=float(found.low), high=float(found.high))
+
+
+def median_interval(values: Sequence[float]) -> Interval:
+    """The 95 % interval of a median from order statistics; NaN where there are fewer than 6 values, too few for one.
+
+    References:
+        Conover, "Practical Nonparametric Statistics", 1999, section 3.2 (`scipy.stats.quantile_test`).
+    """
+    found: Any = stats.quantile_test(values, q=float(np.median(values)), p=0.5).confidence_interval(LEVEL)
     return Interval(low=float(found.low), high=float(found.high))
 
 

@@ -116,7 +116,7 @@ def overhead(units: list[int], batch_size: int, cell: str) -> tuple[str, str, st
     ratios = []
     with display:
         display({"kind": "plan", "trials": 1, "reused": 0})
-        display({"kind": "trial", "arm": cell, "seed": 0, "epochs": EPOCHS})
+        display({"kind": "trial", "arm": cell, "seed": 0, "epochs": EPOCHS, "seconds": 0.0})
         for number in range(FIT_ROUNDS + 1):
             seconds = {}
             turns = (under_grubench, under_keras) if number % 2 else (under_keras, under_grubench)

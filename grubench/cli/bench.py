@@ -1,0 +1,131 @@
+"""`grubench bench`: which cell and which kernel is faster here, and by how much, as it grows."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from grubench.cli.flags import check_file, command
+from grubench.errors import UsageError
+
+PICTURES = (".png", ".svg")
+INTERRUPTED = 130
+# The shape that is timed where none is asked for.
+USUAL = {"window": {"lookback": 60, "horizon": 1}, "model": {"layers": ["gru:64"]}, "training": {"batch_size": 32}}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @command(app, "bench")
+    def bench(
+        preset: Annotated[str | None, typer.Option("--preset", help="Take the shape from a preset.")] = None,
+        cells: Annotated[str, typer.Option("--cells", help="Cells to time.")] = "gru,lstm",
+        kernels: Annotated[
+            str,
+            typer.Option("--kernels", help="Kernels to time: auto, cudnn, fused, keras, xla (Keras's loop under XLA)."),
+        ] = "auto,keras",
+        batch: Annotated[str, typer.Option("--batch", help="Batch sizes, such as 32,256.")] = "",
+        length: Annotated[str, typer.Option("--length", help="Lengths of a sequence.")] = "",
+        features: Annotated[str, typer.Option("--features", help="Inputs a step.")] = "",
+        units: Annotated[str, typer.Option("--units", help="Units of every layer.")] = "",
+        layers: Annotated[str, typer.Option("--layers", help="Numbers of layers.")] = "",
+        rounds: Annotated[int, typer.Option("--rounds", help="Rounds of each.", min=1)] = 11,
+        threads: Annotated[int, typer.Option("--threads", help="Processor threads; 0 for all.", min=0)] = 0,
+        export: Annotated[Path | None, typer.Option("--export", help="Write every round to a .json file.")] = None,
+        picture: Annotated[
+            Path | None, typer.Option("--picture", help="Draw the growth along the longest axis, .png or .svg.")
+        ] = None,
+    ) -> None:
+        """Time steps of training and forecasting: cells, kernels and sizes in turns, with intervals."""
+        for flag, path, endings in (("--export", export, (".json",)), ("--picture", picture, PICTURES)):
+            if path:
+                check_file(flag, path, endings)
+        axes = {
+            name: _numbers(f"--{name}", text)
+            for name, text in (
+                ("batch", batch),
+                ("length", length),
+                ("features", features),
+                ("units", units),
+                ("layers", layers),
+            )
+        }
+        from grubench.presets import merge, resolve
+
+        flags: dict[str, Any] = {"training": {"threads": threads}} if threads else {}
+        spec = resolve(preset, flags if preset else merge(USUAL, flags))
+        from rich.console import Console
+
+        console = Console(stderr=True)
+        with console.status("loading Keras"):
+            from grubench import benchmark, matching, models, timings
+        arms = _arms(cells, kernels, spec, models)
+        sizes = benchmark.shapes(
+            spec,
+            matching.inputs(spec),
+            batches=axes["batch"],
+            lengths=axes["length"],
+            inputs=axes["features"],
+            units=axes["units"],
+            layers=axes["layers"],
+        )
+        from grubench.progress import Rounds
+
+        with Rounds(console) as shown:
+            made = benchmark.measure(spec, arms, sizes, rounds=rounds, report=shown)
+        timings.show(made, Console())
+        _write(made, export, picture)
+        if not made.whole:
+            raise typer.Exit(INTERRUPTED)
+
+
+def _write(made: Any, export: Path | None, picture: Path | None) -> None:
+    from grubench import plots, record, timings
+
+    if export:
+        record.write_aside(export, timings.record(made))
+    if picture and made.timings:
+        axes = timings.varied(made)
+        numbers = [
+            axis for axis in axes if all(isinstance(timings.axis_value(one.shape, axis), int) for one in made.timings)
+        ]
+        if not numbers:
+            raise UsageError(
+                "--picture: all shapes are the same size.", "Give an axis several values, such as --units 16,64,256."
+            )
+        longest = max(numbers, key=lambda axis: len({timings.axis_value(one.shape, axis) for one in made.timings}))
+        plots.growth(made, longest, picture)
+
+
+def _numbers(flag: str, text: str) -> list[int]:
+    items = [item.strip() for item in text.split(",") if item.strip()]
+    if not all(item.isdecimal() and int(item) > 0 for item in items):
+        raise UsageError(
+            f"{flag}: {text!r} is not a list of whole numbers above 0.", "Separate them by commas, such as 16,64."
+        )
+    return [int(item) for item in items]
+
+
+def _arms(cells: str, kernels: str, spec: Any, models: Any) -> list[Any]:
+    """Every cell on every kernel; what `auto` is here stands for it, once."""
+    from dataclasses import replace
+
+    from grubench.benchmark import Arm
+    from grubench.sections import CELLS, KERNELS
+
+    found = []
+    for kernel in kernels.split(","):
+        name = kernel.strip()
+        if name not in (*KERNELS, "xla"):
+            raise UsageError(f"--kernels: there is no kernel {name!r}.", f"There are: {', '.join((*KERNELS, 'xla'))}.")
+        for cell in cells.split(","):
+            one = cell.strip()
+            if one not in CELLS:
+                raise UsageError(f"--cells: there is no cell {one!r}.", f"There are: {', '.join(CELLS)}.")
+            if name == "auto":
+                alone = replace(spec.with_cell(one), training=replace(spec.training, kernel="auto"))
+                found.append(Arm(cell=one, kernel=models.kernels(alone)[0].kernel))
+            else:
+                found.append(Arm(cell=one, kernel=name))
+    return list(dict.fromkeys(found))
