@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install compare test slow check format bench clean
+.PHONY: help install compare test slow check format bench bench-peers clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,5 +48,15 @@ format: $(VENV)/.developing ## Format the code
 bench: $(VENV)/.installed ## Measure start-up, reading and training overhead
 	$(BIN)/python experiments/benchmarks/overhead.py
 
+# PEERS names a Python that has grubench and the other frameworks; without it one is made (gigabytes where torch
+# comes with CUDA).
+bench-peers: $(if $(PEERS),,.venv-peers/.installed) ## Race the fused kernels against PyTorch, Keras, XLA and JAX
+	PYTHONPATH=. $(or $(PEERS),.venv-peers/bin/python) experiments/benchmarks/peers.py $(ARGS)
+
+.venv-peers/.installed: pyproject.toml experiments/benchmarks/requirements.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --editable . --requirement experiments/benchmarks/requirements.txt
+	@touch $@
+
 clean: ## Remove the environment and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

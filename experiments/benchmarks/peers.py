@@ -1,0 +1,210 @@
+"""A step of training (forward, backward, update) here and in other frameworks; `make bench-peers` prints the table.
+
+The same models on the same random data: grubench's fused kernel under Keras, Keras on TensorFlow as it comes, the same
+compiled by XLA, Keras on JAX, and PyTorch in a bare loop. Each runs in a process of its own; the processes take turns,
+round by round, so that a machine that drifts hits all alike.
+
+    python experiments/benchmarks/peers.py [--workloads bankex,bitcoin] [--variants fused,torch] [--rounds 9]
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+# batch, steps, features, units of each layer, outputs, dropout after each layer, an output at every step
+WORKLOADS: dict[str, tuple[int, int, int, list[int], int, float, bool]] = {
+    "waves, T 2000": (40, 2000, 1, [16], 1, 0.0, True),
+    "waves, T 20,000": (40, 20_000, 1, [16], 1, 0.0, True),
+    "waves, T 2000, last output": (40, 2000, 1, [16], 1, 0.0, False),
+    "waves, T 20,000, last output": (40, 20_000, 1, [16], 1, 0.0, False),
+    "bitcoin": (64, 60, 1, [50, 100], 1, 0.2, False),
+    "bankex": (32, 60, 1, [128], 20, 0.0, False),
+    "energy, B 256": (256, 90, 5, [256, 256], 1, 0.0, False),
+    "energy, B 1024": (1024, 90, 5, [256, 256], 1, 0.0, False),
+}
+VARIANTS = ("fused", "keras", "xla", "jax", "torch")
+CELLS = ("gru", "lstm")
+# A round of a variant lasts about this long, or one step.
+ROUND_S = 0.5
+WARM_UP = 3
+START_LIMIT_S = 900
+
+
+def keras_step(variant: str, cell: str, name: str, x: Any, y: Any) -> Callable[[], float]:
+    """A step of Keras on the backend of the variant."""
+    os.environ["KERAS_BACKEND"] = "jax" if variant == "jax" else "tensorflow"
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    import keras
+
+    _, steps, features, units, outputs, dropout, every_step = WORKLOADS[name]
+    keras.utils.set_random_seed(0)
+    kind = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM}[cell]
+    model = keras.Sequential([keras.Input((steps, features))])
+    for position, width in enumerate(units):
+        layer = kind(width, return_sequences=every_step or position < len(units) - 1)
+        if variant == "fused":
+            from grubench.kernels.layer import fuse
+
+            fuse(layer, need_x=position > 0)
+        model.add(layer)
+        if dropout:
+            model.add(keras.layers.Dropout(dropout))
+    model.add(keras.layers.Dense(outputs))
+    compiled = {} if variant == "jax" else {"jit_compile": variant == "xla"}
+    model.compile(loss="mse", optimizer=keras.optimizers.Adam(1e-3), **compiled)
+    return lambda: float(model.train_on_batch(x, y))
+
+
+def torch_step(cell: str, name: str, x: Any, y: Any) -> Callable[[], float]:
+    """A step of PyTorch in a bare loop."""
+    import torch
+
+    _, _, features, units, outputs, dropout, every_step = WORKLOADS[name]
+    torch.manual_seed(0)
+    kind = {"gru": torch.nn.GRU, "lstm": torch.nn.LSTM}[cell]
+    widths = [features, *units]
+    layers = torch.nn.ModuleList(kind(a, b, batch_first=True) for a, b in zip(widths, units, strict=False))
+    head, drop = torch.nn.Linear(units[-1], outputs), torch.nn.Dropout(dropout)
+    optimizer = torch.optim.Adam([*layers.parameters(), *head.parameters()], 1e-3)
+    inputs, targets = torch.from_numpy(x), torch.from_numpy(y)
+
+    def step() -> float:
+        values = inputs
+        for position, layer in enumerate(layers):
+            values = layer(values)[0]
+            if position == len(layers) - 1 and not every_step:
+                values = values[:, -1]
+            values = drop(values)
+        loss = torch.nn.functional.mse_loss(head(values), targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return float(loss)
+
+    return step
+
+
+def work(variant: str, cell: str, name: str) -> None:
+    """The body of a variant's process: on each line a number of steps comes in and their mean time goes out."""
+    import numpy as np
+
+    batch, steps, features, _, outputs, _, every_step = WORKLOADS[name]
+    draw = np.random.default_rng(0)
+    x = draw.random((batch, steps, features), dtype=np.float32)
+    y = draw.random((batch, steps, outputs) if every_step else (batch, outputs), dtype=np.float32)
+    step = torch_step(cell, name, x, y) if variant == "torch" else keras_step(variant, cell, name, x, y)
+    began = time.perf_counter()
+    loss = step()
+    first_s = time.perf_counter() - began
+    for _ in range(WARM_UP - 1):
+        step()
+    print(json.dumps({"first_s": first_s, "loss": loss}), flush=True)
+    for line in sys.stdin:
+        began = time.perf_counter()
+        for _ in range(int(line)):
+            step()
+        print((time.perf_counter() - began) / int(line), peak_megabytes(), flush=True)
+
+
+def peak_megabytes() -> float:
+    """The most memory that this process has held, in MB."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def race(name: str, cell: str, variants: list[str], rounds: int) -> dict[str, dict[str, Any]]:
+    """The times of every variant, in ms a round, the variants taking turns."""
+    found: dict[str, dict[str, Any]] = {}
+    teams: dict[str, subprocess.Popen[str]] = {}
+    for variant in variants:
+        words = [sys.executable, __file__, "--work", variant, cell, name]
+        team = subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        assert team.stdout is not None
+        ready = team.stdout.readline()
+        if not ready.startswith("{"):
+            print(f"{variant} could not run {name}, {cell}", file=sys.stderr)
+            continue
+        teams[variant], found[variant] = team, {**json.loads(ready), "ms": []}
+
+    def run(variant: str, count: int) -> float:
+        team = teams[variant]
+        assert team.stdin is not None
+        assert team.stdout is not None
+        team.stdin.write(f"{count}\n")
+        team.stdin.flush()
+        seconds, megabytes = map(float, team.stdout.readline().split())
+        found[variant]["peak_mb"] = megabytes
+        return seconds
+
+    counts = {variant: max(1, round(ROUND_S / run(variant, 1))) for variant in teams}
+    for number in range(rounds):
+        for variant in list(teams) if number % 2 == 0 else list(teams)[::-1]:
+            found[variant]["ms"].append(1e3 * run(variant, counts[variant]))
+    for team in teams.values():
+        assert team.stdin is not None
+        team.stdin.close()
+        team.wait()
+    return found
+
+
+def row(name: str, cell: str, found: dict[str, dict[str, Any]], variants: list[str]) -> str:
+    """A line of the table: medians, and the best peer's over ours with the quartiles of the rounds' ratios."""
+    cells = [f"{median(found[one]['ms']):.4g}" if one in found else "" for one in variants]
+    peers = {one: median(values["ms"]) for one, values in found.items() if one != "fused"}
+    ratio = ""
+    if "fused" in found and peers:
+        best = min(peers, key=lambda one: peers[one])
+        over = peers[best] / median(found["fused"]["ms"])
+        ratios = [a / b for a, b in zip(found[best]["ms"], found["fused"]["ms"], strict=True)]
+        spread = f" ({quantiles(ratios)[0]:.2f} to {quantiles(ratios)[2]:.2f})" if len(ratios) > 1 else ""
+        ratio = f"{over:.2f}{spread} {best}"
+    return f"| {name} | {cell.upper()} | " + " | ".join([*cells, ratio]) + " |"
+
+
+def main() -> None:
+    """Measure, and print a Markdown table."""
+    parser = argparse.ArgumentParser(description="Steps of training here and in other frameworks.")
+    parser.add_argument("--workloads", default="", help="names to run, separated by semicolons; all where not given")
+    parser.add_argument("--variants", default=",".join(VARIANTS))
+    parser.add_argument("--cells", default=",".join(CELLS))
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--json", type=Path, help="write every round to this file")
+    parser.add_argument("--work", nargs=3, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.work:
+        work(*given.work)
+        return
+    variants = given.variants.split(",")
+    names = given.workloads.split(";") if given.workloads else list(WORKLOADS)
+    from grubench import environment
+
+    cores = os.cpu_count()
+    print(f"{dt.datetime.now().date()}, {environment.processor()}, {cores} cores, `make bench-peers`;")
+    print(f"ms a step, medians of {given.rounds} rounds in turns.\n")
+    print("| workload | cell | " + " | ".join(variants) + " | best peer over fused |")
+    print("|---|---|" + "---:|" * (len(variants) + 1))
+    everything = []
+    for name in names:
+        for cell in given.cells.split(","):
+            found = race(name, cell, variants, given.rounds)
+            everything.append({"workload": name, "cell": cell, "found": found})
+            print(row(name, cell, found, variants), flush=True)
+            if given.json:
+                given.json.write_text(json.dumps(everything, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
