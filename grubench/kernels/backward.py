@@ -115,7 +115,7 @@ class Ring:
         by_u = Product(slopes=slopes, weights="u_back", gates=cell.from_state, targets=by_state, width=None)
         self._product(by_u, group.blocks)
         self._collect_inputs(place, t)
-        wanted = emit.choose(emit.less(0, group.of["need_d_x"]), group.count_blocks(group.features), 0)
+        wanted = emit.choose(emit.less(0, group.of["need_d_x"]), emit.blocks(group.features), 0)
         per_row = emit.mul(group.steps, group.features)
         by_input = [emit.at(group.row_of("d_x", row, per_row), emit.mul(t, group.features)) for row in range(rows)]
         by_w = Product(slopes=slopes, weights="w_back", gates=cell.from_input, targets=by_input, width=group.features)
@@ -212,7 +212,7 @@ class Ring:
 
     def _collect_inputs(self, place: Int, t: Int) -> None:
         group, emit = self.group, self.group.emit
-        blocks = group.count_blocks(group.features)
+        blocks = emit.blocks(group.features)
         width = emit.mul(blocks, emit.lanes)
         per_row = emit.mul(group.steps, group.features)
 
@@ -230,7 +230,7 @@ class Ring:
         """Emit the gradients of the weights of `count` collected rows."""
         group, emit = self.group, self.group.emit
         cell = group.cell
-        width = emit.mul(group.count_blocks(group.features), emit.lanes)
+        width = emit.mul(emit.blocks(group.features), emit.lanes)
         of_u = gradients
         of_w = emit.at(of_u, emit.mul(group.width, group.units, len(cell.from_state)))
         of_bias = emit.at(of_w, emit.mul(group.width, group.features, len(cell.from_input)))
@@ -242,23 +242,23 @@ class Ring:
 
     def _gradient(self, factor: Factor, count: Int) -> None:
         """Emit target += values transposed times slopes, over the collected rows."""
-        emit, inners = self.group.emit, self.group.tile.inner
-        whole = emit.builder.sdiv(emit.whole(factor.inner), emit.whole(inners))
-        done = emit.mul(whole, inners)
+        emit = self.group.emit
 
         def block(block: Any, start: Any) -> None:
             base = emit.at(factor.target, emit.mul(block, factor.inner, len(factor.gates) * emit.lanes))
-            slopes = emit.at(self.slopes, start)
-            for first, many, size in ((0, whole, inners), (done, emit.sub(factor.inner, done), 1)):
-                emit.loop(
-                    many,
-                    [],
-                    lambda k, _, first=first, size=size: self._rank(  # type: ignore[misc]
-                        factor, emit.add(first, emit.mul(k, size)), size, (base, slopes, count)
-                    ),
-                )
+            where = (base, emit.at(self.slopes, start), count)
+            done: Any = emit.whole(0)
+            for size in (self.group.tile.inner, 2, 1):  # what is left over goes in smaller tiles
+                many = emit.builder.sdiv(emit.sub(factor.inner, done), emit.whole(size))
+                self._ranks(factor, done, many, size, where)
+                done = emit.add(done, emit.mul(many, size))
 
         self.group.each_block(block)
+
+    def _ranks(self, factor: Factor, first: Int, many: Int, size: int, where: tuple[Int, Int, Int]) -> None:
+        """Emit the gradients of many tiles of inputs or states, from the first on."""
+        emit = self.group.emit
+        emit.loop(many, [], lambda k, _: self._rank(factor, emit.add(first, emit.mul(k, size)), size, where))
 
     def _rank(self, factor: Factor, k: Int, inners: int, block: tuple[Int, Int, Int]) -> None:
         """Emit the gradients of some inputs or states, one block, all gates."""

@@ -85,17 +85,12 @@ class Group:
         self.emit, self.cell, self.tile, self.rows, self.first = emit, cell, tile, tile.rows, first
         self.of = {name: emit.word(table, position) for position, name in enumerate(names)}
         self.units, self.steps, self.features = self.of["units"], self.of["steps"], self.of["features"]
-        self.blocks = self.count_blocks(self.units)
+        self.blocks = emit.blocks(self.units)
         self.width = emit.mul(self.blocks, emit.lanes)
         batch = self.of["batch"]
         places = [emit.add(first, row) for row in range(tile.rows)]
         self.index = [emit.least(place, emit.sub(batch, 1)) for place in places]
         self.real = [emit.less(place, batch) for place in places]
-
-    def count_blocks(self, count: Int) -> Any:
-        """Vectors that hold so many floats."""
-        shift = self.emit.lanes.bit_length() - 1
-        return self.emit.builder.lshr(self.emit.add(count, self.emit.lanes - 1), self.emit.whole(shift))
 
     def row_of(self, name: str, row: int, stride: Int) -> Any:
         """The address at which a row of an array begins, rows being `stride` floats apart."""

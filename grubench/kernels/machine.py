@@ -19,6 +19,7 @@ import llvmlite.binding as llvm
 import platformdirs
 from llvmlite import ir
 
+from grubench.kernels import packing
 from grubench.kernels.backward import backward
 from grubench.kernels.cells import CELLS
 from grubench.kernels.forward import forward
@@ -29,6 +30,7 @@ from grubench.kernels.vector import I64, Emitter
 SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
 DIGEST_BYTES = 32
 OPTIMIZE = 3
+PACKING = {"pack": packing.pack, "pack_across": packing.pack_across, "gather": packing.gather}
 _LOCK = threading.Lock()
 
 Function = Callable[[int, int, int, int], None]
@@ -84,11 +86,17 @@ class Program:
     Attributes:
         forward: The way forward, by rows.
         backward: The way back, by rows.
+        pack: Weights into the kernels' order.
+        pack_across: The same, transposed.
+        gather: The slots' gradients added up, in Keras's order.
         engine: What keeps their code in memory.
     """
 
     forward: dict[int, Function]
     backward: dict[int, Function]
+    pack: Function
+    pack_across: Function
+    gather: Function
     engine: llvm.ExecutionEngine
 
 
@@ -114,7 +122,8 @@ def _program(cell: str, machine: Processor) -> Program:
         way: {count: SIGNATURE(engine.get_function_address(f"{way}_{count}")) for count in rows}
         for way in ("forward", "backward")
     }
-    return Program(**ways, engine=engine)
+    others: dict[str, Function] = {name: SIGNATURE(engine.get_function_address(name)) for name in PACKING}
+    return Program(**ways, **others, engine=engine)  # type: ignore[arg-type]
 
 
 def compiled(cell: str, machine: Processor) -> bytes:
@@ -132,6 +141,11 @@ def text(cell: str, machine: Processor) -> str:
     module = ir.Module(name=cell)
     module.triple = llvm.get_process_triple()
     kind = ir.FunctionType(ir.VoidType(), [I64] * 4)
+    for name, body in PACKING.items():
+        function = ir.Function(module, kind, name=name)
+        emit = Emitter(ir.IRBuilder(function.append_basic_block("entry")), machine.lanes)
+        body(emit, function.args[0])
+        emit.builder.ret_void()
     for tile in machine.tiles(CELLS[cell].gates):
         for way in ("forward", "backward"):
             function = ir.Function(module, kind, name=f"{way}_{tile.rows}")

@@ -18,6 +18,8 @@ from grubench.kernels.buffers import empty
 from grubench.kernels.cells import CELLS, Cell
 from grubench.kernels.group import BACKWARD, FORWARD
 from grubench.kernels.machine import Processor, Program, processor, program
+from grubench.kernels.packing import GATHER, PACK
+from grubench.kernels.vector import FLOAT_BYTES
 from grubench.kernels.workers import Workers
 
 if TYPE_CHECKING:
@@ -123,8 +125,8 @@ class Recurrence:
             x=x,
             h0=states[0],
             c0=states[1] if self.cell.has_c else None,
-            w=self._packed(w, self.cell.gates, units),
-            u=self._packed(u, self.cell.gates, units),
+            w=self._packed(w, units),
+            u=self._packed(u, units),
             bias=self._packed_bias(bias, units),
             hs=hs,
             h_last=h,
@@ -185,8 +187,8 @@ class Recurrence:
             h0=h0,
             hs=outputs.hs,
             saved=outputs.saved,
-            u_back=self._packed(u.T, 1, units),
-            w_back=self._packed(w.T, 1, features) if need_x else None,
+            u_back=self._packed_across(u, units),
+            w_back=self._packed_across(w, units) if need_x else None,
             d_hs=d_hs,
             use_d_hs=int(d_hs is not None),
             d_h_last=d_states[0],
@@ -208,15 +210,12 @@ class Recurrence:
                 functions[size](table.address, first, scratch.ctypes.data, sums[slot].ctypes.data)
 
         self.workers.each(run, len(groups))
-        total = sums[0]
-        for other in sums[1:]:
-            total += other
-        of_u, of_w, of_bias = np.split(total, np.cumsum(sizes)[:-1])
+        ends = np.cumsum((0, *sizes)).tolist()
         return Gradients(
             x=d_x,
-            w=self._unpacked(of_w, features, units),
-            u=self._unpacked(of_u, units, units),
-            bias=self._unpacked_bias(of_bias, units),
+            w=self._gathered(sums, ends[1], features, units),
+            u=self._gathered(sums, ends[0], units, units),
+            bias=self._unpacked_bias(sums[:, ends[2] :], units),
             h0=d_h0,
             c0=d_c0,
         )
@@ -225,32 +224,30 @@ class Recurrence:
         """Units in whole vectors."""
         return -(-units // self.lanes) * self.lanes
 
-    def _packed(self, matrix: Array, gates: int, units: int) -> Array:
+    def _packed(self, matrix: Array, units: int) -> Array:
         """A matrix `(inner, gates x units)` as `(block, inner, gate, lane)`, 0 behind the units."""
-        inner, width = matrix.shape[0], self._width(units)
-        packed = empty((width // self.lanes, inner, gates, self.lanes))
-        split = matrix.reshape(inner, gates, units)
-        if width == units:
-            packed[...] = split.reshape(inner, gates, -1, self.lanes).transpose(2, 0, 1, 3)
-            return packed
-        whole = units // self.lanes
-        packed[:whole] = (
-            split[:, :, : whole * self.lanes].reshape(inner, gates, whole, self.lanes).transpose(2, 0, 1, 3)
-        )
-        packed[whole] = 0
-        packed[whole, :, :, : units - whole * self.lanes] = split[:, :, whole * self.lanes :]
+        inner, gates = matrix.shape[0], self.cell.gates
+        packed = empty((self._width(units), inner, gates))
+        table = Table(PACK, source=matrix, target=packed, inner=inner, gates=gates, units=units)
+        self.program.pack(table.address, 0, 0, 0)
         return packed
 
-    def _unpacked(self, packed: Array, inner: int, units: int) -> Array:
-        """A gradient `(block, inner, gate, lane)` as `(inner, gates x units)`."""
+    def _packed_across(self, matrix: Array, units: int) -> Array:
+        """A matrix `(inner, gates x units)` as `(block of inner, gates x units, lane)`, 0 behind the inner."""
+        inner, gates = matrix.shape[0], self.cell.gates
+        packed = empty((self._width(inner), gates, units))
+        table = Table(PACK, source=matrix, target=packed, inner=inner, gates=gates, units=units)
+        self.program.pack_across(table.address, 0, 0, 0)
+        return packed
+
+    def _gathered(self, sums: Array, start: int, inner: int, units: int) -> Array:
+        """The slots' gradients `(slot, ...)` from a place on, added up, as a matrix `(inner, gates x units)`."""
         gates = self.cell.gates
-        blocks = packed.reshape(-1, inner, gates, self.lanes).transpose(1, 2, 0, 3)
-        made = empty((inner, gates, units))
-        whole = units // self.lanes
-        made[:, :, : whole * self.lanes].reshape(inner, gates, whole, self.lanes)[...] = blocks[:, :, :whole]
-        if whole * self.lanes < units:
-            made[:, :, whole * self.lanes :] = blocks[:, :, whole, : units - whole * self.lanes]
-        return made.reshape(inner, gates * units)
+        matrix = empty((inner, gates * units))
+        part = sums.ctypes.data + FLOAT_BYTES * start
+        sizes = {"inner": inner, "gates": gates, "units": units, "slots": len(sums), "stride": sums.shape[1]}
+        self.program.gather(Table(GATHER, source=part, target=matrix, **sizes).address, 0, 0, 0)
+        return matrix
 
     def _packed_bias(self, bias: Array, units: int) -> Array:
         """The biases of each sum as `(block, sum, lane)`; those of x W and of h U of a GRU's z and r are one."""
@@ -262,9 +259,12 @@ class Recurrence:
         return np.ascontiguousarray(sums.reshape(cell.sums, -1, self.lanes).transpose(1, 0, 2))
 
     def _unpacked_bias(self, packed: Array, units: int) -> Array:
-        """The gradients of the sums' biases, `(2, gates x units)` for a cell whose U has sums of its own."""
+        """The slots' gradients of the biases, added up: `(2, gates x units)` for a cell whose U has sums of its own."""
         cell = self.cell
-        sums = packed.reshape(-1, cell.sums, self.lanes).transpose(1, 0, 2).reshape(cell.sums, -1)[:, :units]
+        total = packed[0]
+        for other in packed[1:]:
+            total = total + other
+        sums = total.reshape(-1, cell.sums, self.lanes).transpose(1, 0, 2).reshape(cell.sums, -1)[:, :units]
         if cell.from_input == cell.from_state:
             return np.ascontiguousarray(sums).reshape(-1)
         return np.stack([sums[list(cell.from_input)].reshape(-1), sums[list(cell.from_state)].reshape(-1)])
@@ -273,18 +273,22 @@ class Recurrence:
 def plan(batch: int, slots: int, sizes: list[int]) -> list[list[tuple[int, int]]]:
     """The groups of each slot: their first row and how many rows the function handles that runs them.
 
-    All but the last are whole; those of the last may reach past the batch.
+    The batch is halved as often as there are pairs of slots, each part cut into as few groups as can be, and the
+    groups shared between its two slots: two threads then have the same work, and four nearly so. All groups but the
+    last are whole; that may reach past the batch.
     """
-    ends = [round(batch * (slot + 1) / slots / ROUND) * ROUND for slot in range(slots - 1)] + [batch]
-    plan, first = [], 0
+    parts = -(-slots // 2)
+    ends = [round(batch * (part + 1) / parts / ROUND) * ROUND for part in range(parts - 1)] + [batch]
+    made: list[list[tuple[int, int]]] = []
+    first = 0
     for end in ends:
         groups = []
         for size in _sizes(end - first, sizes):
             groups.append((first, size))
             first += size
-        if groups:
-            plan.append(groups)
-    return plan
+        middle = -(-len(groups) // 2)
+        made += [groups[:middle], groups[middle:]]
+    return [groups for groups in made if groups]
 
 
 def _sizes(rows: int, sizes: list[int]) -> list[int]:
@@ -316,4 +320,7 @@ _NOTHING = np.zeros(64, np.float32)
 def _word(entry: int | Array | None) -> int:
     if isinstance(entry, int):
         return entry
-    return int((_NOTHING if entry is None else entry).ctypes.data)
+    array = _NOTHING if entry is None else entry
+    if array.dtype != np.float32 or not array.flags.c_contiguous:
+        raise ValueError("The kernels take C-contiguous arrays of float32.")
+    return int(array.ctypes.data)

@@ -99,6 +99,10 @@ class Emitter:
         """The address that lies so many floats behind another."""
         return self.add(base, self.mul(offset, FLOAT_BYTES))
 
+    def blocks(self, count: Int) -> ir.Value:
+        """The vectors that hold so many floats."""
+        return self.builder.lshr(self.add(count, self.lanes - 1), self.whole(self.lanes.bit_length() - 1))
+
     def word(self, base: Int, position: int) -> ir.Value:
         """The whole number at a position of a table of them."""
         return self.builder.load(self._pointer(self.add(base, 8 * position)), typ=I64)
@@ -143,6 +147,15 @@ class Emitter:
         store = self._intrinsic(f"llvm.masked.store.v{self.lanes}f32.p0", kind)
         where, align = self._pointer(self.at(base, offset)), ir.Constant(I32, FLOAT_BYTES)
         self.builder.call(store, [vec.value, where, align, mask])
+
+    def collect(self, addresses: Sequence[Int], mask: ir.Value) -> Vec:
+        """The float at each of as many addresses as there are lanes; 0 in the lanes outside of a mask."""
+        value: ir.Value = ir.Constant(self._vector, ir.Undefined)
+        for lane, address in enumerate(addresses):
+            one = self.builder.load(self._pointer(self.whole(address)), typ=F32)
+            one.align = FLOAT_BYTES
+            value = self.builder.insert_element(value, one, ir.Constant(I32, lane))
+        return Vec(self, self.builder.select(mask, value, self.const(0).value))
 
     def _splat(self, value: ir.Value, kind: ir.VectorType) -> ir.Value:
         undefined = ir.Constant(kind, ir.Undefined)

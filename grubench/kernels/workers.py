@@ -25,7 +25,7 @@ class Workers:
         self._process = 0
 
     def each(self, job: Job, items: int) -> None:
-        """Call `job(0)` to `job(items - 1)`, shared out in turns; returns when all are done.
+        """Call `job(0)` to `job(items - 1)`, shared out in runs; returns when all are done.
 
         Raises:
             BaseException: What a job raised.
@@ -39,7 +39,7 @@ class Workers:
             self._hire(count - 1)
 
             def share(worker: int) -> None:
-                for item in range(worker, items, count):
+                for item in range(worker * items // count, (worker + 1) * items // count):
                     job(item)
 
             for worker in range(1, count):
