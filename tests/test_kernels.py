@@ -161,7 +161,7 @@ def test_a_plan_has_every_row_once(batch: int, slots: int, sizes: list[int]) -> 
     rows = [row for slot in plan for first, size in slot for row in range(first, first + size)]
     assert rows == list(range(len(rows)))
     assert batch <= len(rows) < batch + min(sizes)
-    assert len(plan) <= slots
+    assert len(plan) <= slots + slots % 2
 
 
 class TestWorkers:
