@@ -11,6 +11,7 @@ from grubench import windows as cutting
 from grubench.batches import Batches, EpochOrder
 from grubench.engine import IMPORT_S, keras, tf
 from grubench.errors import TrainingError, UsageError
+from grubench.kernels.layer import one_at_a_time
 from grubench.recorder import Recorder, Report
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def run_trial(spec: Experiment, root: Path, report: Report) -> Path:
     clock = Clock()
     runs.check_writable(root)
     set_threads(spec.training.threads)
+    if any(kernel.kernel == "fused" for kernel in models.kernels(spec)):
+        one_at_a_time()
     keras.utils.set_random_seed(spec.seed)
     report({"kind": "stage", "text": "reading the data"})
     dataset = datasets.load(spec.data, spec.data_name)

@@ -47,8 +47,12 @@ def keras_step(variant: str, cell: str, name: str, x: Any, y: Any) -> Callable[[
     import keras
 
     _, steps, features, units, outputs, dropout, every_step = WORKLOADS[name]
-    keras.utils.set_random_seed(0)
+    if variant == "fused":
+        from grubench.kernels.layer import one_at_a_time
+
+        one_at_a_time()
     kind = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM}[cell]
+    keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((steps, features))])
     for position, width in enumerate(units):
         layer = kind(width, return_sequences=every_step or position < len(units) - 1)
