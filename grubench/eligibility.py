@@ -19,6 +19,10 @@ def cudnn_reasons(model: Model, training: Training, layer: Layer) -> list[str]:
         (training.jit, "XLA cannot compile cuDNN's layers (leave out --jit)"),
         (layer.cell == "rnn", "Keras has no cuDNN kernel for SimpleRNN (use --cell gru or lstm)"),
         *_shared("cuDNN", model, layer),
+        (
+            layer.cell == "gru" and not model.reset_after,
+            "cuDNN applies the reset gate after the product (set --reset-after)",
+        ),
     )
     return [reason for applies, reason in rules if applies]
 
@@ -37,10 +41,8 @@ def fused_reasons(model: Model, training: Training, layer: Layer) -> list[str]:
 def _shared(what: str, model: Model, layer: Layer) -> tuple[tuple[bool, str], ...]:
     """What neither kernel can do."""
     gates = layer.cell != "rnn" and model.recurrent_activation != "sigmoid"
-    before = layer.cell == "gru" and not model.reset_after
     return (
         (model.recurrent_dropout > 0, f"{what} has no recurrent dropout (set --recurrent-dropout 0)"),
         (model.activation != "tanh", f"{what} has no {model.activation} activation (set --activation tanh)"),
         (gates, f"{what} has no {model.recurrent_activation} gates (set --recurrent-activation sigmoid)"),
-        (before, f"{what} applies the reset gate after the product (set --reset-after)"),
     )

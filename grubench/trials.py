@@ -205,7 +205,12 @@ def _compile_ahead(specs: Iterable[Experiment]) -> None:
     """Have the fused kernel of each cell compiled for the trials' processes, beside the loading of Keras."""
     from grubench.kernels import machine
 
-    cells = {layer.cell for spec in specs if spec.training.kernel in ("auto", "fused") for layer in spec.model.stack}
+    cells = {
+        "gru_before" if layer.cell == "gru" and not spec.model.reset_after else layer.cell
+        for spec in specs
+        if spec.training.kernel in ("auto", "fused")
+        for layer in spec.model.stack
+    }
     processor = machine.processor()
     if processor is not None:
         for cell in cells:

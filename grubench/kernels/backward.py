@@ -13,21 +13,27 @@ from typing import Any
 from grubench.kernels.group import Group
 from grubench.kernels.vector import Int, Vec
 
+# The sum whose slope waits for the derivative by the middle: a GRU's r.
+MIDDLE_SLOPE = 1
+
 
 def backward(group: Group, scratch: Int, gradients: Int) -> None:
     """Emit the way back of one group, which adds to the gradients of the weights.
 
-    Scratch holds the derivatives by the output and the cell state, and the ring of states, slopes and inputs. Gradients
-    lie one after the other: `(block, units, gate, lane)` of U, `(block, features, gate, lane)` of W and `(block, sum,
-    lane)` of the biases.
+    Scratch holds the derivatives by the output, the cell state and the middle, and the ring of states, slopes, inputs
+    and middles. Gradients lie one after the other: of the columns of U that multiply the state, and of those that
+    multiply the middle, `(block, units, gate, lane)`; of W, `(block, features, gate, lane)`; of the biases, `(block,
+    sum, lane)`.
     """
     emit, cell = group.emit, group.cell
     state = emit.mul(group.width, group.rows)
     ring_rows = emit.mul(group.of["ring"], group.rows)
-    d, dc, states = scratch, emit.at(scratch, state), emit.at(scratch, emit.mul(state, 2))
+    d, dc, dmiddle = scratch, emit.at(scratch, state), emit.at(scratch, emit.mul(state, 2))
+    states = emit.at(scratch, emit.mul(state, 3))
     slopes = emit.at(states, emit.mul(ring_rows, group.width))
     inputs = emit.at(slopes, emit.mul(ring_rows, group.width, cell.sums))
-    ring = Ring(group=group, d=d, dc=dc, states=states, slopes=slopes, inputs=inputs)
+    middles = emit.at(inputs, emit.mul(ring_rows, emit.blocks(group.features), emit.lanes))
+    ring = Ring(group=group, d=d, dc=dc, dmiddle=dmiddle, states=states, slopes=slopes, inputs=inputs, middles=middles)
     group.take("d_h_last", d, only_real=True)
     if cell.has_c:
         group.take("d_c_last", dc, only_real=True)
@@ -92,17 +98,21 @@ class Ring:
         group: The rows.
         d: The derivatives by the output, `(row, width)`.
         dc: Those by the cell state.
+        dmiddle: Those by the middle.
         states: The outputs before each collected step, `(step x row, width)`.
         slopes: The derivatives by each sum, `(step x row, sum, width)`.
         inputs: The inputs of each step, `(step x row, width of the features)`.
+        middles: The middle of each step, `(step x row, width)`, of a cell that has it.
     """
 
     group: Group
     d: Any
     dc: Any
+    dmiddle: Any
     states: Any
     slopes: Any
     inputs: Any
+    middles: Any
 
     def step(self, k: Int, t: Int) -> None:
         """Emit step t back as the ring's k-th."""
@@ -111,6 +121,13 @@ class Ring:
         place = emit.mul(k, rows)
         slopes = emit.at(self.slopes, emit.mul(place, cell.sums, group.width))
         group.each_block(lambda block, start: self._block(block, start, t, place, slopes))
+        if cell.from_middle:
+            by_middle = [emit.at(self.dmiddle, emit.mul(group.width, row)) for row in range(rows)]
+            self._product(
+                Product(slopes=slopes, weights="u_middle_back", gates=cell.from_middle, targets=by_middle, width=None),
+                group.blocks,
+            )
+            group.each_block(lambda block, start: self._block_through_middle(block, start, t, place, slopes))
         by_state = [emit.at(self.d, emit.mul(group.width, row)) for row in range(rows)]
         by_u = Product(slopes=slopes, weights="u_back", gates=cell.from_state, targets=by_state, width=None)
         self._product(by_u, group.blocks)
@@ -124,13 +141,10 @@ class Ring:
     def _block(self, block: Int, start: Int, t: Int, place: Int, slopes: Int) -> None:
         """Emit the cell's step back for one block of units of every row."""
         group, emit = self.group, self.group.emit
-        rows, cell, lanes = group.rows, group.cell, emit.lanes
-        step_floats = emit.mul(group.width, rows, cell.saved)
-        saved = emit.at(group.of["saved"], emit.add(self._group_saved(), emit.mul(t, step_floats)))
+        rows, cell = group.rows, group.cell
         for row in range(rows):
             offset = emit.add(emit.mul(group.width, row), start)
-            at = emit.mul(emit.add(emit.mul(block, rows), row), cell.saved * lanes)
-            kept = [emit.load(saved, emit.add(at, position * lanes)) for position in range(cell.saved)]
+            kept = self._saved(block, row, t)
             h = self._state_before(row, start, t)
             emit.store(h, self.states, emit.add(emit.mul(emit.add(place, row), group.width), start))
             d = emit.load(self.d, offset) + self._by_output(row, start, t)
@@ -139,12 +153,33 @@ class Ring:
             emit.store(back.dh, self.d, offset)
             if back.dc is not None:
                 emit.store(back.dc, self.dc, offset)
+            if cell.from_middle:
+                middle = cell.middle_again(emit, kept, h)
+                emit.store(middle, self.middles, emit.add(emit.mul(emit.add(place, row), group.width), start))
+                emit.store(emit.const(0), self.dmiddle, offset)
             for position, slope in enumerate(back.slopes):
                 emit.store(slope, slopes, emit.add(emit.mul(group.width, row * cell.sums + position), start))
 
-    def _group_saved(self) -> Any:
+    def _block_through_middle(self, block: Int, start: Int, t: Int, place: Int, slopes: Int) -> None:
+        """Emit the rest of the cell's step back, once the derivative by the middle is there."""
         group, emit = self.group, self.group.emit
-        return emit.mul(group.index[0], group.steps, group.width, group.cell.saved)
+        cell = group.cell
+        for row in range(group.rows):
+            offset = emit.add(emit.mul(group.width, row), start)
+            h = emit.load(self.states, emit.add(emit.mul(emit.add(place, row), group.width), start))
+            slope, dh = cell.through_middle(emit, emit.load(self.dmiddle, offset), self._saved(block, row, t), h)
+            emit.store(slope, slopes, emit.add(emit.mul(group.width, row * cell.sums + MIDDLE_SLOPE), start))
+            emit.store(emit.load(self.d, offset) + dh, self.d, offset)
+
+    def _saved(self, block: Int, row: int, t: Int) -> list[Vec]:
+        """What the way forward saved of a row's block at step t."""
+        group, emit = self.group, self.group.emit
+        cell, lanes = group.cell, emit.lanes
+        first = emit.mul(group.index[0], group.steps, group.width, cell.saved)
+        step_floats = emit.mul(group.width, group.rows, cell.saved)
+        at = emit.mul(emit.add(emit.mul(block, group.rows), row), cell.saved * lanes)
+        base = emit.at(group.of["saved"], emit.add(first, emit.mul(t, step_floats), at))
+        return [emit.load(base, position * lanes) for position in range(cell.saved)]
 
     def _state_before(self, row: int, start: Int, t: Int) -> Vec:
         """The output before step t: the one before in `hs`, or the initial state."""
@@ -232,11 +267,17 @@ class Ring:
         cell = group.cell
         width = emit.mul(emit.blocks(group.features), emit.lanes)
         of_u = gradients
-        of_w = emit.at(of_u, emit.mul(group.width, group.units, len(cell.from_state)))
+        of_middle = emit.at(of_u, emit.mul(group.width, group.units, len(cell.from_state)))
+        of_w = emit.at(of_middle, emit.mul(group.width, group.units, len(cell.from_middle)))
         of_bias = emit.at(of_w, emit.mul(group.width, group.features, len(cell.from_input)))
         states = Factor(target=of_u, inner=group.units, gates=cell.from_state, values=self.states, stride=group.width)
         inputs = Factor(target=of_w, inner=group.features, gates=cell.from_input, values=self.inputs, stride=width)
         self._gradient(states, count)
+        if cell.from_middle:
+            middles = Factor(
+                target=of_middle, inner=group.units, gates=cell.from_middle, values=self.middles, stride=group.width
+            )
+            self._gradient(middles, count)
         self._gradient(inputs, count)
         self._bias_gradient(of_bias, count)
 

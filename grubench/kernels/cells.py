@@ -99,10 +99,12 @@ class Cell:
     """What the schedule must know of a cell.
 
     Attributes:
-        name: `gru`, `lstm` or `rnn`.
+        name: `gru`, `gru_before`, `lstm` or `rnn`.
         sums: How many sums a step takes.
         from_input: The sum that each gate of W adds to, in the order of W's columns.
-        from_state: The same for U.
+        from_state: The same for U, as far as it multiplies the output before.
+        from_middle: The same for the rest of U, which multiplies what a cell makes of its first sums (`middle`).
+        biases: How many biases a gate has.
         saved: How many vectors a step forward saves.
         has_c: Whether there is a cell state beside the output.
     """
@@ -111,8 +113,10 @@ class Cell:
     sums: int
     from_input: tuple[int, ...]
     from_state: tuple[int, ...]
+    from_middle: tuple[int, ...] = ()
+    biases: int = 1
     saved: int
-    has_c: bool
+    has_c: bool = False
 
     @property
     def gates(self) -> int:
@@ -125,6 +129,22 @@ class Cell:
 
     def backward(self, emit: Emitter, d: Vec, dc: Vec | None, saved: list[Vec], h: Vec) -> StepBack:
         """One step back: `d` and `dc` by the states after, what was saved, and the output before."""
+        raise NotImplementedError
+
+    def middle(self, emit: Emitter, sums: list[Vec], h: Vec) -> tuple[Vec, tuple[Vec, ...]]:
+        """What the last columns of U multiply, and what is saved until their product is there."""
+        raise NotImplementedError
+
+    def after_middle(self, emit: Emitter, saved: list[Vec], product: Vec, h: Vec) -> Step:
+        """The rest of a step forward, from what `middle` saved and its product with U."""
+        raise NotImplementedError
+
+    def middle_again(self, emit: Emitter, saved: list[Vec], h: Vec) -> Vec:
+        """`middle` once more, from what a step forward saved."""
+        raise NotImplementedError
+
+    def through_middle(self, emit: Emitter, d: Vec, saved: list[Vec], h: Vec) -> tuple[Vec, Vec]:
+        """The rest of a step back, from the derivative by `middle`: the missing slope, and what flows to the output."""
         raise NotImplementedError
 
 
@@ -152,6 +172,40 @@ class GRU(Cell):
         dq = dcandidate * r
         dr = dq * q * (one - r)
         return StepBack((dz, dr, dcandidate, dq), d * z, None)
+
+
+class GRUBefore(Cell):
+    """The gated recurrent unit as published, without `reset_after`: c = tanh(x W_c + (r h) U_c).
+
+    The middle is r h; the slope of r waits for the derivative by it.
+    """
+
+    def middle(self, emit: Emitter, sums: list[Vec], h: Vec) -> tuple[Vec, tuple[Vec, ...]]:
+        """The state that the reset gate lets through."""
+        z, r = two(emit, sigmoid_parts(emit, sums[0]), sigmoid_parts(emit, sums[1]))
+        return r * h, (z, r, sums[2])
+
+    def after_middle(self, emit: Emitter, saved: list[Vec], product: Vec, h: Vec) -> Step:
+        """The candidate and the output."""
+        z, r, ac = saved
+        candidate = tanh(emit, ac + product)
+        return Step(emit.fma(z, h - candidate, candidate), None, (z, r, candidate))
+
+    def backward(self, emit: Emitter, d: Vec, dc: Vec | None, saved: list[Vec], h: Vec) -> StepBack:  # noqa: ARG002
+        """One step back, but for the slope of r."""
+        z, _, candidate = saved
+        one = emit.const(1)
+        rest = d * (one - z)
+        return StepBack((rest * z * (h - candidate), emit.const(0), rest * (one - candidate * candidate)), d * z, None)
+
+    def middle_again(self, emit: Emitter, saved: list[Vec], h: Vec) -> Vec:  # noqa: ARG002
+        """The state that the reset gate let through."""
+        return saved[1] * h
+
+    def through_middle(self, emit: Emitter, d: Vec, saved: list[Vec], h: Vec) -> tuple[Vec, Vec]:
+        """The slope of r, and what flows to the output before."""
+        r = saved[1]
+        return d * h * r * (emit.const(1) - r), d * r
 
 
 class LSTM(Cell):
@@ -194,8 +248,11 @@ class RNN(Cell):
         return StepBack((d * (emit.const(1) - after * after),), emit.const(0), None)
 
 
-CELLS = {
-    "gru": GRU(name="gru", sums=4, from_input=(0, 1, 2), from_state=(0, 1, 3), saved=4, has_c=False),
+CELLS: dict[str, Cell] = {
+    "gru": GRU(name="gru", sums=4, from_input=(0, 1, 2), from_state=(0, 1, 3), biases=2, saved=4),
+    "gru_before": GRUBefore(
+        name="gru_before", sums=3, from_input=(0, 1, 2), from_state=(0, 1), from_middle=(2,), saved=3
+    ),
     "lstm": LSTM(name="lstm", sums=4, from_input=(0, 1, 2, 3), from_state=(0, 1, 2, 3), saved=5, has_c=True),
-    "rnn": RNN(name="rnn", sums=1, from_input=(0,), from_state=(0,), saved=1, has_c=False),
+    "rnn": RNN(name="rnn", sums=1, from_input=(0,), from_state=(0,), saved=1),
 }

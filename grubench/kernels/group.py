@@ -23,7 +23,8 @@ FORWARD = (
     "h0",  # (batch, units)
     "c0",
     "w",  # (block, features, gate, lane)
-    "u",  # (block, units, gate, lane)
+    "u",  # (block, units, gate, lane), the gates that multiply the state
+    "u_middle",  # the same of those that multiply the cell's middle
     "bias",  # (block, sum, lane)
     "hs",  # (batch, steps, units): every output
     "h_last",  # (batch, units)
@@ -41,6 +42,7 @@ BACKWARD = (
     "hs",
     "saved",
     "u_back",  # (block, gate x units, lane): U transposed
+    "u_middle_back",
     "w_back",  # (block of features, gate x units, lane): W transposed
     "d_hs",  # (batch, steps, units): by every output
     "use_d_hs",  # 0 where only the last output is used

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 NAMES = {keras.layers.GRU: "gru", keras.layers.LSTM: "lstm", keras.layers.SimpleRNN: "rnn"}
 
 
+def cell_of(layer: keras.layers.RNN) -> str:
+    """The kernels' name of a layer's cell."""
+    name = NAMES[type(layer)]
+    return "gru_before" if name == "gru" and not layer.reset_after else name
+
+
 def fuse(layer: keras.layers.RNN, threads: int = 0, *, need_x: bool) -> None:
     """Have a GRU, LSTM or SimpleRNN layer of TensorFlow's backend run on the fused kernel, on the processor.
 
@@ -48,7 +54,7 @@ class FusedLoop:
     def __init__(self, layer: keras.layers.RNN, threads: int, *, need_x: bool) -> None:
         self.layer = layer
         self.need_x = need_x
-        self.recurrence = Recurrence(NAMES[type(layer)], threads)
+        self.recurrence = Recurrence(cell_of(layer), threads)
         self.states = 2 if self.recurrence.cell.has_c else 1
 
     def __call__(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:

@@ -10,8 +10,10 @@ from typing import Any
 from grubench.kernels.vector import Emitter, Int, Vec
 
 # What stands in the tables of these functions.
-PACK = ("source", "target", "inner", "gates", "units")  # a matrix (inner, gates x units)
-GATHER = ("source", "target", "inner", "gates", "units", "slots", "stride")  # the slots' parts, `stride` floats apart
+# A matrix (inner, gates x units) whose rows begin `row` floats apart.
+PACK = ("source", "target", "inner", "gates", "units", "row")
+# The same from the parts of several slots, `stride` floats apart.
+GATHER = (*PACK, "slots", "stride")
 
 
 def pack(emit: Emitter, table: Int) -> None:
@@ -40,7 +42,6 @@ def gather(emit: Emitter, table: Int) -> None:
 
 def _each(emit: Emitter, of: dict[str, Any], one: Any) -> None:
     """Emit `one(place in the matrix, place among the blocks, the lanes that hold units)` for every vector."""
-    row = emit.mul(of["gates"], of["units"])
 
     def block(number: Any, _: list[Any]) -> None:
         start = emit.mul(number, emit.lanes)
@@ -50,7 +51,7 @@ def _each(emit: Emitter, of: dict[str, Any], one: Any) -> None:
             packed = emit.mul(emit.add(emit.mul(number, of["inner"]), k), of["gates"])
 
             def gate(g: Any, _: list[Any]) -> None:
-                place = emit.add(emit.mul(k, row), emit.mul(g, of["units"]), start)
+                place = emit.add(emit.mul(k, of["row"]), emit.mul(g, of["units"]), start)
                 one(place, emit.mul(emit.add(packed, g), emit.lanes), mask)
 
             emit.loop(of["gates"], [], gate)
@@ -69,7 +70,7 @@ def pack_across(emit: Emitter, table: Int) -> None:
         start = emit.mul(number, emit.lanes)
         rows = [emit.add(start, lane) for lane in range(emit.lanes)]
         real = [emit.less(row, of["inner"]) for row in rows]
-        places = [emit.mul(emit.choose(here, row, 0), columns) for here, row in zip(real, rows, strict=True)]
+        places = [emit.mul(emit.choose(here, row, 0), of["row"]) for here, row in zip(real, rows, strict=True)]
         inside = emit.mask(emit.sub(of["inner"], start))
 
         def column(k: Any, _: list[Any]) -> None:

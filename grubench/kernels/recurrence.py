@@ -17,7 +17,7 @@ import numpy as np
 from grubench.kernels.buffers import empty
 from grubench.kernels.cells import CELLS, Cell
 from grubench.kernels.group import BACKWARD, FORWARD
-from grubench.kernels.machine import Processor, Program, processor, program
+from grubench.kernels.machine import Function, Processor, Program, processor, program
 from grubench.kernels.packing import GATHER, PACK
 from grubench.kernels.vector import FLOAT_BYTES
 from grubench.kernels.workers import Workers
@@ -70,7 +70,7 @@ class Recurrence:
     """A recurrent cell on this processor.
 
     Args:
-        cell: `gru` (with `reset_after`), `lstm` or `rnn`.
+        cell: `gru` (with `reset_after`), `gru_before` (without), `lstm` or `rnn`.
         threads: Threads to compute with; 0 for all processors.
         machine: The processor to compile for; this machine's where not given.
 
@@ -125,8 +125,9 @@ class Recurrence:
             x=x,
             h0=states[0],
             c0=states[1] if self.cell.has_c else None,
-            w=self._packed(w, units),
-            u=self._packed(u, units),
+            w=self._packed(w, units, self.cell.gates),
+            u=self._packed(u, units, len(self.cell.from_state)),
+            u_middle=self._packed(u, units, -len(self.cell.from_middle)),
             bias=self._packed_bias(bias, units),
             hs=hs,
             h_last=h,
@@ -135,7 +136,7 @@ class Recurrence:
             keep=int(keep),
         )
         functions = self.program.forward
-        scratch_floats = self.sizes[0] * width * (3 + self.cell.saved)
+        scratch_floats = self.sizes[0] * width * (4 + self.cell.saved)
 
         def run(slot: int) -> None:
             scratch = empty((scratch_floats,))
@@ -171,7 +172,12 @@ class Recurrence:
         batch, steps, features = x.shape
         cell, units, width = self.cell, u.shape[0], self._width(u.shape[0])
         groups = plan(batch, self.slots, self.sizes)
-        sizes = (width * units * cell.gates, width * features * cell.gates, width * cell.sums)
+        sizes = (
+            width * units * len(cell.from_state),
+            width * units * len(cell.from_middle),
+            width * features * cell.gates,
+            width * cell.sums,
+        )
         sums = empty((len(groups), sum(sizes)))
         d_x = empty(x.shape) if need_x else None
         d_h0 = empty((batch, units))
@@ -187,8 +193,9 @@ class Recurrence:
             h0=h0,
             hs=outputs.hs,
             saved=outputs.saved,
-            u_back=self._packed_across(u, units),
-            w_back=self._packed_across(w, units) if need_x else None,
+            u_back=self._packed_across(u, units, len(cell.from_state)),
+            u_middle_back=self._packed_across(u, units, -len(cell.from_middle)),
+            w_back=self._packed_across(w, units, cell.gates) if need_x else None,
             d_hs=d_hs,
             use_d_hs=int(d_hs is not None),
             d_h_last=d_states[0],
@@ -199,9 +206,9 @@ class Recurrence:
             d_c0=d_c0,
             ring=ring,
         )
-        collected = ring * self.sizes[0] * (width * (1 + cell.sums) + self._width(features))
+        collected = ring * self.sizes[0] * (width * (2 + cell.sums) + self._width(features))
         functions = self.program.backward
-        scratch_floats = self.sizes[0] * width * 2 + collected
+        scratch_floats = self.sizes[0] * width * 3 + collected
 
         def run(slot: int) -> None:
             sums[slot] = 0
@@ -210,44 +217,54 @@ class Recurrence:
                 functions[size](table.address, first, scratch.ctypes.data, sums[slot].ctypes.data)
 
         self.workers.each(run, len(groups))
-        ends = np.cumsum((0, *sizes)).tolist()
-        return Gradients(
-            x=d_x,
-            w=self._gathered(sums, ends[1], features, units),
-            u=self._gathered(sums, ends[0], units, units),
-            bias=self._unpacked_bias(sums[:, ends[2] :], units),
-            h0=d_h0,
-            c0=d_c0,
-        )
+        of_u, of_middle, of_w, of_bias = np.cumsum((0, *sizes)).tolist()[:-1]
+        d_w, d_u = empty((features, cell.gates * units)), empty((units, cell.gates * units))
+        self._gather(sums, of_w, d_w, units, cell.gates)
+        self._gather(sums, of_u, d_u, units, len(cell.from_state))
+        self._gather(sums, of_middle, d_u, units, -len(cell.from_middle))
+        bias = self._unpacked_bias(sums[:, of_bias:], units)
+        return Gradients(x=d_x, w=d_w, u=d_u, bias=bias, h0=d_h0, c0=d_c0)
 
     def _width(self, units: int) -> int:
         """Units in whole vectors."""
         return -(-units // self.lanes) * self.lanes
 
-    def _packed(self, matrix: Array, units: int) -> Array:
-        """A matrix `(inner, gates x units)` as `(block, inner, gate, lane)`, 0 behind the units."""
-        inner, gates = matrix.shape[0], self.cell.gates
-        packed = empty((self._width(units), inner, gates))
-        table = Table(PACK, source=matrix, target=packed, inner=inner, gates=gates, units=units)
-        self.program.pack(table.address, 0, 0, 0)
-        return packed
+    def _packed(self, matrix: Array, units: int, gates: int) -> Array | None:
+        """Gates of a matrix `(inner, gates x units)` as `(block, inner, gate, lane)`, 0 behind the units."""
+        packed = empty((self._width(units), len(matrix), abs(gates)))
+        return self._run(self.program.pack, matrix, packed, units, gates)
 
-    def _packed_across(self, matrix: Array, units: int) -> Array:
-        """A matrix `(inner, gates x units)` as `(block of inner, gates x units, lane)`, 0 behind the inner."""
-        inner, gates = matrix.shape[0], self.cell.gates
-        packed = empty((self._width(inner), gates, units))
-        table = Table(PACK, source=matrix, target=packed, inner=inner, gates=gates, units=units)
-        self.program.pack_across(table.address, 0, 0, 0)
-        return packed
+    def _packed_across(self, matrix: Array, units: int, gates: int) -> Array | None:
+        """Gates of a matrix `(inner, gates x units)` as `(block of inner, gates x units, lane)`, 0 behind the inner."""
+        packed = empty((self._width(len(matrix)), abs(gates), units))
+        return self._run(self.program.pack_across, matrix, packed, units, gates)
 
-    def _gathered(self, sums: Array, start: int, inner: int, units: int) -> Array:
-        """The slots' gradients `(slot, ...)` from a place on, added up, as a matrix `(inner, gates x units)`."""
-        gates = self.cell.gates
-        matrix = empty((inner, gates * units))
-        part = sums.ctypes.data + FLOAT_BYTES * start
-        sizes = {"inner": inner, "gates": gates, "units": units, "slots": len(sums), "stride": sums.shape[1]}
-        self.program.gather(Table(GATHER, source=part, target=matrix, **sizes).address, 0, 0, 0)
-        return matrix
+    def _run(self, function: Function, matrix: Array, packed: Array, units: int, gates: int) -> Array | None:
+        """Pack the first gates of a matrix, the last where their number is negative; None for none of them."""
+        inner, row = matrix.shape
+        first = row + gates * units if gates < 0 else 0
+        _check(matrix)
+        source = matrix.ctypes.data + FLOAT_BYTES * first
+        table = Table(PACK, source=source, target=packed, inner=inner, gates=abs(gates), units=units, row=row)
+        function(table.address, 0, 0, 0)
+        return packed if gates else None
+
+    def _gather(self, sums: Array, start: int, matrix: Array, units: int, gates: int) -> None:
+        """Add up the slots' gradients `(slot, ...)` from a place on into the first (or last) gates of a matrix."""
+        inner, row = matrix.shape
+        first = row + gates * units if gates < 0 else 0
+        table = Table(
+            GATHER,
+            source=sums.ctypes.data + FLOAT_BYTES * start,
+            target=matrix.ctypes.data + FLOAT_BYTES * first,
+            inner=inner,
+            gates=abs(gates),
+            units=units,
+            row=row,
+            slots=len(sums),
+            stride=sums.shape[1],
+        )
+        self.program.gather(table.address, 0, 0, 0)
 
     def _packed_bias(self, bias: Array, units: int) -> Array:
         """The biases of each sum as `(block, sum, lane)`; those of x W and of h U of a GRU's z and r are one."""
@@ -259,13 +276,13 @@ class Recurrence:
         return np.ascontiguousarray(sums.reshape(cell.sums, -1, self.lanes).transpose(1, 0, 2))
 
     def _unpacked_bias(self, packed: Array, units: int) -> Array:
-        """The slots' gradients of the biases, added up: `(2, gates x units)` for a cell whose U has sums of its own."""
+        """The slots' gradients of the biases, added up: `(2, gates x units)` for a cell with two biases a gate."""
         cell = self.cell
         total = packed[0]
         for other in packed[1:]:
             total = total + other
         sums = total.reshape(-1, cell.sums, self.lanes).transpose(1, 0, 2).reshape(cell.sums, -1)[:, :units]
-        if cell.from_input == cell.from_state:
+        if cell.biases == 1:
             return np.ascontiguousarray(sums).reshape(-1)
         return np.stack([sums[list(cell.from_input)].reshape(-1), sums[list(cell.from_state)].reshape(-1)])
 
@@ -321,6 +338,10 @@ def _word(entry: int | Array | None) -> int:
     if isinstance(entry, int):
         return entry
     array = _NOTHING if entry is None else entry
+    _check(array)
+    return int(array.ctypes.data)
+
+
+def _check(array: Array) -> None:
     if array.dtype != np.float32 or not array.flags.c_contiguous:
         raise ValueError("The kernels take C-contiguous arrays of float32.")
-    return int(array.ctypes.data)
