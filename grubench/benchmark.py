@@ -14,6 +14,8 @@ import numpy as np
 from grubench import models
 from grubench.engine import keras, tf
 from grubench.experiment import Experiment
+from grubench.kernels.buffers import POOL
+from grubench.kernels.layer import one_at_a_time
 from grubench.matching import GATES
 from grubench.training import set_threads
 
@@ -154,6 +156,8 @@ def measure(spec: Experiment, arms: Sequence[Arm], sizes: Sequence[Shape], *, ro
         UsageError: An arm cannot run here.
     """
     set_threads(spec.training.threads)
+    if all(arm.kernel == "fused" for arm in arms):
+        one_at_a_time()
     tf.get_logger().setLevel("ERROR")  # it warns of many functions, and here each arm is one
     for arm in arms:
         models.check_kernels(_spec(spec, arm, sizes[0]))
@@ -191,6 +195,7 @@ def _measure_shape(
     del jobs
     keras.backend.clear_session()
     gc.collect()
+    POOL.give_back()
 
 
 class _Job:

@@ -107,6 +107,8 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _spent(self) -> bool:
         """Whether the budget is used up, or another epoch would end further from it than this one."""
+        if len(self.epochs) == 1 and self.steps == 1:  # its one step was the first: no telling how long an epoch takes
+            return False
         timing = self.timing()
         return bool(timing["train_s"] - timing["first_step_s"] + timing["epoch_s"] / 2 > self.budget_s)
 

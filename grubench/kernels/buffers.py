@@ -7,8 +7,10 @@ for every 4 KB of them takes as long as the arithmetic.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import mmap
+import sys
 import threading
 import weakref
 from collections import OrderedDict
@@ -89,10 +91,20 @@ class _Owner:
         }
 
 
-def _large(size: int) -> Any:
-    pages = mmap.mmap(-1, size + ALIGNMENT)
+def _large(size: int) -> NDArray[np.uint8]:
+    """Memory with pages of its own, huge ones where the system has them; not shared with processes forked off.
+
+    Raises:
+        MemoryError: There is not so much.
+    """
+    private = {} if sys.platform == "win32" else {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS}
+    try:
+        pages = mmap.mmap(-1, size + ALIGNMENT, **private)
+    except OSError as error:
+        raise MemoryError(f"{size:,} bytes could not be had.") from error
     if hasattr(mmap, "MADV_HUGEPAGE"):
-        pages.madvise(mmap.MADV_HUGEPAGE)
+        with contextlib.suppress(OSError):  # a system without them
+            pages.madvise(mmap.MADV_HUGEPAGE)
     return np.frombuffer(pages, np.uint8)
 
 

@@ -7,11 +7,13 @@ import ctypes
 import functools
 import hashlib
 import os
+import platform
 import re
 import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 import llvmlite
@@ -70,7 +72,9 @@ def processor() -> Processor | None:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     features = llvm.get_host_cpu_features()
-    known = (("avx512f", "fma", 16, 32), ("avx2", "fma", 8, 16), ("neon", "neon", 4, 32))
+    if platform.machine().lower() in ("arm64", "aarch64"):  # it has NEON, whatever LLVM finds out about it
+        return Processor(name=llvm.get_host_cpu_name(), features=features.flatten(), lanes=4, registers=32)
+    known = (("avx512f", "fma", 16, 32), ("avx2", "fma", 8, 16))
     for vectors, fused, lanes, registers in known:
         if features.get(vectors) and features.get(fused):
             return Processor(
@@ -197,6 +201,12 @@ def _keep(cell: str, machine: Processor, code: bytes) -> bytes:
 def _path(cell: str, machine: Processor) -> Path:
     """Where the object code of a cell is kept: by the source, LLVM and the processor."""
     sources = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
-    what = [llvmlite.__version__.encode(), repr(llvm.llvm_version_info).encode(), repr(machine).encode(), *sources]
+    what = [
+        metadata.version("grubench").encode(),
+        llvmlite.__version__.encode(),
+        repr(llvm.llvm_version_info).encode(),
+        repr(machine).encode(),
+        *sources,
+    ]
     digest = hashlib.sha256(b"\0".join(what)).hexdigest()[:32]
     return Path(platformdirs.user_cache_dir("grubench")) / "kernels" / f"{cell}-{digest}.o"

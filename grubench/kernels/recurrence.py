@@ -20,7 +20,7 @@ from grubench.kernels.group import BACKWARD, FORWARD
 from grubench.kernels.machine import Function, Processor, Program, processor, program
 from grubench.kernels.packing import GATHER, PACK
 from grubench.kernels.vector import FLOAT_BYTES
-from grubench.kernels.workers import Workers
+from grubench.kernels.workers import team
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,7 +86,7 @@ class Recurrence:
         self.cell: Cell = CELLS[cell]
         self.lanes = machine.lanes
         self.sizes = [tile.rows for tile in machine.tiles(self.cell.gates)]
-        self.workers = Workers(threads)
+        self.workers = team(threads)
         self.slots = max(SLOTS, self.workers.count)
         self._program: Program | None = None
 

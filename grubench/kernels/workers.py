@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from collections.abc import Callable
@@ -72,6 +73,12 @@ class Workers:
                 done.put(error)
             else:
                 done.put(None)
+
+
+@functools.cache
+def team(count: int) -> Workers:
+    """The one team of so many threads in this process."""
+    return Workers(count)
 
 
 def processors() -> int:
