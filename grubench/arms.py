@@ -55,6 +55,8 @@ def arms_of(
     vary = vary or {}
     if "training.epochs" in vary and (match == "time" or spec.training.seconds):
         raise UsageError("--vary: training.epochs decides nothing where all train for the same time.", "Leave it out.")
+    if "training.seconds" in vary and match == "time":
+        raise UsageError("--vary: training.seconds does not go with --match time.", "Leave one of them out.")
     settings = [dict(zip(vary, values, strict=True)) for values in product(*vary.values())]
     return named(with_settings(stack, chosen) for chosen in settings for stack in stacks)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from grubench import models
 from grubench.engine import keras, tf
+from grubench.errors import GrubenchError, UsageError
 from grubench.experiment import Experiment
 from grubench.kernels.buffers import POOL
 from grubench.kernels.layer import one_at_a_time
@@ -45,12 +46,12 @@ class Shape:
     units: tuple[int, ...]
     outputs: int
 
-    def multiplications(self, cell: str, *, every_step: bool) -> int:
+    def multiplications(self, cell: str, *, every_step: bool, directions: int = 1) -> int:
         """Multiplications (each with an addition) of a step forward."""
         total, inputs = 0, self.features
         for units in self.units:
-            total += self.batch * self.length * GATES[cell] * units * (units + inputs)
-            inputs = units
+            total += directions * self.batch * self.length * GATES[cell] * units * (units + inputs)
+            inputs = directions * units
         return total + self.batch * (self.length if every_step else 1) * inputs * self.outputs
 
 
@@ -160,7 +161,10 @@ def measure(spec: Experiment, arms: Sequence[Arm], sizes: Sequence[Shape], *, ro
         one_at_a_time()
     tf.get_logger().setLevel("ERROR")  # it warns of many functions, and here each arm is one
     for arm in arms:
-        models.check_kernels(_spec(spec, arm, sizes[0]))
+        try:
+            models.check_kernels(_spec(spec, arm, sizes[0]))
+        except GrubenchError as error:
+            raise UsageError(error.message, "Leave that kernel out of --kernels.") from error
     found: list[Timing] = []
     limit = matrix_limit()
     report({"kind": "plan", "rounds": len(sizes) * rounds})
@@ -183,14 +187,17 @@ def _measure_shape(
     for arm in arms:
         report({"kind": "arm", "arm": arm, "shape": shape})
         job = _Job(_spec(spec, arm, shape), shape, x, y)
-        flops = 6.0 * shape.multiplications(arm.cell, every_step=spec.window.every_step)
+        flops = 6.0 * shape.multiplications(
+            arm.cell, every_step=spec.window.every_step, directions=1 + spec.model.bidirectional
+        )
         timing = Timing(arm=arm, shape=shape, first_step_s=job.first_step_s, flops=flops)
         found.append(timing)
         jobs.append((timing, job))
     for number in range(rounds):
         for timing, job in jobs if number % 2 == 0 else jobs[::-1]:
-            timing.step_s.append(job.step_s())
-            timing.forward_s.append(job.forward_s())
+            step_s, forward_s = job.step_s(), job.forward_s()  # both or, after an interruption, neither
+            timing.step_s.append(step_s)
+            timing.forward_s.append(forward_s)
         report({"kind": "round", "shape": shape})
     del jobs
     keras.backend.clear_session()

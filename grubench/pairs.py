@@ -100,7 +100,8 @@ def why_not_timed(comparison: Comparison) -> str:
             "The line above the table says which flag to change."
         )
     if any(not run.metrics["timing"]["steady_epochs"] for run in comparison.runs):
-        return "a single epoch holds the tracing and compilation; use --epochs 2 or more to compare times."
+        more = "a larger --seconds" if comparison.spec.training.seconds else "--epochs 2 or more"
+        return f"a single epoch holds the tracing and compilation; use {more} to compare times."
     return ""
 
 

@@ -65,11 +65,13 @@ def growth(made: Benchmark, axis: str, path: Path) -> Path:
         name = f"{one.arm.cell.upper()} {one.arm.kernel}{sizes}"
         lines.setdefault(name, []).append((float(axis_value(one.shape, axis)), one.step_s))
     styles = dict(zip(_kernels_of(made), ("-", "--", ":", "-.", "-"), strict=False))
+    sizes_shown = list(dict.fromkeys(name.partition(",")[2] for name in lines))
     for position, (name, points) in enumerate(lines.items()):
-        cell, kernel = name.replace(",", "").split()[:2]
+        cell, kernel = name.partition(",")[0].split()
+        marker = "osD^vP"[sizes_shown.index(name.partition(",")[2]) % 6]
         places, times = zip(*sorted(points), strict=True)
         low, median, high = (np.array([np.percentile(one, q) for one in times]) * 1e3 for q in (25, 50, 75))
-        axes.plot(places, median, marker="o", ms=4, ls=styles[kernel], color=colour(cell, position), label=name)
+        axes.plot(places, median, marker=marker, ms=4, ls=styles[kernel], color=colour(cell, position), label=name)
         axes.fill_between(places, low, high, color=colour(cell, position), alpha=0.15)
     axes.set(xscale="log", yscale="log", xlabel=AXES[axis], ylabel="a step of training (ms)")
     axes.set_xticks(sorted({place for points in lines.values() for place, _ in points}))

@@ -68,12 +68,15 @@ class Display:
         self.epochs, self.seconds = event["epochs"], event["seconds"]
         count = f"[{self.number}/{self.trials}] " if self.trials > 1 else ""
         self._label = f"{count}{event['arm']} seed {event['seed']}"
-        self._began = time.monotonic()
+        self._began = self._epoch_began = time.monotonic()
+        self._trained_s = 0.0
+        self.last: dict[str, Any] = {}
         self._progress.reset(self._task, total=self._total, description=self._label, status="starting")
         if not self.live:
             self._print(f"{self._label}: {f'{self.seconds:g} s' if self.seconds else f'{self.epochs} epochs'}")
 
     def _on_stage(self, event: dict[str, Any]) -> None:
+        self._epoch_began = time.monotonic()
         self._progress.update(self._task, status=event["text"])
 
     def _on_step(self, event: dict[str, Any]) -> None:
@@ -86,6 +89,8 @@ class Display:
         self._line(status)
 
     def _on_epoch(self, event: dict[str, Any]) -> None:
+        self._trained_s += event["seconds"]
+        self._epoch_began = time.monotonic()
         validation = f" val {event['val_loss']:.4g}" if "val_loss" in event else ""
         status = (
             f"epoch {self._epoch(event)} loss {event['loss']:.4g}{validation} "
@@ -100,6 +105,9 @@ class Display:
             self._print(f"{self._label}: {event['failed']}", mark=("✗ ", "red"))
             return
         seconds = time.monotonic() - self._began
+        if not self.last:
+            self._print(f"{self._label}: {seconds:.1f} s", mark=("✓ ", "green"))
+            return
         validation = f", validation {self.last['val_loss']:.4g}" if "val_loss" in self.last else ""
         self._print(f"{self._label}: loss {self.last['loss']:.4g}{validation}, {seconds:.1f} s", mark=("✓ ", "green"))
 
@@ -114,14 +122,17 @@ class Display:
 
     def _done(self, epochs: float) -> float:
         """How much of it is done after so many epochs."""
-        return min(time.monotonic() - self._began, self.seconds) if self.seconds else epochs
+        if not self.seconds:
+            return epochs
+        return min(self._trained_s + time.monotonic() - self._epoch_began, self.seconds)
 
     def _epoch(self, event: dict[str, Any]) -> str:
         return str(event["epoch"]) if self.seconds else f"{event['epoch']}/{self.epochs}"
 
     def _left(self, epochs: float) -> str:
-        spent, done = time.monotonic() - self._began, self._done(epochs)
-        seconds = round(spent / done * (self._total - done)) if done else 0
+        done = self._done(epochs)
+        pace = 1 if self.seconds else (time.monotonic() - self._began) / done if done else 0
+        seconds = round(pace * (self._total - done))
         return f"{seconds // 60}:{seconds % 60:02} left"
 
     def _line(self, status: str) -> None:

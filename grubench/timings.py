@@ -16,10 +16,12 @@ from rich.text import Text
 from grubench import environment
 from grubench.runs import plain
 from grubench.statistics import mean_interval, median_interval
-from grubench.summary import number
+from grubench.summary import NONE, number
 from grubench.tables import COLOURS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
     from grubench.benchmark import Benchmark, Shape, Timing
@@ -41,6 +43,17 @@ def axis_value(shape: Shape, axis: str) -> int | str:
 def varied(made: Benchmark) -> list[str]:
     """The axes along which the shapes differ."""
     return [axis for axis in AXES if len({axis_value(one.shape, axis) for one in made.timings}) > 1]
+
+
+def longest(shapes: Sequence[Shape]) -> str:
+    """The axis of numbers along which there are the most sizes; empty where there is one size."""
+    values = {axis: {axis_value(one, axis) for one in shapes} for axis in AXES}
+    numbers = {
+        axis: len(found)
+        for axis, found in values.items()
+        if len(found) > 1 and all(isinstance(one, int) for one in found)
+    }
+    return max(numbers, key=lambda axis: numbers[axis]) if numbers else ""
 
 
 def show(made: Benchmark, console: Console) -> None:
@@ -69,7 +82,7 @@ def heading(made: Benchmark) -> str:
     """What all timings have in common."""
     shape, spec = made.timings[0].shape, made.spec
     fixed = [axis for axis in AXES if axis not in varied(made)]
-    parts = [f"{axis} {axis_value(shape, axis)}" for axis in fixed]
+    parts = [f"{axis} {axis_value(shape, axis)}" for axis in fixed] + ["bidirectional"] * spec.model.bidirectional
     parts += ["an output at every step" if spec.window.every_step else f"{shape.outputs} outputs"]
     parts += [f"{spec.training.optimizer}, {spec.training.loss}", f"threads {spec.training.threads or 'all'}"]
     parts += [f"{min(len(one.step_s) for one in made.timings)} rounds"]
@@ -82,7 +95,7 @@ def _cells(one: Timing, limit: float) -> tuple[str, ...]:
     speed = one.flops / median
     return (
         number(1e3 * median),
-        f"{1e3 * low:.3g}-{1e3 * high:.3g}",
+        f"{1e3 * low:.3g}-{1e3 * high:.3g}" if np.isfinite(low) else NONE,
         f"{1e3 * float(np.median(one.forward_s)):.3g}",
         _short(one.shape.batch / median),
         _short(one.shape.batch * one.shape.length / median),

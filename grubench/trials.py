@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from grubench import environment, executors, runs
 from grubench.arms import arms_of, label, plan
 from grubench.comparison import Comparison, Failure, differences
+from grubench.eligibility import fused_reasons
 from grubench.errors import GrubenchError, TrainingError, UsageError
 
 if TYPE_CHECKING:
@@ -202,17 +203,18 @@ class _Ground:
 
 
 def _compile_ahead(specs: Iterable[Experiment]) -> None:
-    """Have the fused kernel of each cell compiled for the trials' processes, beside the loading of Keras."""
+    """Have the fused kernels that trials will need compiled for their processes, beside the loading of Keras."""
     from grubench.kernels import machine
+    from grubench.kernels.cells import kernel_name
 
     cells = {
-        "gru_before" if layer.cell == "gru" and not spec.model.reset_after else layer.cell
+        kernel_name(layer.cell, reset_after=spec.model.reset_after)
         for spec in specs
-        if spec.training.kernel in ("auto", "fused")
         for layer in spec.model.stack
+        if not fused_reasons(spec.model, spec.training, layer)
     }
     processor = machine.processor()
-    if processor is not None:
+    if processor is not None and not environment.cards():
         for cell in cells:
             threading.Thread(target=machine.ready, args=(cell, processor), daemon=True).start()
 

@@ -126,7 +126,9 @@ def _span(figures: list[str], names: list[str]) -> str:
 def _equal_time(comparison: Comparison) -> str:
     """What the time of training has to do with an error; empty where it has nothing to do with it."""
     seconds = {run.experiment.training.seconds for run in comparison.runs}
-    return f", after {seconds.pop():g} s of training each" if len(seconds) == 1 and all(seconds) else ""
+    stopped = any(run.experiment.training.patience for run in comparison.runs)
+    equal = len(seconds) == 1 and all(seconds) and not stopped
+    return f", after {seconds.pop():g} s of training each" if equal else ""
 
 
 def _error(pair: Pair, after: str) -> str:

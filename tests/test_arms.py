@@ -54,3 +54,5 @@ def test_epochs_are_not_varied_where_time_is_equal() -> None:
     for spec, match in ((Experiment(), "time"), (Experiment(training=Training(seconds=9)), "units")):
         with pytest.raises(UsageError, match=r"training\.epochs decides nothing"):
             arms_of(spec, ["gru"], {"training.epochs": [1, 2]}, match)
+    with pytest.raises(UsageError, match=r"training\.seconds does not go with --match time"):
+        arms_of(Experiment(), ["gru"], {"training.seconds": [1, 2]}, "time")

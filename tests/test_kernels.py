@@ -29,7 +29,9 @@ from grubench.runs import Run
 from grubench.training import run_trial
 
 HOST = processor()
-pytestmark = pytest.mark.skipif(HOST is None, reason="this processor has neither AVX2 nor NEON")
+pytestmark = pytest.mark.skipif(
+    HOST is None or bool(models.gpus()), reason="needs a machine without a GPU, and a processor with AVX2 or NEON"
+)
 LAYERS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM, "rnn": keras.layers.SimpleRNN}
 CELLS = ("gru", "gru_before", "lstm", "rnn")
 
@@ -248,6 +250,21 @@ class TestBuffers:
         array[-1] = 1
         assert array[0, 0] == 0
 
+    def test_too_large_a_one_is_a_memory_error(self) -> None:
+        with pytest.raises(MemoryError):
+            Pool().empty((1 << 44, 1))
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+    @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+    def test_a_forked_process_has_memory_of_its_own(self) -> None:
+        array = Pool().empty((1 << 20, 2))
+        child = os.fork()
+        if child == 0:
+            array[0] = 7
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert array[0, 0] == 0
+
 
 class TestCache:
     @pytest.fixture
@@ -317,6 +334,7 @@ STACKS = (
     Experiment(model=Model(layers=("lstm:16",)), window=Window(horizon=3)),
     Experiment(model=Model(layers=("gru:16",), reset_after=False)),
     Experiment(model=Model(layers=("gru:9", "lstm:20", "rnn:5"), dropout=(0.2, 0.0, 0.0)), window=Window(horizon=2)),
+    Experiment(model=Model(layers=("gru:9", "lstm:20", "rnn:5")), window=Window(horizon=2)),
     Experiment(model=Model(layers=("gru:16",)), window=Window(every_step=True)),
     Experiment(model=Model(layers=("lstm:7", "gru:8"), bidirectional=True)),
 )
@@ -367,6 +385,15 @@ def test_the_gradient_through_a_layer_is_keras_own(cell: str, training: bool) ->
         found.append(tape.gradient(loss, [x, *states, *(one.value for one in layer.trainable_variables)]))
     for one, other in zip(*found, strict=True):
         np.testing.assert_allclose(one, other, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"activation": "relu"}, {"recurrent_dropout": 0.1}, {"use_bias": False}, {"dtype": "float64"}]
+)
+def test_a_layer_with_other_settings_is_refused(settings: dict) -> None:
+    layer = keras.layers.GRU(4, **settings)
+    with pytest.raises(ValueError, match="cannot run gru"):
+        fuse(layer, need_x=True)
 
 
 def test_a_masked_call_runs_on_keras_loop() -> None:

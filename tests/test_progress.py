@@ -37,7 +37,7 @@ def test_what_finished_stays_in_sight(terminal: bool) -> None:
         "[1/3] GRU seed 3: loss 0.25, validation 0.125",
         "no [/red] luck [batch,5]",
         "LSTM needs [1] s",
-        "[3/3] RNN seed 3: loss 0.25",
+        "[3/3] RNN seed 3: 0.0 s",
     ):
         assert part in text
     assert ("\r" in text or "\x1b" in text) == terminal

@@ -4,7 +4,7 @@ The same models on the same random data: grubench's fused kernel under Keras, Ke
 compiled by XLA, Keras on JAX, and PyTorch in a bare loop. Each runs in a process of its own; the processes take turns,
 round by round, so that a machine that drifts hits all alike.
 
-    python experiments/benchmarks/peers.py [--workloads bankex,bitcoin] [--variants fused,torch] [--rounds 9]
+    python experiments/benchmarks/peers.py [--workloads "bankex;waves, T 2000"] [--variants fused,torch] [--rounds 9]
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -133,13 +135,16 @@ def race(name: str, cell: str, variants: list[str], rounds: int) -> dict[str, di
     teams: dict[str, subprocess.Popen[str]] = {}
     for variant in variants:
         words = [sys.executable, __file__, "--work", variant, cell, name]
-        team = subprocess.Popen(
-            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
+        said = tempfile.TemporaryFile("w+")  # noqa: SIM115  (it lives as long as the process that writes to it)
+        team = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, text=True)
         assert team.stdout is not None
+        limit = threading.Timer(START_LIMIT_S, team.kill)
+        limit.start()
         ready = team.stdout.readline()
+        limit.cancel()
         if not ready.startswith("{"):
-            print(f"{variant} could not run {name}, {cell}", file=sys.stderr)
+            said.seek(0)
+            print(f"{variant} could not run {name}, {cell}: {said.read()[-500:]}", file=sys.stderr)
             continue
         teams[variant], found[variant] = team, {**json.loads(ready), "ms": []}
 
@@ -193,6 +198,10 @@ def main() -> None:
         return
     variants = given.variants.split(",")
     names = given.workloads.split(";") if given.workloads else list(WORKLOADS)
+    for asked, known in ((names, WORKLOADS), (variants, VARIANTS), (given.cells.split(","), CELLS)):
+        for one in asked:
+            if one not in known:
+                parser.error(f"there is no {one!r}; there are: {'; '.join(known)}")
     from grubench import environment
 
     cores = os.cpu_count()

@@ -70,32 +70,24 @@ def register(app: typer.Typer) -> None:
             units=axes["units"],
             layers=axes["layers"],
         )
+        axis = timings.longest(sizes)
+        if picture and not axis:
+            raise UsageError(
+                "--picture: all shapes are the same size.", "Give an axis several values, such as --units 16,64,256."
+            )
         from grubench.progress import Rounds
 
         with Rounds(console) as shown:
             made = benchmark.measure(spec, arms, sizes, rounds=rounds, report=shown)
         timings.show(made, Console())
-        _write(made, export, picture)
+        from grubench import plots, record
+
+        if export:
+            record.write_aside(export, timings.record(made))
+        if picture and made.timings:
+            plots.growth(made, axis, picture)
         if not made.whole:
             raise typer.Exit(INTERRUPTED)
-
-
-def _write(made: Any, export: Path | None, picture: Path | None) -> None:
-    from grubench import plots, record, timings
-
-    if export:
-        record.write_aside(export, timings.record(made))
-    if picture and made.timings:
-        axes = timings.varied(made)
-        numbers = [
-            axis for axis in axes if all(isinstance(timings.axis_value(one.shape, axis), int) for one in made.timings)
-        ]
-        if not numbers:
-            raise UsageError(
-                "--picture: all shapes are the same size.", "Give an axis several values, such as --units 16,64,256."
-            )
-        longest = max(numbers, key=lambda axis: len({timings.axis_value(one.shape, axis) for one in made.timings}))
-        plots.growth(made, longest, picture)
 
 
 def _numbers(flag: str, text: str) -> list[int]:

@@ -248,6 +248,11 @@ class RNN(Cell):
         return StepBack((d * (emit.const(1) - after * after),), emit.const(0), None)
 
 
+def kernel_name(cell: str, *, reset_after: bool) -> str:
+    """The name here of a cell with a setting of its own."""
+    return "gru_before" if cell == "gru" and not reset_after else cell
+
+
 CELLS: dict[str, Cell] = {
     "gru": GRU(name="gru", sums=4, from_input=(0, 1, 2), from_state=(0, 1, 3), biases=2, saved=4),
     "gru_before": GRUBefore(

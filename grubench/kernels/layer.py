@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from grubench.engine import keras, tf
+from grubench.kernels.cells import kernel_name
 from grubench.kernels.recurrence import Outputs, Recurrence
 
 if TYPE_CHECKING:
@@ -22,8 +23,24 @@ NAMES = {keras.layers.GRU: "gru", keras.layers.LSTM: "lstm", keras.layers.Simple
 
 def cell_of(layer: keras.layers.RNN) -> str:
     """The kernels' name of a layer's cell."""
-    name = NAMES[type(layer)]
-    return "gru_before" if name == "gru" and not layer.reset_after else name
+    return kernel_name(NAMES[type(layer)], reset_after=getattr(layer, "reset_after", True))
+
+
+def _check(layer: keras.layers.RNN) -> None:
+    """Refuse a layer with settings that the kernels do not know; they would be passed over without a word."""
+    cell = layer.cell
+    gates = getattr(cell, "recurrent_activation", keras.activations.sigmoid)
+    known = (
+        type(layer) in NAMES,
+        cell.activation is keras.activations.tanh,
+        gates is keras.activations.sigmoid,
+        cell.use_bias,
+        not cell.recurrent_dropout,
+        not layer.unroll,
+        layer.compute_dtype == "float32",
+    )
+    if not all(known):
+        raise ValueError(f"The fused kernels cannot run {layer.name} with its settings: {layer.get_config()}")
 
 
 def fuse(layer: keras.layers.RNN, threads: int = 0, *, need_x: bool) -> None:
@@ -34,7 +51,11 @@ def fuse(layer: keras.layers.RNN, threads: int = 0, *, need_x: bool) -> None:
         threads: Threads to compute with; 0 for all processors.
         need_x: Whether something below the layer has weights, so that the gradient of its input is wanted. Without it
             the layer hands no gradient down: TensorFlow says so where one is asked for.
+
+    Raises:
+        ValueError: The layer has settings that the kernels do not know.
     """
+    _check(layer)
     layer.inner_loop = FusedLoop(layer, threads, need_x=need_x)
     layer.supports_jit = False
 
