@@ -387,6 +387,26 @@ def test_the_gradient_through_a_layer_is_keras_own(cell: str, training: bool) ->
         np.testing.assert_allclose(one, other, atol=2e-5)
 
 
+@pytest.mark.parametrize("sequences", [True, False])
+def test_many_calls_before_a_gradient_and_two_gradients_of_one_call(sequences: bool) -> None:
+    """What was kept for a way back is gone by then, and made again."""
+    x = [tf.constant(np.random.default_rng(k).normal(size=(3, 4, 2)), "float32") for k in range(9)]
+    found = []
+    for fused in (True, False):
+        keras.utils.set_random_seed(1)
+        layer = keras.layers.LSTM(5, return_sequences=sequences)
+        if fused:
+            fuse(layer, need_x=True)
+        layer.build(x[0].shape)
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            loss = sum(tf.reduce_sum(tf.sin(layer(one, training=True))) for one in x)
+        found.append([tape.gradient(loss, [*x, layer.cell.recurrent_kernel.value]) for _ in range(2)])
+    for one, other in zip(*found, strict=True):
+        for ours, theirs in zip(one, other, strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=2e-5)
+
+
 @pytest.mark.parametrize(
     "settings", [{"activation": "relu"}, {"recurrent_dropout": 0.1}, {"use_bias": False}, {"dtype": "float64"}]
 )

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import threading
+from collections import OrderedDict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +22,9 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float32]
 
+# The token of a way forward that kept nothing, and how many are kept of those whose way back has not come.
+NOTHING_KEPT = 0
+MOST_KEPT = 4
 NAMES = {keras.layers.GRU: "gru", keras.layers.LSTM: "lstm", keras.layers.SimpleRNN: "rnn"}
 
 
@@ -77,6 +84,7 @@ class FusedLoop:
         self.need_x = need_x
         self.recurrence = Recurrence(cell_of(layer), threads)
         self.states = 2 if self.recurrence.cell.has_c else 1
+        self.kept = Kept()
 
     def __call__(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
         """The last output, all outputs, and the last states, as `RNN.inner_loop` gives them."""
@@ -98,50 +106,88 @@ class FusedLoop:
 
     def _run(self, x: Any, weights: Sequence[Any], states: Sequence[Any], *, keep: bool) -> list[Any]:
         """The outputs (where the layer returns sequences) and the last states, with their gradient."""
-        sequences = self.layer.return_sequences
 
         @tf.custom_gradient  # type: ignore[untyped-decorator]
         def run(x: Any, *rest: Any) -> Any:
-            hs, *last, saved = self._forward(x, rest, keep=keep)
-
-            def gradient(*slopes: Any) -> Any:
-                kept = (hs, saved) if keep else self._forward(x, rest, keep=True)[:: self.states + 1]
-                return self._backward(x, rest, kept, slopes)
-
-            return ([hs] if sequences else []) + last, gradient
+            *outputs, token = self._forward(x, rest, keep=keep)
+            hs = outputs[0] if self.layer.return_sequences else None
+            return outputs, lambda *slopes: self._backward([x, *rest], token, hs, slopes)
 
         return list(run(x, *weights, *states))
 
     def _forward(self, x: Any, rest: Sequence[Any], *, keep: bool) -> list[Any]:
-        """`hs`, the last states and what was saved, as tensors."""
+        """All outputs (where the layer returns them), the last states, and the token of what was kept; as tensors."""
+        sequences = self.layer.return_sequences
 
-        def forward(x: Array, w: Array, u: Array, bias: Array, *states: Array) -> list[Array]:
+        def forward(x: Array, w: Array, u: Array, bias: Array, *states: Array) -> list[Any]:
             found = self.recurrence.forward(x, (w, u, bias), states, keep=keep)
-            return [one for one in (found.hs, found.h, found.c, found.saved) if one is not None]
+            token = self.kept.put(found) if keep else NOTHING_KEPT
+            outputs = [found.hs] * sequences + [found.h] + [found.c] * (self.states - 1)
+            return [*outputs, np.int64(token)]
 
-        made = tf.numpy_function(forward, [x, *rest], [tf.float32] * (self.states + 2), stateful=False)
+        kinds = [tf.float32] * (self.states + sequences) + [tf.int64]
+        made = list(tf.numpy_function(forward, [x, *rest], kinds, stateful=False))
         units = rest[1].shape[0]
-        made[0].set_shape([x.shape[0], x.shape[1], units])
-        for one in made[1:-1]:
-            one.set_shape([x.shape[0], units])
-        return list(made)
+        for position, one in enumerate(made[:-1]):
+            one.set_shape([*x.shape[:2], units] if sequences and position == 0 else [x.shape[0], units])
+        return made
 
-    def _backward(self, x: Any, rest: Sequence[Any], kept: Sequence[Any], slopes: Sequence[Any]) -> list[Any]:
-        """The gradients of x (None where not wanted), the weights and the initial states."""
-        sequences, need_x = self.layer.return_sequences, self.need_x
+    def _backward(self, inputs: Sequence[Any], token: Any, hs: Any, slopes: Sequence[Any]) -> list[Any]:
+        """The gradients of x (None where not wanted), the weights and the initial states.
 
-        def backward(x: Array, *others: Array) -> list[Array]:
-            w, u, bias, h0, hs, saved, *slopes = others
-            d_hs = slopes.pop(0) if sequences else None
-            outputs = Outputs(hs=hs, h=h0, c=None, saved=saved)
-            found = self.recurrence.backward(x, (w, u, bias), h0, outputs, d_hs=d_hs, d_states=slopes, need_x=need_x)
+        Args:
+            inputs: x, the weights and the initial states.
+            token: The token of what the way forward kept.
+            hs: All outputs where the layer returns them. TensorFlow may write over them once nobody needs them; as an
+                input they are needed.
+            slopes: The derivatives by all outputs (where the layer returns them) and the last states.
+        """
+        many, need_x = len(inputs), self.need_x
+
+        def backward(*values: Any) -> list[Array]:
+            x, w, u, bias, *states = values[:many]
+            token, *rest = values[many:]
+            outputs = self.kept.take(int(token)) or self.recurrence.forward(x, (w, u, bias), states)
+            d_hs = None
+            if hs is not None:
+                outputs = replace(outputs, hs=rest.pop(0))
+                d_hs = rest.pop(0)
+            found = self.recurrence.backward(
+                x, (w, u, bias), states[0], outputs, d_hs=d_hs, d_states=rest, need_x=need_x
+            )
             every = (found.x, found.w, found.u, found.bias.reshape(bias.shape), found.h0, found.c0)
             return [one for one in every if one is not None]
 
-        # The initial cell state is among what was saved.
-        inputs = [x, *rest[:4], *kept, *slopes]
-        wanted = [x, *rest] if need_x else list(rest)
-        made = tf.numpy_function(backward, inputs, [tf.float32] * len(wanted), stateful=False)
+        wanted = inputs if need_x else inputs[1:]
+        given = [*inputs, token, *([] if hs is None else [hs]), *slopes]
+        made = tf.numpy_function(backward, given, [tf.float32] * len(wanted), stateful=False)
         for one, like in zip(made, wanted, strict=True):
             one.set_shape(like.shape)
         return list(made) if need_x else [None, *made]
+
+
+class Kept:
+    """What ways forward keep for their ways back, by a token: TensorFlow copies what it hands to Python.
+
+    A way back that does not find its own, because there were many others since or it has gone before, runs the way
+    forward again.
+    """
+
+    def __init__(self) -> None:
+        self._outputs: OrderedDict[int, Outputs] = OrderedDict()
+        self._next = itertools.count(NOTHING_KEPT + 1)
+        self._lock = threading.Lock()
+
+    def put(self, outputs: Outputs) -> int:
+        """Keep something; the oldest goes where there is too much."""
+        with self._lock:
+            token = next(self._next)
+            self._outputs[token] = outputs
+            while len(self._outputs) > MOST_KEPT:
+                self._outputs.popitem(last=False)
+            return token
+
+    def take(self, token: int) -> Outputs | None:
+        """What a token stands for, once."""
+        with self._lock:
+            return self._outputs.pop(token, None)
