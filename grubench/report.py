@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from grubench import charts, over_series, pairs, verdict
-from grubench.arms import differing_settings, flattened, shown
+from grubench.arms import differing_settings, flattened, shown, split
 from grubench.errors import UsageError
 from grubench.record import write_aside
 from grubench.summary import COST, TEST, cell, facts, numbers, rows, settings, shown_columns
@@ -45,8 +45,9 @@ def render(comparison: Comparison) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("grubench", "templates"), autoescape=True, undefined=jinja2.StrictUndefined
     )
+    cells = dict.fromkeys(split(arm)[0] for arm in comparison.arms)
     return environment.get_template("report.html").render(
-        title=f"{comparison.spec.data_name}: {' against '.join(comparison.arms)}",
+        title=f"{comparison.spec.data_name}: {' against '.join(cells)}",
         verdict=[one.partition(": ")[::2] for one in verdict.sentences(comparison)],
         notes=comparison.notes,
         settings=settings(comparison),
