@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 import tempfile
-import threading
 from contextlib import contextmanager
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -56,7 +55,7 @@ def warm_up() -> None:
     if "forkserver" in mp.get_all_start_methods():
         from multiprocessing import forkserver
 
-        with _no_main_module(), _interrupts_ignored(), _silence():
+        with _no_main_module(), _interrupts_held(), _silence():
             forkserver.set_forkserver_preload(["grubench.training"])
             forkserver.ensure_running()
 
@@ -173,16 +172,13 @@ def _silence() -> Iterator[None]:
 
 
 @contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Start a process that Ctrl-C does not reach: it inherits that from its parent."""
-    if threading.current_thread() is not threading.main_thread():  # only there may signals be set
-        yield
-        return
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _interrupts_held() -> Iterator[None]:
+    """Start a process that Ctrl-C does not reach; one that comes meanwhile reaches this process afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
