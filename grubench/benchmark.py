@@ -17,7 +17,7 @@ from grubench.errors import GrubenchError, UsageError
 from grubench.experiment import Experiment
 from grubench.kernels.buffers import POOL
 from grubench.kernels.layer import one_at_a_time
-from grubench.matching import GATES
+from grubench.matching import GATES, outputs
 from grubench.training import set_threads
 
 Report = Callable[[dict[str, Any]], None]
@@ -133,7 +133,7 @@ def shapes(
             length=length,
             features=one,
             units=stack,
-            outputs=1 if spec.window.every_step else spec.window.horizon,
+            outputs=outputs(spec),
         )
         for batch, length, one, stack in product(
             batches or [spec.training.batch_size], lengths or [spec.window.lookback], inputs or [features], stacks
@@ -181,8 +181,8 @@ def _measure_shape(
 ) -> None:
     draw = np.random.default_rng(0)
     x = draw.random((shape.batch, shape.length, shape.features), dtype=np.float32)
-    outputs = (shape.length, shape.outputs) if spec.window.every_step else (shape.outputs,)
-    y = draw.random((shape.batch, *outputs), dtype=np.float32)
+    steps = (shape.length,) if spec.window.every_step else ()
+    y = draw.random((shape.batch, *steps, shape.outputs), dtype=np.float32)
     jobs = []
     for arm in arms:
         report({"kind": "arm", "arm": arm, "shape": shape})

@@ -23,7 +23,12 @@ def parameters(spec: Experiment) -> int:
         biases = 2 if layer.cell == "gru" and spec.model.reset_after else 1
         total += directions * GATES[layer.cell] * (layer.units * (layer.units + width) + biases * layer.units)
         width = directions * layer.units
-    return total + (width + 1) * (1 if spec.window.every_step else spec.window.horizon)
+    return total + (width + 1) * outputs(spec)
+
+
+def outputs(spec: Experiment) -> int:
+    """Values of the head: the horizon, or 1 at every step."""
+    return 1 if spec.window.every_step else spec.window.horizon
 
 
 def inputs(spec: Experiment) -> int:

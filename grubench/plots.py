@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogFormatter, NullLocator
 
 from grubench.errors import RunError
 from grubench.tables import COLOURS
+from grubench.timings import AXES, axis_value, varied
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from grubench.benchmark import Benchmark
+    from grubench.benchmark import Arm, Benchmark
     from grubench.comparison import Comparison
     from grubench.prediction import Forecast
 
@@ -54,24 +56,21 @@ def loss_curves(comparison: Comparison, path: Path) -> Path:
 
 def growth(made: Benchmark, axis: str, path: Path) -> Path:
     """Draw the time of a step along an axis, both logarithmic: a line an arm and the other sizes."""
-    from grubench.timings import AXES, axis_value, varied
-
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")
     axes = figure.subplots()
     others = [one for one in varied(made) if one != axis]
-    lines: dict[str, list[tuple[float, list[float]]]] = {}
+    lines: dict[tuple[Arm, str], list[tuple[float, list[float]]]] = {}
     for one in made.timings:
         sizes = "".join(f", {other} {axis_value(one.shape, other)}" for other in others)
-        name = f"{one.arm.cell.upper()} {one.arm.kernel}{sizes}"
-        lines.setdefault(name, []).append((float(axis_value(one.shape, axis)), one.step_s))
-    styles = dict(zip(_kernels_of(made), ("-", "--", ":", "-.", "-"), strict=False))
-    sizes_shown = list(dict.fromkeys(name.partition(",")[2] for name in lines))
-    for position, (name, points) in enumerate(lines.items()):
-        cell, kernel = name.partition(",")[0].split()
-        marker = "osD^vP"[sizes_shown.index(name.partition(",")[2]) % 6]
+        lines.setdefault((one.arm, sizes), []).append((float(axis_value(one.shape, axis)), one.step_s))
+    styles = dict(zip(dict.fromkeys(arm.kernel for arm, _ in lines), ("-", "--", ":", "-.", "-"), strict=False))
+    markers = dict(zip(dict.fromkeys(sizes for _, sizes in lines), cycle("osD^vP"), strict=False))
+    for position, ((arm, sizes), points) in enumerate(lines.items()):
+        cell = arm.cell.upper()
         places, times = zip(*sorted(points), strict=True)
         low, median, high = (np.array([np.percentile(one, q) for one in times]) * 1e3 for q in (25, 50, 75))
-        axes.plot(places, median, marker=marker, ms=4, ls=styles[kernel], color=colour(cell, position), label=name)
+        style: dict[str, Any] = {"marker": markers[sizes], "ms": 4, "ls": styles[arm.kernel]}
+        axes.plot(places, median, color=colour(cell, position), label=f"{cell} {arm.kernel}{sizes}", **style)
         axes.fill_between(places, low, high, color=colour(cell, position), alpha=0.15)
     axes.set(xscale="log", yscale="log", xlabel=AXES[axis], ylabel="a step of training (ms)")
     axes.set_xticks(sorted({place for points in lines.values() for place, _ in points}))
@@ -83,10 +82,6 @@ def growth(made: Benchmark, axis: str, path: Path) -> Path:
     axes.legend(frameon=False, fontsize=8)
     axes.grid(visible=True, which="both", alpha=0.2)
     return save(figure, path)
-
-
-def _kernels_of(made: Benchmark) -> list[str]:
-    return list(dict.fromkeys(one.arm.kernel for one in made.timings))
 
 
 def forecasts(comparison: Comparison, path: Path) -> Path:

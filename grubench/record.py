@@ -12,6 +12,7 @@ from grubench import evaluation, over_series, pairs, runs, verdict
 from grubench.comparison import SCHEMA
 from grubench.errors import RunError
 from grubench.summary import COST, NONE, TEST, Row, cell, facts, kernel_line, rows, settings, shown_columns
+from grubench.tables import blocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -138,16 +139,11 @@ def _markdown(comparison: Comparison) -> str:
             cells = (cell(row, key, joint=" ± ") for key, _ in shown)
             lines.append(f"| {row['arm']} | " + " | ".join(cells) + " |")
         lines.append("")
-    for block in _blocks(comparison):
+    for _, block in blocks(comparison):
         head, *body = (f"| {' | '.join(line)} |" for line in block)
         lines += [head, "|---|" + "---:|" * (len(block[0]) - 1), *body, ""]
     lines += [f"- {sentence}" for sentence in verdict.sentences(comparison)]
     return "\n".join(lines) + "\n"
-
-
-def _blocks(comparison: Comparison) -> list[list[tuple[str, ...]]]:
-    """The tables of pairs and of forecasters over series, those that there are."""
-    return [block for block in (pairs.lines(comparison), over_series.lines(comparison)) if block]
 
 
 def _latex(comparison: Comparison) -> str:
@@ -158,7 +154,7 @@ def _latex(comparison: Comparison) -> str:
         shown = shown_columns(chosen, columns)
         body = [[row["arm"], *(cell(row, key, joint=" ± ") for key, _ in shown)] for row in chosen]
         parts.append(_tabular([["", *(head for _, head in shown)], *body]))
-    parts += [_tabular(block) for block in _blocks(comparison)]
+    parts += [_tabular(block) for _, block in blocks(comparison)]
     parts += [f"% {sentence}" for sentence in verdict.sentences(comparison)]
     return "\n".join(parts) + "\n"
 

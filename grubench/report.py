@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from grubench import charts, over_series, pairs, verdict
+from grubench import charts, verdict
 from grubench.arms import differing_settings, flattened, shown, split
 from grubench.errors import UsageError
 from grubench.record import write_aside
 from grubench.summary import COST, TEST, cell, facts, numbers, rows, settings, shown_columns
+from grubench.tables import blocks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +54,7 @@ def render(comparison: Comparison) -> str:
         settings=settings(comparison),
         facts=facts(comparison),
         tables=[_table(comparison, "Test error", TEST), _table(comparison, "Training", COST, arms_only=True)],
-        blocks=[(caption, lines) for caption, lines in _blocks(comparison) if lines],
+        blocks=blocks(comparison),
         charts=[{"title": chart["title"], "description": chart["description"]} for chart in made],
         specs=_for_script([{key: value for key, value in chart.items() if key != "title"} for chart in made]),
         spec=_spec(comparison),
@@ -62,16 +63,6 @@ def render(comparison: Comparison) -> str:
         runs=[run.name for run in comparison.runs],
         vega=vl_convert.javascript_bundle().replace("</script", r"<\/script"),  # type: ignore[call-arg]
     )
-
-
-def _blocks(comparison: Comparison) -> list[tuple[str, list[tuple[str, ...]]]]:
-    return [
-        (
-            "Pairs of neighbours, first over second, 95 % interval; p of the paired t-test (Holm)",
-            pairs.lines(comparison),
-        ),
-        ("Over the series: mean ± deviation; Mann-Whitney U and two-sided p (Holm)", over_series.lines(comparison)),
-    ]
 
 
 def _for_script(tree: Any) -> str:

@@ -57,20 +57,22 @@ def show_comparison(comparison: Comparison, console: Console) -> None:
         console.print(Padding(Text(note, style="yellow"), (0, 1)))
     _print_table(_title(unit), table_rows, TEST, console)
     _print_table("Training", [row for row in table_rows if row["seeds"]], COST, console)
-    many = pairs.lines(comparison)
-    if many:
-        console.print(
-            _lines("Pairs of neighbours, first over second, 95 % interval; p of the paired t-test (Holm)", many)
-        )
-    series = over_series.lines(comparison)
-    if series:
-        count = len(comparison.runs[0].metrics["test"]["series"])
-        console.print(_lines(f"Over the {count} series: mean ± deviation; Mann-Whitney U, two-sided p (Holm)", series))
+    for title, lines in blocks(comparison):
+        console.print(_lines(title, lines))
     console.print(Padding(_explanation(comparison), (0, 1)))
     for sentence in verdict.sentences(comparison):
         head, _, rest = sentence.partition(":")
         console.print(Padding(Text.assemble((f"{head}:", "bold"), rest) if rest else Text(sentence), (1, 1, 0, 1)))
     console.print()
+
+
+def blocks(comparison: Comparison) -> list[tuple[str, list[tuple[str, ...]]]]:
+    """The tables of pairs and of forecasters over series, those that there are: a title, and lines to print."""
+    count = len(comparison.runs[0].metrics["test"]["series"])
+    two_by_two = "Pairs of neighbours, first over second, 95 % interval; p of the paired t-test (Holm)"
+    by_series = f"Over the {count} series: mean ± deviation; Mann-Whitney U, two-sided p (Holm)"
+    found = [(two_by_two, pairs.lines(comparison)), (by_series, over_series.lines(comparison))]
+    return [(title, lines) for title, lines in found if lines]
 
 
 def _lines(title: str, lines: Sequence[tuple[str, ...]]) -> Table:
@@ -99,14 +101,13 @@ def _explanation(comparison: Comparison) -> Text:
 def _print_table(title: str, table_rows: Sequence[Row], columns: Sequence[tuple[str, str]], console: Console) -> None:
     """Print a table as it fits: the spread behind the mean, or below it, or without the columns to spare."""
     kept = list(columns)
-    if _fits(_table(title, table_rows, kept, wide=True), console):
-        console.print(_table(title, table_rows, kept, wide=True))
-        return
-    for spare in SPARE:
-        if _fits(_table(title, table_rows, kept, wide=False), console):
+    table = _table(title, table_rows, kept, wide=True)
+    for spare in ("", *SPARE):
+        if _fits(table, console):
             break
         kept = [(key, head) for key, head in kept if key != spare]
-    console.print(_table(title, table_rows, kept, wide=False))
+        table = _table(title, table_rows, kept, wide=False)
+    console.print(table)
 
 
 def _fits(table: Table, console: Console) -> bool:

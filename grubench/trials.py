@@ -68,8 +68,9 @@ def compare(
     arms = arms_of(spec, cells, vary, match)
     ground = _Ground(spec, Path(output), report, fresh=fresh, in_process=in_process)
     if match == "time" and not spec.training.seconds:
-        ground.prepare([("", _pilot(spec, cells))])
-        arms = arms_of(_timed(spec, ground.pilot(_pilot(spec, cells)), report), cells, vary, match)
+        pilot = _pilot(spec, cells)
+        ground.prepare([("", pilot)])
+        arms = arms_of(_timed(spec, ground.pilot(pilot), report), cells, vary, match)
     trials = plan(arms, seeds)
     ground.prepare(trials)
     done, failures = ground.run(trials)

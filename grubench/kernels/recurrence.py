@@ -19,6 +19,7 @@ from grubench.kernels.cells import CELLS, Cell
 from grubench.kernels.group import BACKWARD, FORWARD
 from grubench.kernels.machine import Function, Processor, Program, processor, program
 from grubench.kernels.packing import GATHER, PACK
+from grubench.kernels.plan import plan
 from grubench.kernels.vector import FLOAT_BYTES
 from grubench.kernels.workers import team
 
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
 # Slots that a batch is cut into: as many threads give the same sums, in the same order.
 SLOTS = 4
-# Rows at a slot's end are a multiple of this, so that groups are whole but in the last slot.
-ROUND = 4
 # Rows (steps times sequences) that the ring of a way back holds: in the cache beside the weights.
 RING_ROWS = 64
 
@@ -231,38 +230,36 @@ class Recurrence:
 
     def _packed(self, matrix: Array, units: int, gates: int) -> Array | None:
         """Gates of a matrix `(inner, gates x units)` as `(block, inner, gate, lane)`, 0 behind the units."""
-        packed = empty((self._width(units), len(matrix), abs(gates)))
-        return self._run(self.program.pack, matrix, packed, units, gates)
+        shape = (self._width(units), len(matrix), abs(gates))
+        return self._run(self.program.pack, matrix, shape, units, gates)
 
     def _packed_across(self, matrix: Array, units: int, gates: int) -> Array | None:
         """Gates of a matrix `(inner, gates x units)` as `(block of inner, gates x units, lane)`, 0 behind the inner."""
-        packed = empty((self._width(len(matrix)), abs(gates), units))
-        return self._run(self.program.pack_across, matrix, packed, units, gates)
+        shape = (self._width(len(matrix)), abs(gates), units)
+        return self._run(self.program.pack_across, matrix, shape, units, gates)
 
-    def _run(self, function: Function, matrix: Array, packed: Array, units: int, gates: int) -> Array | None:
+    @staticmethod
+    def _run(function: Function, matrix: Array, shape: tuple[int, ...], units: int, gates: int) -> Array | None:
         """Pack the first gates of a matrix, the last where their number is negative; None for none of them."""
-        inner, row = matrix.shape
-        first = row + gates * units if gates < 0 else 0
+        if not gates:
+            return None
         _check(matrix)
-        source = matrix.ctypes.data + FLOAT_BYTES * first
-        table = Table(PACK, source=source, target=packed, inner=inner, gates=abs(gates), units=units, row=row)
+        packed = empty(shape)
+        table = Table(PACK, source=_first(matrix, units, gates), target=packed, **_sides(matrix, units, gates))
         function(table.address, 0, 0, 0)
-        return packed if gates else None
+        return packed
 
     def _gather(self, sums: Array, start: int, matrix: Array, units: int, gates: int) -> None:
         """Add up the slots' gradients `(slot, ...)` from a place on into the first (or last) gates of a matrix."""
-        inner, row = matrix.shape
-        first = row + gates * units if gates < 0 else 0
+        if not gates:
+            return
         table = Table(
             GATHER,
             source=sums.ctypes.data + FLOAT_BYTES * start,
-            target=matrix.ctypes.data + FLOAT_BYTES * first,
-            inner=inner,
-            gates=abs(gates),
-            units=units,
-            row=row,
+            target=_first(matrix, units, gates),
             slots=len(sums),
             stride=sums.shape[1],
+            **_sides(matrix, units, gates),
         )
         self.program.gather(table.address, 0, 0, 0)
 
@@ -287,38 +284,15 @@ class Recurrence:
         return np.stack([sums[list(cell.from_input)].reshape(-1), sums[list(cell.from_state)].reshape(-1)])
 
 
-def plan(batch: int, slots: int, sizes: list[int]) -> list[list[tuple[int, int]]]:
-    """The groups of each slot: their first row and how many rows the function handles that runs them.
-
-    The batch is halved as often as there are pairs of slots, each part cut into as few groups as can be, and the
-    groups shared between its two slots: two threads then have the same work, and four nearly so. All groups but the
-    last are whole; that may reach past the batch.
-    """
-    parts = -(-slots // 2)
-    ends = [round(batch * (part + 1) / parts / ROUND) * ROUND for part in range(parts - 1)] + [batch]
-    made: list[list[tuple[int, int]]] = []
-    first = 0
-    for end in ends:
-        groups = []
-        for size in _sizes(end - first, sizes):
-            groups.append((first, size))
-            first += size
-        middle = -(-len(groups) // 2)
-        made += [groups[:middle], groups[middle:]]
-    return [groups for groups in made if groups]
+def _first(matrix: Array, units: int, gates: int) -> int:
+    """The address of the first of a matrix's first gates, or of its last where their number is negative."""
+    return int(matrix.ctypes.data) + FLOAT_BYTES * (matrix.shape[1] + gates * units if gates < 0 else 0)
 
 
-def _sizes(rows: int, sizes: list[int]) -> list[int]:
-    """Group sizes for so many rows: the least wasted, then the fewest."""
-    if rows <= 0:
-        return []
-    most, least = max(sizes), min(sizes)
-    options = []
-    for large in range(rows // most + 2):
-        rest = max(0, rows - large * most)
-        found = [most] * large + [least] * -(-rest // least)
-        options.append((sum(found), len(found), found))
-    return min(options)[2]
+def _sides(matrix: Array, units: int, gates: int) -> dict[str, int]:
+    """The sizes of some gates of a matrix, as the tables of packing have them."""
+    inner, row = matrix.shape
+    return {"inner": inner, "gates": abs(gates), "units": units, "row": row}
 
 
 class Table:
