@@ -29,7 +29,8 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
             step; 0 for no such end.
 
     Attributes:
-        first_step_s: Seconds of the first step: tracing, compilation and one step of work.
+        first_call_s: Seconds of the first call: tracing, compilation and its steps of work.
+        first_steps: How many steps the first call ran.
         epochs: A row an epoch: epoch, loss, val_loss where there is validation, seconds, sequences_per_s.
     """
 
@@ -43,7 +44,8 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         self.windows = windows
         self.steps = steps
         self.report = report
-        self.first_step_s = math.nan
+        self.first_call_s = math.nan
+        self.first_steps = 0
         self.epochs: list[dict[str, float]] = []
         self._epoch_s = math.nan
         self._told = 0.0
@@ -56,18 +58,18 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         self._epoch_s = math.nan
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Time the first step; tell the progress now and then; stop at a loss that is no number."""
+        """Time the first call; tell the progress now and then; stop at a loss that is no number."""
         now = time.perf_counter()
         loss = float((logs or {}).get("loss", math.nan))
         if not math.isfinite(loss):
             self.model.stop_training = True
         with self._lock:
-            if math.isnan(self.first_step_s):
-                self.first_step_s = now - self._began
+            done = min(batch + 1, self.steps)  # Keras counts a last call that is not full as if it were
+            if not self.first_steps:
+                self.first_call_s, self.first_steps = now - self._began, done
             if now - self._told < TELL_EVERY_S:
                 return
             self._told = now
-            done = batch + 1
             self.report(
                 {
                     "kind": "step",
@@ -107,7 +109,7 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _spent(self) -> bool:
         """Whether the budget is used up, or another epoch would end further from it than this one."""
-        if len(self.epochs) == 1 and self.steps == 1:  # its one step was the first: no telling how long an epoch takes
+        if len(self.epochs) == 1 and self.steps == self.first_steps:  # no telling how long another epoch takes
             return False
         timing = self.timing()
         return bool(timing["train_s"] - timing["first_step_s"] + timing["epoch_s"] / 2 > self.budget_s)
@@ -116,18 +118,19 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         """The steady epochs in seconds, median and quartiles, and the speed.
 
         The first epoch, which holds tracing and compilation, is left out where there are others. With a
-        single epoch the first step is taken out of it and the rest put up to a whole epoch.
+        single epoch the first call is taken out of it and the rest put up to a whole epoch. The first step is the
+        first call without the steps after its first, at the steady speed.
         """
         seconds = np.array([row["seconds"] for row in self.epochs])
         if len(seconds) > 1:
             steady = seconds[1:]
-        elif self.steps > 1:
-            steady = (seconds - self.first_step_s) * self.steps / (self.steps - 1)
+        elif self.steps > self.first_steps:
+            steady = (seconds - self.first_call_s) * self.steps / (self.steps - self.first_steps)
         else:
             steady = seconds
         low, median, high = np.percentile(steady, [25, 50, 75]).tolist()
         return {
-            "first_step_s": self.first_step_s,
+            "first_step_s": max(0.0, self.first_call_s - (self.first_steps - 1) / self.steps * median),
             "epoch_s": median,
             "epoch_s_quartiles": [low, high],
             "steady_epochs": max(len(seconds) - 1, 0),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from grubench import datasets, environment, evaluation, models, runs
@@ -26,6 +28,14 @@ if TYPE_CHECKING:
 
 # Windows forecast at a time; a forecast keeps no gradients, so more fit than in training.
 PREDICT_BATCH = 256
+# Batches cut ahead of a GPU.
+AHEAD = 2
+# Steps that one call of Keras runs, at most: several, so that a small model does not wait for Python, and so few that
+# a call takes about CALL_S. The time is guessed from a slow loop: so much a step of a layer, and the arithmetic.
+MOST_STEPS_A_CALL = 16
+CALL_S = 0.1
+TIME_STEP_S = 20e-6
+FLOPS_PER_S = 100e9
 
 
 def run_trial(spec: Experiment, root: Path, report: Report) -> Path:
@@ -141,6 +151,7 @@ def fit(model: keras.Model, windows: Windows, spec: Experiment, report: Report) 
     validation = None
     if windows.count("validation"):
         validation = Batches(windows, windows.index("validation"), _predict_batch(spec))
+    ahead = AHEAD if models.gpus() else 0
     recorder = Recorder(len(batches.starts), len(batches), report, training.seconds)
     callbacks: list[Any] = [EpochOrder(batches), recorder]
     stopper = None
@@ -150,22 +161,41 @@ def fit(model: keras.Model, windows: Windows, spec: Experiment, report: Report) 
         )
         callbacks.append(stopper)
     report({"kind": "stage", "text": "first step"})
+    model.steps_per_execution = steps_a_call(spec, windows, len(batches))
     with _memory_errors(spec):
         model.fit(
-            batches,
+            batches.stream(ahead=ahead),
             epochs=sys.maxsize if training.seconds else training.epochs,
-            validation_data=validation,
+            validation_data=validation.stream(ahead=ahead) if validation else None,
             callbacks=callbacks,
             verbose=0,
-            shuffle=False,
         )
+    model.steps_per_execution = 1
     return recorder, stopper.best_epoch if stopper else len(recorder.epochs) - 1
+
+
+def steps_a_call(spec: Experiment, windows: Windows, steps: int) -> int:
+    """How many steps one call of Keras runs, a power of two: the same for every cell, since terms are to be equal.
+
+    Args:
+        spec: The spec.
+        windows: The windows.
+        steps: The steps of an epoch; a quarter of them at most run in one call, so that the first stands apart.
+    """
+    widths = [windows.feature, *(layer.units for layer in spec.model.stack)]
+    most_gates = 4
+    products = sum(most_gates * units * (inputs + units) for inputs, units in pairwise(widths))
+    flops = 6 * spec.training.batch_size * windows.lookback * products
+    seconds = len(spec.model.stack) * windows.lookback * TIME_STEP_S + flops / FLOPS_PER_S
+    most = min(MOST_STEPS_A_CALL, CALL_S / seconds, steps / 4)
+    return 1 << int(math.log2(max(most, 1)))
 
 
 def forecast(model: keras.Model, windows: Windows, starts: NDArray[np.int64], spec: Experiment) -> NDArray[np.float32]:
     """The scaled forecasts of the windows at these start rows, in the shape of `Windows.targets`."""
+    batches = Batches(windows, starts, _predict_batch(spec))
     with _memory_errors(spec):
-        predicted: NDArray[np.float32] = model.predict(Batches(windows, starts, _predict_batch(spec)), verbose=0)
+        predicted: NDArray[np.float32] = model.predict(batches.stream(), verbose=0)
     return predicted
 
 

@@ -16,7 +16,7 @@ from conftest import make_dataset, tiny
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grubench import datasets, training, trials, windows
+from grubench import datasets, presets, training, trials, windows
 from grubench.batches import Batches, EpochOrder, order
 from grubench.engine import keras
 from grubench.errors import RunError, TrainingError
@@ -89,12 +89,13 @@ def test_both_cells_see_the_windows_in_the_same_order() -> None:
     batches = Batches(cut, starts, 8, seed=5)
     for epoch in range(3):
         batches.start_epoch(epoch)
-        seen = np.concatenate([batches[number][0] for number in range(len(batches))])
+        seen = np.concatenate([inputs for inputs, _ in batches.chunks()])
         np.testing.assert_array_equal(seen, cut.inputs(starts[order(len(starts), 5, epoch)]))
 
 
-def test_keras_takes_the_batches_in_that_order() -> None:
-    """What arrives in training, epoch by epoch, with Keras's own prefetching in between."""
+@pytest.mark.parametrize("ahead", [0, 2])
+def test_keras_takes_the_batches_in_that_order(ahead: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What arrives in training, epoch by epoch, cut in chunks that are taken apart."""
     spec = Experiment(window=Window(lookback=5, test=20, validation=0))
     cut = windows.build(make_dataset(), spec)
     starts = cut.index("train")
@@ -114,8 +115,10 @@ def test_keras_takes_the_batches_in_that_order() -> None:
 
     model = Spy()
     model.compile("sgd", "mse", run_eagerly=True)
+    monkeypatch.setattr("grubench.batches.CHUNK_BYTES", 40 * cut.inputs(starts[:1]).nbytes)
     batches = Batches(cut, starts, 16, seed=9)
-    model.fit(batches, epochs=3, verbose=0, shuffle=False, callbacks=[EpochOrder(batches)])
+    model.fit(batches.stream(ahead=ahead), epochs=3, verbose=0, callbacks=[EpochOrder(batches)])
+    assert {len(one) for one in seen} == {16, len(starts) % 16}
     expected = np.concatenate([cut.inputs(starts[order(len(starts), 9, epoch)]) for epoch in range(3)])
     np.testing.assert_array_equal(np.concatenate(seen), expected)
 
@@ -124,7 +127,34 @@ def test_without_shuffling_the_windows_stay_in_order() -> None:
     cut = windows.build(make_dataset(), Experiment(window=Window(lookback=5)))
     batches = Batches(cut, cut.index("train"), 1000)
     batches.start_epoch(1)
-    np.testing.assert_array_equal(batches[0][0], cut.inputs(cut.index("train")))
+    for cut_now, expected in zip(next(batches.chunks()), (cut.inputs, cut.targets), strict=True):
+        np.testing.assert_array_equal(cut_now, expected(cut.index("train")))
+
+
+def test_how_many_steps_run_in_a_call_changes_nothing_but_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = tiny(epochs=3)
+    spec = replace(spec, model=replace(spec.model, dropout=(0.2,)))
+    made, losses = [], []
+    for number, many in enumerate((1, 7, 16)):
+        monkeypatch.setattr("grubench.training.steps_a_call", lambda *_, many=many: many)
+        run = train(spec, tmp_path / str(number))
+        made.append(weights(run))
+        losses.append(run.history()["loss"])
+    for other in made[1:]:
+        for ours, theirs in zip(made[0], other, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_allclose(losses[1:], [losses[0]] * 2, rtol=1e-6)
+
+
+def test_a_call_runs_the_same_steps_for_every_cell_and_few_where_they_are_long() -> None:
+    small = presets.resolve("bankex")
+    cut = SimpleNamespace(feature=1, lookback=60)
+    asked = {training.steps_a_call(small.with_cell(cell), cut, 1000) for cell in ("gru", "lstm", "rnn")}
+    assert len(asked) == 1
+    assert min(asked) > 1
+    assert training.steps_a_call(small, cut, 7) == 1
+    assert training.steps_a_call(presets.resolve("waves"), SimpleNamespace(feature=1, lookback=20_000), 1000) == 1
+    assert training.steps_a_call(presets.resolve("energy"), SimpleNamespace(feature=5, lookback=90), 1000) == 1
 
 
 def test_a_loss_that_is_no_number_names_its_epoch(tmp_path: Path) -> None:
@@ -207,7 +237,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
 class TestRecorder:
     def recorded(self, seconds: list[float], first_step: float = 0.5, steps: int = 10) -> dict:
         recorder = Recorder(windows=100, steps=steps, report=ignore)
-        recorder.first_step_s = first_step
+        recorder.first_call_s, recorder.first_steps = first_step, 1
         recorder.epochs = [{"epoch": number, "loss": 1.0, "seconds": one} for number, one in enumerate(seconds, 1)]
         return recorder.timing()
 

@@ -1,8 +1,9 @@
 """A step of training (forward, backward, update) here and in other frameworks; `make bench-peers` prints the table.
 
 The same models on the same random data: grubench's fused kernel under Keras, Keras on TensorFlow as it comes, the same
-compiled by XLA, Keras on JAX, and PyTorch in a bare loop. Each runs in a process of its own; the processes take turns,
-round by round, so that a machine that drifts hits all alike.
+compiled by XLA, Keras on JAX, each under `fit` with as many steps a call as grubench chooses, and PyTorch in a bare
+loop. Each runs in a process of its own; the processes take turns, round by round, so that a machine that drifts hits
+all alike.
 
     python experiments/benchmarks/peers.py [--workloads "bankex;waves, T 2000"] [--variants fused,torch] [--rounds 9]
 """
@@ -23,32 +24,35 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-# batch, steps, features, units of each layer, outputs, dropout after each layer, an output at every step
-WORKLOADS: dict[str, tuple[int, int, int, list[int], int, float, bool]] = {
-    "waves, T 2000": (40, 2000, 1, [16], 1, 0.0, True),
-    "waves, T 20,000": (40, 20_000, 1, [16], 1, 0.0, True),
-    "waves, T 2000, last output": (40, 2000, 1, [16], 1, 0.0, False),
-    "waves, T 20,000, last output": (40, 20_000, 1, [16], 1, 0.0, False),
-    "bitcoin": (64, 60, 1, [50, 100], 1, 0.2, False),
-    "bankex": (32, 60, 1, [128], 20, 0.0, False),
-    "energy, B 256": (256, 90, 5, [256, 256], 1, 0.0, False),
-    "energy, B 1024": (1024, 90, 5, [256, 256], 1, 0.0, False),
+# batch, steps, features, units of each layer, outputs, dropout after each layer, an output at every step, steps a call
+WORKLOADS: dict[str, tuple[int, int, int, list[int], int, float, bool, int]] = {
+    "waves, T 2000": (40, 2000, 1, [16], 1, 0.0, True, 2),
+    "waves, T 20,000": (40, 20_000, 1, [16], 1, 0.0, True, 1),
+    "waves, T 2000, last output": (40, 2000, 1, [16], 1, 0.0, False, 2),
+    "waves, T 20,000, last output": (40, 20_000, 1, [16], 1, 0.0, False, 1),
+    "bitcoin": (64, 60, 1, [50, 100], 1, 0.2, False, 4),
+    "bankex": (32, 60, 1, [128], 20, 0.0, False, 8),
+    "energy, B 256": (256, 90, 5, [256, 256], 1, 0.0, False, 1),
+    "energy, B 1024": (1024, 90, 5, [256, 256], 1, 0.0, False, 1),
 }
 VARIANTS = ("fused", "keras", "xla", "jax", "torch")
 CELLS = ("gru", "lstm")
 # A round of a variant lasts about this long, or one step.
 ROUND_S = 0.5
-WARM_UP = 3
 START_LIMIT_S = 900
 
 
-def keras_step(variant: str, cell: str, name: str, x: Any, y: Any) -> Callable[[], float]:
-    """A step of Keras on the backend of the variant."""
+# Trains so many steps; the seconds that they took and the last loss.
+Steps = Callable[[int], tuple[float, float]]
+
+
+def keras_model(variant: str, cell: str, name: str) -> Any:
+    """A workload's model on the backend of the variant, compiled."""
     os.environ["KERAS_BACKEND"] = "jax" if variant == "jax" else "tensorflow"
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import keras
 
-    _, steps, features, units, outputs, dropout, every_step = WORKLOADS[name]
+    _, steps, features, units, outputs, dropout, every_step, many = WORKLOADS[name]
     if variant == "fused":
         from grubench.kernels.layer import one_at_a_time
 
@@ -67,15 +71,52 @@ def keras_step(variant: str, cell: str, name: str, x: Any, y: Any) -> Callable[[
             model.add(keras.layers.Dropout(dropout))
     model.add(keras.layers.Dense(outputs))
     compiled = {} if variant == "jax" else {"jit_compile": variant == "xla"}
-    model.compile(loss="mse", optimizer=keras.optimizers.Adam(1e-3), **compiled)
-    return lambda: float(model.train_on_batch(x, y))
+    model.compile(loss="mse", optimizer=keras.optimizers.Adam(1e-3), steps_per_execution=many, **compiled)
+    return model
 
 
-def torch_step(cell: str, name: str, x: Any, y: Any) -> Callable[[], float]:
-    """A step of PyTorch in a bare loop."""
+def keras_steps(variant: str, cell: str, name: str, x: Any, y: Any) -> Steps:
+    """Training in Keras on the backend of the variant: an epoch of so many steps, after one like it."""
+    model = keras_model(variant, cell, name)
+    import keras
+    import numpy as np
+
+    class Clock(keras.callbacks.Callback):  # type: ignore[misc]
+        """The seconds and the loss of the last epoch."""
+
+        async_safe = True
+
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+            self.began = time.perf_counter()
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+            self.loss = float(logs["loss"])  # waits for what still computes
+            self.seconds = time.perf_counter() - self.began
+
+    clock = Clock()
+
+    def batches(count: int) -> dict[str, Any]:
+        """So many times the batch, as the backend takes it with the least ado."""
+        if variant == "jax":
+            return {"x": np.concatenate([x] * count), "y": np.concatenate([y] * count), "batch_size": len(x)}
+        import tensorflow as tf
+
+        options = tf.data.Options()
+        options.autotune.enabled = False  # its thread holds up the end of an epoch now and then
+        return {"x": tf.data.Dataset.from_tensors((x, y)).repeat(count).with_options(options)}
+
+    def train(count: int) -> tuple[float, float]:
+        model.fit(**batches(count), epochs=2, shuffle=False, verbose=0, callbacks=[clock])
+        return clock.seconds, clock.loss
+
+    return train
+
+
+def torch_steps(cell: str, name: str, x: Any, y: Any) -> Steps:
+    """Training in PyTorch, a bare loop over one batch."""
     import torch
 
-    _, _, features, units, outputs, dropout, every_step = WORKLOADS[name]
+    _, _, features, units, outputs, dropout, every_step, _ = WORKLOADS[name]
     torch.manual_seed(0)
     kind = {"gru": torch.nn.GRU, "lstm": torch.nn.LSTM}[cell]
     widths = [features, *units]
@@ -97,29 +138,29 @@ def torch_step(cell: str, name: str, x: Any, y: Any) -> Callable[[], float]:
         optimizer.step()
         return float(loss)
 
-    return step
+    def train(count: int) -> tuple[float, float]:
+        began = time.perf_counter()
+        losses = [step() for _ in range(count)]
+        return time.perf_counter() - began, losses[-1]
+
+    return train
 
 
 def work(variant: str, cell: str, name: str) -> None:
     """The body of a variant's process: on each line a number of steps comes in and their mean time goes out."""
     import numpy as np
 
-    batch, steps, features, _, outputs, _, every_step = WORKLOADS[name]
+    batch, steps, features, _, outputs, _, every_step, many = WORKLOADS[name]
     draw = np.random.default_rng(0)
     x = draw.random((batch, steps, features), dtype=np.float32)
     y = draw.random((batch, steps, outputs) if every_step else (batch, outputs), dtype=np.float32)
-    step = torch_step(cell, name, x, y) if variant == "torch" else keras_step(variant, cell, name, x, y)
     began = time.perf_counter()
-    loss = step()
-    first_s = time.perf_counter() - began
-    for _ in range(WARM_UP - 1):
-        step()
-    print(json.dumps({"first_s": first_s, "loss": loss}), flush=True)
+    train = torch_steps(cell, name, x, y) if variant == "torch" else keras_steps(variant, cell, name, x, y)
+    _, loss = train(many)
+    print(json.dumps({"first_s": time.perf_counter() - began, "loss": loss}), flush=True)
     for line in sys.stdin:
-        began = time.perf_counter()
-        for _ in range(int(line)):
-            step()
-        print((time.perf_counter() - began) / int(line), peak_megabytes(), flush=True)
+        count = -(-int(line) // many) * many
+        print(train(count)[0] / count, peak_megabytes(), flush=True)
 
 
 def peak_megabytes() -> float:
