@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from grubench.experiment import Experiment
     from grubench.prediction import predict
     from grubench.presets import resolve
-    from grubench.trials import compare, train
+    from grubench.trials import Where, compare, train
 
-__all__ = ["Experiment", "GrubenchError", "compare", "predict", "resolve", "train"]
+__all__ = ["Experiment", "GrubenchError", "Where", "compare", "predict", "resolve", "train"]
 
 _HOMES = {
     "Experiment": "experiment",
     "GrubenchError": "errors",
+    "Where": "trials",
     "compare": "trials",
     "train": "trials",
     "predict": "prediction",

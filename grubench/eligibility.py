@@ -33,6 +33,7 @@ def fused_reasons(model: Model, training: Training, layer: Layer) -> list[str]:
         (training.kernel in ("cudnn", "keras"), f"--kernel {training.kernel} forces another kernel"),
         (training.jit, "XLA compiles Keras's loop (leave out --jit)"),
         (training.precision != "float32", "it computes in float32 (set --precision float32)"),
+        (training.strategy == "mirrored", "it runs on one device (set --strategy one)"),
         *_shared("it", model, layer),
     )
     return [reason for applies, reason in rules if applies]

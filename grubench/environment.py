@@ -44,6 +44,13 @@ def cards() -> list[str]:
     return found if chosen is None else [*found, f"CUDA_VISIBLE_DEVICES={chosen}"]
 
 
+def cores() -> int:
+    """The processor's cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def processor() -> str:
     """The processor's name, as far as the operating system tells it."""
     return _field(Path("/proc/cpuinfo"), "model name") or platform.processor() or platform.machine()

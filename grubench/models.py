@@ -35,7 +35,7 @@ class LayerKernel:
     fused_reasons: tuple[str, ...] = ()
 
 
-def build(spec: Experiment, lookback: int, feature: int, outputs: int) -> keras.Sequential:
+def build(spec: Experiment, lookback: int, feature: int, outputs: int, threads: int = 0) -> keras.Sequential:
     """The stack of a spec, compiled; stock Keras layers only, so that the file loads anywhere.
 
     Args:
@@ -43,6 +43,7 @@ def build(spec: Experiment, lookback: int, feature: int, outputs: int) -> keras.
         lookback: Steps in.
         feature: Inputs a step.
         outputs: Values of the Dense head: the horizon, or 1 at every step.
+        threads: Threads of the fused kernels; 0 for what the spec says.
 
     Raises:
         UsageError: cuDNN was asked for and a layer cannot have it.
@@ -56,7 +57,7 @@ def build(spec: Experiment, lookback: int, feature: int, outputs: int) -> keras.
         recurrent = _recurrent(spec, layer, sequences=spec.window.every_step or position < len(stack) - 1)
         model.add(recurrent)
         if kernel.kernel == "fused":
-            _fuse(recurrent, spec.training.threads, need_x=position > 0)
+            _fuse(recurrent, threads or spec.training.threads, need_x=position > 0)
         if spec.model.dropout[position]:
             model.add(keras.layers.Dropout(spec.model.dropout[position]))
     if spec.model.head_activation != "linear":
@@ -118,6 +119,23 @@ def gpus() -> list[str]:
     with quiet_stderr():  # TensorFlow speaks up where there is a driver and no card
         devices = tf.config.list_physical_devices("GPU")
     return [tf.config.experimental.get_device_details(device).get("device_name", device.name) for device in devices]
+
+
+def strategy(spec: Experiment) -> tf.distribute.Strategy:
+    """What spreads a model over devices, as the spec says.
+
+    Raises:
+        UsageError: The spec asks for several devices, and there are not.
+    """
+    if spec.training.strategy == "one":
+        return tf.distribute.get_strategy()
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    if len(devices) < 2:
+        raise UsageError(
+            f"training.strategy: mirrored wants two devices or more, and TensorFlow sees {devices[0].name}.",
+            "Use --strategy one.",
+        )
+    return tf.distribute.MirroredStrategy([device.name for device in devices])
 
 
 def kernels(spec: Experiment, *, gpu: bool | None = None) -> list[LayerKernel]:

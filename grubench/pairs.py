@@ -10,6 +10,7 @@ import numpy as np
 
 from grubench.arms import differing_settings, split
 from grubench.comparison import differing_machines
+from grubench.runs import shared
 from grubench.statistics import ALPHA, Paired, holm, paired, written_p
 
 if TYPE_CHECKING:
@@ -99,6 +100,8 @@ def why_not_timed(comparison: Comparison) -> str:
             f"{shown}: a ratio of their times would compare kernels, not cells. "
             "The line above the table says which flag to change."
         )
+    if any(shared(run) for run in comparison.runs):
+        return "trials shared a machine, and their times say little; train with --jobs 1 (and --fresh) to compare them."
     if any(not run.metrics["timing"]["steady_epochs"] for run in comparison.runs):
         more = "a larger --seconds" if comparison.spec.training.seconds else "--epochs 2 or more"
         return f"a single epoch holds the tracing and compilation; use {more} to compare times."

@@ -101,7 +101,7 @@ def load_model(run: Run) -> Any:
 
 
 def _every_window(run: Run, dataset: Dataset, cut: Windows) -> Forecast:
-    from grubench.training import forecast
+    from grubench.fitting import forecast
 
     spec = run.experiment
     if not cut.count("test"):

@@ -8,7 +8,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from grubench import evaluation, over_series, pairs, runs, verdict
+from grubench import claims, evaluation, over_series, pairs, runs, verdict
 from grubench.comparison import SCHEMA
 from grubench.errors import RunError
 from grubench.summary import COST, NONE, TEST, Row, cell, facts, kernel_line, rows, settings, shown_columns
@@ -37,7 +37,7 @@ def keep(comparison: Comparison, pictures: str = "png") -> None:
     folder = comparison.folder
     if folder is None:
         return
-    with runs.written_aside(folder.parent, folder.name) as aside:
+    with claims.written_aside(folder.parent, folder.name) as aside:
         for ending in (".json", ".md"):
             (aside / f"comparison{ending}").write_text(text(comparison, ending), encoding="utf-8")
         plots.loss_curves(comparison, aside / f"loss.{pictures}")

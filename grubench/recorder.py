@@ -32,6 +32,7 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         first_call_s: Seconds of the first call: tracing, compilation and its steps of work.
         first_steps: How many steps the first call ran.
         epochs: A row an epoch: epoch, loss, val_loss where there is validation, seconds, sequences_per_s.
+        resumed: The epochs (from 0) that a fit went on with after it had been stopped; they hold tracing too.
     """
 
     # Keras then calls the batch hooks from a pool of threads and the next step need not wait for them,
@@ -47,9 +48,21 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         self.first_call_s = math.nan
         self.first_steps = 0
         self.epochs: list[dict[str, float]] = []
+        self.resumed: list[int] = []
         self._epoch_s = math.nan
         self._told = 0.0
         self._lock = threading.Lock()
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs, as JSON can hold it."""
+        names = ("first_call_s", "first_steps", "epochs", "resumed")
+        return {name: getattr(self, name) for name in names}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from the epochs that another process has recorded."""
+        for name, value in state.items():
+            setattr(self, name, value)
+        self.resumed = [*self.resumed, len(self.epochs)]
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
         """Start the epoch's clock."""
@@ -117,23 +130,24 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
     def timing(self) -> dict[str, Any]:
         """The steady epochs in seconds, median and quartiles, and the speed.
 
-        The first epoch, which holds tracing and compilation, is left out where there are others. With a
+        The first epoch, and each that a fit went on with, hold tracing and compilation: they are left out. With a
         single epoch the first call is taken out of it and the rest put up to a whole epoch. The first step is the
         first call without the steps after its first, at the steady speed.
         """
         seconds = np.array([row["seconds"] for row in self.epochs])
-        if len(seconds) > 1:
-            steady = seconds[1:]
-        elif self.steps > self.first_steps:
-            steady = (seconds - self.first_call_s) * self.steps / (self.steps - self.first_steps)
-        else:
-            steady = seconds
+        traced = [0, *(epoch for epoch in self.resumed if epoch < len(seconds))]
+        steady = np.delete(seconds, traced)
+        steady_epochs = len(steady)
+        if not steady_epochs:
+            rest = self.steps - self.first_steps
+            steady = (seconds[:1] - self.first_call_s) * self.steps / rest if rest else seconds[:1]
         low, median, high = np.percentile(steady, [25, 50, 75]).tolist()
         return {
             "first_step_s": max(0.0, self.first_call_s - (self.first_steps - 1) / self.steps * median),
             "epoch_s": median,
             "epoch_s_quartiles": [low, high],
-            "steady_epochs": max(len(seconds) - 1, 0),
+            "steady_epochs": steady_epochs,
             "sequences_per_s": self.windows / median,
             "train_s": float(seconds.sum()),
+            "resumed_after_epochs": self.resumed,
         }

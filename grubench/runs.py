@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import shutil
+import re
 import time
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grubench.errors import RunError, SpecError, UsageError
 from grubench.experiment import Experiment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
 SCHEMA = 1
-PARTIAL = ".partial-"
+# A run's name ends with the start of its spec's digest, and a number where that name was taken.
+DIGEST_DIGITS = 6
+DIGEST_START = re.compile(rf"-([0-9a-f]{{{DIGEST_DIGITS}}})(?:-\d+)?$")
 FILES = (
     "experiment.toml",
     "environment.json",
@@ -68,8 +68,12 @@ class Run:
         return tree
 
 
-def load(folder: Path) -> Run:
+def load(folder: Path, spec: Experiment | None = None) -> Run:
     """Read a run folder.
+
+    Args:
+        folder: The folder.
+        spec: Its spec where it is known already: where the digests agree, experiment.toml is not read.
 
     Raises:
         UsageError: It is not a run folder.
@@ -88,13 +92,23 @@ def load(folder: Path) -> Run:
             f"{folder} was written by a newer grubench (schema {schema}; this one reads up to {SCHEMA}).",
             "Update with: pip install -U grubench",
         )
+    if spec is None or metrics.get("digest") != spec.digest:
+        spec = _spec(folder)
+    return Run(folder=folder, experiment=spec, metrics=metrics, environment=read_json(folder / "environment.json"))
+
+
+def _spec(folder: Path) -> Experiment:
     try:
-        spec = Experiment.from_toml((folder / "experiment.toml").read_text(encoding="utf-8"))
+        return Experiment.from_toml((folder / "experiment.toml").read_text(encoding="utf-8"))
     except (SpecError, UnicodeDecodeError) as error:
         raise RunError(
             f"{folder / 'experiment.toml'} cannot be read: {error}", "The run is damaged; train it again."
         ) from error
-    return Run(folder=folder, experiment=spec, metrics=metrics, environment=read_json(folder / "environment.json"))
+
+
+def shared(run: Run) -> str:
+    """What the trial shared its machine with while it was timed, in words; empty where it had it for itself."""
+    return str(run.environment.get("shared", ""))
 
 
 def folder_of(given: Path, root: Path) -> Path:
@@ -105,76 +119,72 @@ def folder_of(given: Path, root: Path) -> Path:
 def listed(root: Path) -> list[Run]:
     """All runs below a folder, newest first; what is not a complete run is passed over."""
     found = []
-    for folder in sorted(root.iterdir(), reverse=True) if root.is_dir() else ():
-        if folder.name.startswith(".") or not folder.is_dir():
-            continue
-        try:
-            found.append(load(folder))
-        except (UsageError, RunError):
-            continue
+    for name in _names(root):
+        with suppress(UsageError, RunError):
+            found.append(load(root / name))
     return found
 
 
-def find(known: Iterable[Run], digest: str, fingerprint: str, machine: dict[str, Any]) -> Run | None:
-    """The run of this spec on this data, made with these versions on this kind of machine, if there is one."""
-    for run in known:
-        same = run.metrics.get("digest") == digest and run.metrics.get("data", {}).get("fingerprint") == fingerprint
-        if same and all(run.environment.get(key) == value for key, value in machine.items()):
-            return run
-    return None
+class Shelf:
+    """The runs of a folder by their specs: only those are read that are asked for.
+
+    Args:
+        root: The folder.
+        machine: Versions, processor and cards; a run made with others is another.
+        fingerprint: Of the data; a run on other data is another. It may be told later.
+    """
+
+    def __init__(self, root: Path, machine: dict[str, Any], fingerprint: str = "") -> None:
+        self.root, self.machine, self.fingerprint = root, machine, fingerprint
+        self._names: dict[str, list[str]] = {}
+        for name in _names(root):
+            start = DIGEST_START.search(name)
+            if start:
+                self._names.setdefault(start[1], []).append(name)
+
+    def find(self, spec: Experiment) -> Run | None:
+        """The newest run of a spec, if there is one."""
+        for name in self._names.get(spec.digest[:DIGEST_DIGITS], ()):
+            try:
+                run = load(self.root / name, spec)
+            except (UsageError, RunError):
+                continue
+            if self._fits(run, spec):
+                return run
+        return None
+
+    def find_again(self, spec: Experiment) -> Run | None:
+        """The same, where another process may have put it there since."""
+        return Shelf(self.root, self.machine, self.fingerprint).find(spec)
+
+    def may_have(self, spec: Experiment) -> bool:
+        """Whether there is something of the right name, unread."""
+        return spec.digest[:DIGEST_DIGITS] in self._names
+
+    def _fits(self, run: Run, spec: Experiment) -> bool:
+        data = run.metrics.get("data")
+        return (
+            run.metrics.get("digest") == spec.digest
+            and isinstance(data, dict)
+            and data.get("fingerprint") == self.fingerprint
+            and all(run.environment.get(key) == value for key, value in self.machine.items())
+        )
+
+
+def _names(root: Path) -> list[str]:
+    """The names of what may be runs, newest first."""
+    if not root.is_dir():
+        return []
+    return sorted((path.name for path in root.iterdir() if not path.name.startswith(".")), reverse=True)
 
 
 def free_name(root: Path, middle: str, digest: str) -> str:
     """A folder name not yet taken: the time, what it is, and the start of the digest."""
-    name = f"{time.strftime('%Y-%m-%d-%H%M%S')}-{middle}-{digest[:6]}"
+    name = f"{time.strftime('%Y-%m-%d-%H%M%S')}-{middle}-{digest[:DIGEST_DIGITS]}"
     number = 1
     while (root / (name if number == 1 else f"{name}-{number}")).exists():
         number += 1
     return name if number == 1 else f"{name}-{number}"
-
-
-@contextmanager
-def written_aside(root: Path, name: str) -> Iterator[Path]:
-    """A folder to fill, which appears as `root / name` when the block ends well and vanishes when it does not.
-
-    An older folder of that name is replaced.
-
-    Raises:
-        RunError: The disk is full, or the folder cannot be written.
-    """
-    aside = root / f"{PARTIAL}{os.getpid()}-{name}"
-    try:
-        check_writable(root)
-        _sweep(root)
-        aside.mkdir()
-        try:
-            yield aside
-            _replace(aside, root / name)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise RunError(
-            f"{root / name} could not be written: {reason}.", "Free some space, or choose another --output."
-        ) from error
-
-
-def check_writable(root: Path) -> None:
-    """Make the folder if need be, and refuse one that cannot be written, before any work is put in.
-
-    Raises:
-        RunError: Naming the folder and the reason.
-    """
-    probe = root / f"{PARTIAL}{os.getpid()}-probe"
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        probe.mkdir()
-        probe.rmdir()
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise RunError(
-            f"The output folder {root} cannot be written: {reason}.", "Choose another with --output."
-        ) from error
 
 
 def write_json(path: Path, tree: Any) -> None:
@@ -209,31 +219,3 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
         raise RunError(f"{path} cannot be read: {error}.", "The run is damaged; train it again.") from error
-
-
-def _replace(aside: Path, target: Path) -> None:
-    old = aside.with_name(f"{aside.name}-old")
-    if target.exists():
-        target.rename(old)
-    aside.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _sweep(root: Path) -> None:
-    """Remove what processes that are gone have left behind."""
-    for path in root.glob(f"{PARTIAL}*"):
-        pid = path.name.removeprefix(PARTIAL).partition("-")[0]
-        if pid.isdecimal() and not _alive(int(pid)):
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _alive(pid: int) -> bool:
-    if os.name == "nt":  # signal 0 would end the process there
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

@@ -200,6 +200,11 @@ class Training(Section):
         "auto", "What runs the recurrence; cudnn and fused refuse to start where they can't.", choices=KERNELS
     )
     threads: int = setting(0, "Processor threads; 0 for all cores.", low=0)
+    strategy: str = setting(
+        "one",
+        "Devices of one model: one, or mirrored on every GPU, which share each batch.",
+        choices=("one", "mirrored"),
+    )
 
     def __post_init__(self) -> None:
         """Write the optimizer's own learning rate in where none was given."""

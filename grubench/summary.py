@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from grubench.arms import shown
+from grubench.runs import shared
 from grubench.statistics import mean_and_spread
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ COST = (
     ("epochs", "epochs"),
     ("steady_s", "trained s"),
 )
+# Columns whose figures are marked where trials shared a machine.
+TIMED = ("first_step_s", "epoch_s", "sequences_per_s", "total_s", "steady_s")
+MARK = "*"
 
 
 def values(run: Run) -> dict[str, float | None]:
@@ -69,7 +73,8 @@ def rows(comparison: Comparison) -> list[Row]:
         if runs:
             per_seed = [values(run) for run in runs]
             columns = {key: [one[key] for one in per_seed] for key in per_seed[0]}
-            found.append({"arm": name, "seeds": [run.experiment.seed for run in runs], "columns": columns})
+            seeds = [run.experiment.seed for run in runs]
+            found.append({"arm": name, "seeds": seeds, "columns": columns, "shared": any(map(shared, runs))})
     for name, measures in comparison.runs[0].metrics["baselines"].items():
         found.append(
             {"arm": name, "seeds": [], "columns": {key: [value] for key, value in measures["overall"].items()}}
@@ -170,13 +175,39 @@ def kernel_line(environments: Sequence[dict[str, Any]]) -> str:
     lost = [("cuDNN", "reasons")] * (devices != "CPU") + [("fused", "fused_reasons")] * (devices == "CPU")
     why = [(name, dict.fromkeys(reason for kernel in slow for reason in kernel.get(key, ()))) for name, key in lost]
     told = "; ".join(f"not {name}: {'; '.join(reasons)}" for name, reasons in why if reasons)
-    return f"{devices}, kernel {names}" + (f" ({told})" if told else "")
+    replicas = " and ".join(sorted({str(one.get("replicas", 1)) for one in environments}))
+    spread = f", {replicas} replicas that share each batch" if replicas != "1" else ""
+    return f"{devices}{spread}, kernel {names}" + (f" ({told})" if told else "")
 
 
 def facts(comparison: Comparison) -> list[str]:
     """The lines that stand below the settings: what ran the recurrence, and what the clock did, if anything."""
-    lines = (kernel_line([run.environment for run in comparison.runs]), clock_line(comparison.runs[0]))
+    lines = (
+        kernel_line([run.environment for run in comparison.runs]),
+        clock_line(comparison.runs[0]),
+        _shared_line(comparison.runs),
+        _resumed_line(comparison.runs),
+    )
     return [line for line in lines if line]
+
+
+def _shared_line(runs: Sequence[Run]) -> str:
+    """What the mark at a time means; empty where none is marked."""
+    why = "; ".join(dict.fromkeys(shared(run) for run in runs if shared(run)))
+    return f"{MARK} Times taken {why}" if why else ""
+
+
+def _resumed_line(runs: Sequence[Run]) -> str:
+    """The trials that were stopped and went on from a checkpoint; empty where none was."""
+    named = [f"{run.experiment.model.cell.upper()} seed {run.experiment.seed}" for run in runs if resumed(run)]
+    said = f"Went on from a checkpoint: {', '.join(named)}; the epoch after it is left out of the times"
+    return said if named else ""
+
+
+def resumed(run: Run) -> str:
+    """After which epochs a trial went on from a checkpoint, in words; empty where it was never stopped."""
+    epochs = run.metrics["timing"].get("resumed_after_epochs", [])
+    return f"resumed after epoch {' and '.join(map(str, epochs))}" if epochs else ""
 
 
 def numbers(row: Row, key: str) -> list[float]:
@@ -194,14 +225,15 @@ def cell(row: Row, key: str, joint: str) -> str:
     found = numbers(row, key)
     if not found:
         return NONE
+    mark = MARK if key in TIMED and row.get("shared") else ""
     mean, spread = mean_and_spread(found)
     if key == "parameters" or not spread > 0:
-        return number(mean)
+        return number(mean) + mark
     if abs(mean) < SMALLEST:
-        return f"{mean:.2e}{joint}{spread:.0e}"
+        return f"{mean:.2e}{joint}{spread:.0e}{mark}"
     decimals = max(0, min(_decimals(mean), 1 - math.floor(math.log10(spread))))
     shown = f"{spread:,.{decimals}f}"
-    return f"{mean:,.{decimals}f}{joint}{shown if float(shown.replace(',', '')) else f'{spread:.0e}'}"
+    return f"{mean:,.{decimals}f}{joint}{shown if float(shown.replace(',', '')) else f'{spread:.0e}'}{mark}"
 
 
 def _decimals(value: float) -> int:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from grubench import over_series, pairs, verdict
 from grubench.arms import split
+from grubench.runs import shared
 from grubench.summary import (
     COST,
     TEST,
@@ -22,6 +23,7 @@ from grubench.summary import (
     facts,
     kernel_line,
     number,
+    resumed,
     rows,
     settings,
     shown_columns,
@@ -162,7 +164,8 @@ def show_run(run: Run, console: Console) -> None:
         "time",
         f"{number(timing['train_s'])} s for {run.metrics['loss']['epochs']} epochs; "
         f"first step {number(timing['first_step_s'])} s, "
-        f"then {number(timing['epoch_s'])} s an epoch, {number(timing['sequences_per_s'])} windows/s",
+        f"then {number(timing['epoch_s'])} s an epoch, {number(timing['sequences_per_s'])} windows/s"
+        + "".join(f"; {one}" for one in (shared(run), resumed(run)) if one),
     )
     table.add_row("ran on", kernel_line([run.environment]))
     if clock_line(run):

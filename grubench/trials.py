@@ -4,27 +4,68 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from grubench import environment, executors, runs
+from grubench import claims, environment, executors, runs
 from grubench.arms import arms_of, label, plan
 from grubench.comparison import Comparison, Failure, differences
 from grubench.eligibility import fused_reasons
-from grubench.errors import GrubenchError, TrainingError, UsageError
+from grubench.errors import UsageError
+from grubench.scheduling import Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from grubench.errors import GrubenchError
+    from grubench.executors import Executor
     from grubench.experiment import Experiment
     from grubench.runs import Run
+    from grubench.series import Dataset
 
     Report = Callable[[dict[str, Any]], None]
     Trials = Sequence[tuple[str, Experiment]]
 
 # Epochs of the trial that tells how long the training takes whose time all are given.
 PILOT_EPOCHS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Where:
+    """Where and how trials run; nothing of it changes a result.
+
+    Attributes:
+        executor: `processes` of this machine, `ray`, or `here`, in this process, for debugging.
+        jobs: How many processes run at a time.
+        ray_address: The Ray cluster's address; one is started on this machine where it is empty.
+        retries: How often Ray starts a trial again whose worker or node died.
+        checkpoint_every: Epochs between checkpoints of a trial; 0 for none.
+    """
+
+    executor: str = "processes"
+    jobs: int = 1
+    ray_address: str = ""
+    retries: int = 3
+    checkpoint_every: int = 0
+
+    def made(self, trials: int, report: Report) -> Executor:
+        """The executor for so many trials.
+
+        Raises:
+            UsageError: Ray was asked for and is not installed, or cannot be reached.
+        """
+
+        def tell(number: int, event: dict[str, Any]) -> None:
+            report(event | {"trial": number})
+
+        if self.executor == "here":
+            return executors.Here(tell)
+        if self.executor == "ray":
+            from grubench.executors.cluster import Cluster
+
+            return Cluster(self.ray_address, self.retries, tell)
+        return executors.Processes(min(self.jobs, trials), tell)
 
 
 def ignore(event: dict[str, Any]) -> None:
@@ -40,7 +81,7 @@ def compare(
     seeds: int = 3,
     output: Path | str = "runs",
     fresh: bool = False,
-    in_process: bool = False,
+    where: Where | None = None,
     report: Report = ignore,
 ) -> Comparison:
     """Train every cell with every seed, or reuse the trials that are already done.
@@ -54,8 +95,9 @@ def compare(
         seeds: Trials of each cell.
         output: The folder that runs go into.
         fresh: Train again even what is done.
-        in_process: Train in this process, for debugging.
-        report: Called with dictionaries of progress; `kind` `plan`, `trial` and `end` frame those of a trial.
+        where: Where and how the trials run; one at a time in processes of this machine where not given.
+        report: Called with dictionaries of progress; `kind` `plan`, `trial` and `end` frame those of a trial, which
+            bear its number as `trial`.
 
     Returns:
         The comparison.
@@ -66,7 +108,7 @@ def compare(
     if seeds < 1:
         raise UsageError(f"--seeds: {seeds} is too few.", "Give at least 1; 3 or more for a verdict.")
     arms = arms_of(spec, cells, vary, match)
-    ground = _Ground(spec, Path(output), report, fresh=fresh, in_process=in_process)
+    ground = _Ground(spec, Path(output), report, fresh=fresh, where=where or Where())
     if match == "time" and not spec.training.seconds:
         pilot = _pilot(spec, cells)
         ground.prepare([("", pilot)])
@@ -87,7 +129,7 @@ def train(
     spec: Experiment,
     *,
     output: Path | str = "runs",
-    in_process: bool = False,
+    where: Where | None = None,
     report: Report = ignore,
 ) -> Run:
     """Train one trial.
@@ -95,7 +137,7 @@ def train(
     Args:
         spec: The trial.
         output: The folder that the run goes into.
-        in_process: Train in this process, for debugging.
+        where: Where and how it runs; in a process of this machine where not given.
         report: Called with dictionaries of progress.
 
     Returns:
@@ -104,7 +146,7 @@ def train(
     Raises:
         GrubenchError: What ended it.
     """
-    ground = _Ground(spec, Path(output), report, fresh=True, in_process=in_process)
+    ground = _Ground(spec, Path(output), report, fresh=True, where=where or Where())
     trials = [(label(spec), spec)]
     ground.prepare(trials)
     return ground.run(trials)[0][spec]
@@ -118,21 +160,20 @@ class _Ground:
         root: The folder of the runs.
         report: Called with the progress.
         fresh: Pass over the runs that are there.
-        in_process: Train in this process.
+        where: Where and how trials run.
 
     Raises:
         RunError: The folder cannot be written.
+        UsageError: Ray was asked for and is not there.
+        DataError: The data cannot be used.
     """
 
-    def __init__(self, spec: Experiment, root: Path, report: Report, *, fresh: bool, in_process: bool) -> None:
-        runs.check_writable(root)
-        self.spec = spec
-        self.root = root
-        self.report = report
-        self.in_process = in_process
-        self.known = [] if fresh else runs.listed(root)
-        self.machine = environment.machine()
-        self.fingerprint = ""
+    def __init__(self, spec: Experiment, root: Path, report: Report, *, fresh: bool, where: Where) -> None:
+        claims.check_writable(root)
+        claims.sweep(root)
+        self.spec, self.root, self.report, self.where = spec, root, report, where
+        self._shelf = None if fresh else runs.Shelf(root, environment.machine())
+        self._dataset: Dataset | None = None
         self.reused = 0
 
     def prepare(self, trials: Trials) -> None:
@@ -140,17 +181,18 @@ class _Ground:
 
         Keras is loaded beside it where a trial will need it.
         """
-        if not self.in_process and not {one.digest for _, one in trials} <= {
-            run.metrics.get("digest") for run in self.known
-        }:
+        if self.where.executor == "processes" and not all(
+            self._shelf and self._shelf.may_have(one) for _, one in trials
+        ):
             executors.warm_up()
             _compile_ahead(one for _, one in trials)
-        if not self.fingerprint:
+        if self._dataset is None:
             from grubench import datasets, windows
 
-            dataset = datasets.load(self.spec.data, self.spec.data_name)
-            windows.build(dataset, self.spec)
-            self.fingerprint = dataset.fingerprint()
+            self._dataset = datasets.load(self.spec.data, self.spec.data_name)
+            windows.build(self._dataset, self.spec)
+            if self._shelf:
+                self._shelf.fingerprint = self._dataset.fingerprint()
 
     def run(self, trials: Trials) -> tuple[dict[Experiment, Run], tuple[Failure, ...]]:
         """Train the trials that are not done yet.
@@ -161,46 +203,40 @@ class _Ground:
         Raises:
             GrubenchError: What is wrong with every trial; or the first failure, where no trial could be finished.
         """
-        found = {one: runs.find(self.known, one.digest, self.fingerprint, self.machine) for _, one in trials}
+        found = {one: self._find(one) for _, one in trials}
         done = {one: run for one, run in found.items() if run is not None}
+        left = [(name, one) for name, one in trials if one not in done]
         self.reused = len(done)
-        self.report({"kind": "plan", "trials": len(trials) - self.reused, "reused": self.reused})
-        failures: dict[Failure, GrubenchError] = {}
-        for name, one in trials:
-            if one in done:
-                continue
-            outcome = self._train(name, one)
-            if isinstance(outcome, GrubenchError):
-                failure = Failure(arm=name, seed=one.seed, message=outcome.message, remedy=outcome.remedy)
-                failures[failure] = outcome
-            else:
-                done[one] = runs.load(outcome)
+        self.report({"kind": "plan", "trials": len(left), "reused": self.reused})
+        failed: dict[Experiment, GrubenchError] = {}
+        if left:
+            assert self._dataset is not None
+            schedule = Schedule(
+                root=self.root,
+                executor=self.where.made(len(left), self.report),
+                shelf=self._shelf,
+                dataset=self._dataset,
+                report=self.report,
+                every=self.where.checkpoint_every,
+            )
+            schedule.run(left)
+            done |= schedule.done
+            failed = schedule.failed
         if not done:
-            raise next(iter(failures.values()))
+            raise next(iter(failed.values()))
+        failures = [
+            Failure(arm=name, seed=one.seed, message=failed[one].message, remedy=failed[one].remedy)
+            for name, one in trials
+            if one in failed
+        ]
         return done, tuple(failures)
 
     def pilot(self, spec: Experiment) -> Run:
         """A short trial that is trained, or was before, to see how long it takes."""
-        found = runs.find(self.known, spec.digest, self.fingerprint, self.machine)
-        return found or self.run([(f"pilot, {label(spec)}", spec)])[0][spec]
+        return self._find(spec) or self.run([(f"pilot, {label(spec)}", spec)])[0][spec]
 
-    def _train(self, name: str, trial: Experiment) -> Path | TrainingError:
-        """Train one trial and tell its beginning and its end.
-
-        Returns:
-            The run folder, or the error of this trial alone.
-
-        Raises:
-            GrubenchError: What is wrong with the spec, the data or the disk, and so with every trial.
-        """
-        training = trial.training
-        told = {"arm": name, "seed": trial.seed, "epochs": training.epochs, "seconds": training.seconds}
-        self.report({"kind": "trial"} | told)
-        outcome = executors.run(trial, self.root, self.report, in_process=self.in_process)
-        if isinstance(outcome, GrubenchError) and not isinstance(outcome, TrainingError):
-            raise outcome
-        self.report({"kind": "end", "failed": str(outcome) if isinstance(outcome, GrubenchError) else ""})
-        return outcome
+    def _find(self, spec: Experiment) -> Run | None:
+        return self._shelf.find(spec) if self._shelf else None
 
 
 def _compile_ahead(specs: Iterable[Experiment]) -> None:

@@ -16,7 +16,10 @@ from grubench.comparison import Comparison
 from grubench.experiment import Data, Experiment, Model, Training, Window
 from grubench.runs import Run
 from grubench.series import Dataset, Series
+from grubench.trials import Where
 
+# Trials in this process: what a test of one trial wants.
+HERE = Where(executor="here")
 # A deadline is a timing assertion, and this suite has none.
 hypothesis.settings.register_profile("grubench", deadline=None)
 hypothesis.settings.load_profile("grubench")
@@ -31,6 +34,16 @@ def make_series(name: str = "one", length: int = 120, seed: int = 0, features: i
 
 def make_dataset(*series: Series) -> Dataset:
     return Dataset(name="made", series=series or (make_series(),))
+
+
+def visible(folder: Path) -> list[str]:
+    """What a person sees in a folder; locks and checkpoints are hidden."""
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def half_done(folder: Path) -> list[Path]:
+    """What was left half written, anywhere below a folder."""
+    return [path for path in folder.rglob("*") if "partial" in path.name]
 
 
 def tiny(**training: object) -> Experiment:
@@ -67,7 +80,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
     from grubench.trials import train
 
     root = tmp_path_factory.mktemp("runs")
-    return {cell: train(tiny().with_cell(cell), output=root, in_process=True) for cell in ("gru", "lstm")}
+    return {cell: train(tiny().with_cell(cell), output=root, where=HERE) for cell in ("gru", "lstm")}
 
 
 @pytest.fixture

@@ -2,56 +2,110 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import tiny
+from conftest import half_done, tiny, visible
 
-from grubench import executors
+from grubench import environment, summary, trials, verdict
 from grubench.engine import keras
 from grubench.errors import TrainingError
 from grubench.runs import Run, load
+from grubench.trials import Where
 
 pytestmark = pytest.mark.slow
 
 
+def weights(run: Run) -> list[np.ndarray]:
+    return keras.saving.load_model(run.folder / "model.keras").get_weights()
+
+
+def same_weights(one: Run, other: Run) -> bool:
+    return all(np.array_equal(left, right) for left, right in zip(weights(one), weights(other), strict=True))
+
+
 def test_a_process_of_its_own_gives_the_same_weights(trained: dict[str, Run], tmp_path: Path) -> None:
     events: list[dict] = []
-    folder = executors.run(trained["gru"].experiment, tmp_path, events.append)
-    one, other = (keras.saving.load_model(path / "model.keras") for path in (trained["gru"].folder, folder))
-    for left, right in zip(one.get_weights(), other.get_weights(), strict=True):
-        np.testing.assert_array_equal(left, right)
+    run = trials.train(trained["gru"].experiment, output=tmp_path, report=events.append)
+    assert same_weights(run, trained["gru"])
     assert [event["epoch"] for event in events if event["kind"] == "epoch"] == [1, 2]
-    assert load(folder).environment["command"] == trained["gru"].environment["command"]
+    assert run.environment["command"] == trained["gru"].environment["command"]
+
+
+def test_trials_at_a_time_give_the_same_weights_and_say_that_their_times_are_shared(
+    trained: dict[str, Run], tmp_path: Path
+) -> None:
+    events: list[dict] = []
+    found = trials.compare(tiny(), seeds=2, output=tmp_path, where=Where(jobs=3), report=events.append)
+    assert same_weights(found.arms["GRU"][0], trained["gru"])
+    assert same_weights(found.arms["LSTM"][0], trained["lstm"])
+    assert {run.environment["shared"] for run in found.runs} == {"3 trials at a time (--jobs 3)"}
+    assert {run.environment["threads"] for run in found.runs} == {max(1, environment.cores() // 3)}
+    assert any("shared a machine" in one for one in verdict.sentences(found))
+    running, most = 0, 0
+    for event in events:
+        running += {"trial": 1, "end": -1}.get(event["kind"], 0)
+        most = max(most, running)
+    assert most == 3
+    assert all(row["shared"] for row in summary.rows(found) if row["seeds"])
 
 
 def test_an_error_comes_back_as_it_was(tmp_path: Path) -> None:
-    outcome = executors.run(tiny(optimizer="sgd", learning_rate=1e30), tmp_path, lambda event: None)
-    assert isinstance(outcome, TrainingError)
-    assert "in epoch 1" in outcome.message
-    assert "--learning-rate" in outcome.remedy
-    assert not list(tmp_path.iterdir())
+    with pytest.raises(TrainingError, match="in epoch 1") as caught:
+        trials.train(tiny(optimizer="sgd", learning_rate=1e30), output=tmp_path)
+    assert "--learning-rate" in caught.value.remedy
+    assert not visible(tmp_path)
 
 
 def test_a_killed_trial_is_told_and_leaves_nothing(tmp_path: Path) -> None:
     def kill(event: dict) -> None:
         if event["kind"] == "epoch":
-            import multiprocessing
-
             for child in multiprocessing.active_children():
                 os.kill(child.pid, signal.SIGKILL)
 
-    outcome = executors.run(tiny(epochs=500), tmp_path, kill)
-    assert isinstance(outcome, TrainingError)
-    assert "SIGKILL" in outcome.message
-    assert not list(tmp_path.iterdir())
+    with pytest.raises(TrainingError, match="SIGKILL"):
+        trials.train(tiny(epochs=500), output=tmp_path, report=kill)
+    assert not visible(tmp_path)
+    assert not half_done(tmp_path)
+
+
+def test_a_killed_trial_goes_on_from_its_checkpoint_to_the_same_weights(tmp_path: Path) -> None:
+    spec = tiny(epochs=12, patience=3, min_delta=0.05, optimizer="adam")
+    spec = replace(spec, model=replace(spec.model, layers=("lstm:4", "gru:3"), dropout=(0.3,)))
+    never = trials.train(spec, output=tmp_path / "never")
+    where = Where(checkpoint_every=1)
+
+    def kill_at(epoch: int):
+        def kill(event: dict) -> None:
+            if event["kind"] == "epoch" and event["epoch"] == epoch:
+                for child in multiprocessing.active_children():
+                    os.kill(child.pid, signal.SIGKILL)
+
+        return kill
+
+    for epoch in (2, 4):
+        with pytest.raises(TrainingError, match="SIGKILL"):
+            trials.train(spec, output=tmp_path, where=where, report=kill_at(epoch))
+    events: list[dict] = []
+    run = trials.train(spec, output=tmp_path, where=where, report=events.append)
+    assert same_weights(run, never)
+    assert run.history()["loss"] == pytest.approx(never.history()["loss"], rel=1e-6)
+    assert run.metrics["loss"]["kept_epoch"] == never.metrics["loss"]["kept_epoch"]
+    resumed = run.metrics["timing"]["resumed_after_epochs"]
+    assert len(resumed) == 2
+    assert f"going on after epoch {resumed[-1]}" in [event.get("text") for event in events]
+    assert "resumed after epoch" in summary.resumed(run)
+    assert not half_done(tmp_path)
+    assert not list(tmp_path.glob(".checkpoints/*"))
 
 
 def test_a_script_without_a_guard_is_not_run_again(tmp_path: Path) -> None:
@@ -90,9 +144,9 @@ def test_ctrl_c_ends_with_130_and_keeps_what_is_finished(tmp_path: Path) -> None
     assert process.returncode == 130
     assert "Interrupted" in said
     assert "Traceback" not in said
-    left = [path.name for path in (tmp_path / "runs").iterdir()]
+    left = visible(tmp_path / "runs")
     assert left
-    assert not [name for name in left if name.startswith(".")]
+    assert not half_done(tmp_path)
     assert all(load(tmp_path / "runs" / name) for name in left)
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from conftest import tiny
@@ -170,3 +174,48 @@ class TestKernels:
             pytest.skip("this machine has a GPU")
         with pytest.raises(UsageError, match=r"training.kernel: .*gru:4: this machine has no GPU"):
             models.build(tiny(kernel="cudnn"), 5, 1, 1)
+
+
+TWO_DEVICES = """
+import sys
+from pathlib import Path
+
+from grubench.engine import keras, tf
+
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+from grubench import Experiment, Where, tables, train
+
+tree = {
+    "data": {"dataset": "activities", "train_series": ["activity0"], "test_series": ["activity0"]},
+    "window": {"lookback": 14, "horizon": 3, "stride": 9, "validation": 0},
+    "model": {"layers": ["gru:4"]},
+    "training": {"epochs": 2, "batch_size": 32, "kernel": "keras", "strategy": sys.argv[1]},
+}
+run = train(Experiment.from_dict(tree), output=sys.argv[1], where=Where(executor="here"))
+from rich.console import Console
+
+tables.show_run(run, Console(width=200))
+print(run.environment["replicas"], *run.history()["loss"])
+"""
+
+
+@pytest.mark.slow
+def test_mirrored_replicas_share_the_batch_and_train_like_one_device(tmp_path: Path) -> None:
+    said = {}
+    for strategy in ("one", "mirrored"):
+        words = [sys.executable, "-c", TWO_DEVICES, strategy]
+        done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
+        said[strategy] = done.stdout
+    assert "2 replicas that share each batch" in said["mirrored"]
+    (one, *losses), (two, *mirrored) = (text.splitlines()[-1].split() for text in said.values())
+    assert (one, two) == ("1", "2")
+    np.testing.assert_allclose([float(x) for x in losses], [float(x) for x in mirrored], rtol=1e-4)
+
+
+def test_mirrored_on_one_device_is_refused() -> None:
+    with pytest.raises(UsageError, match="two devices or more") as caught:
+        models.strategy(tiny(strategy="mirrored"))
+    assert "--strategy one" in caught.value.remedy

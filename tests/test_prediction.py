@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import tiny
+from conftest import HERE, tiny
 
 from grubench import datasets, prediction, trials
 from grubench.engine import keras
@@ -28,7 +28,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Run:
     frame = daily(200)
     frame.to_csv(folder / "prices.csv", index=False)
     data = Data(file=str(folder / "prices.csv"), time="date", target=("price",), features=("volume",), unit="EUR")
-    return trials.train(replace(tiny(epochs=1), data=data), output=folder / "runs", in_process=True)
+    return trials.train(replace(tiny(epochs=1), data=data), output=folder / "runs", where=HERE)
 
 
 def daily(rows: int, start: str = "2026-01-01") -> pd.DataFrame:
@@ -114,13 +114,13 @@ def test_stamps_are_known_ahead(tmp_path: Path) -> None:
     frame = daily(100)
     frame.to_csv(tmp_path / "d.csv", index=False)
     data = Data(file=str(tmp_path / "d.csv"), time="date", target=("price",), time_features=("weekday",))
-    run = trials.train(replace(tiny(epochs=1), data=data), output=tmp_path / "runs", in_process=True)
+    run = trials.train(replace(tiny(epochs=1), data=data), output=tmp_path / "runs", where=HERE)
     assert len(predict(run, steps=7).rows["d"]["predicted"]) == 7
 
 
 def test_at_every_step_the_last_output_is_the_next_value(tmp_path: Path) -> None:
     spec = replace(tiny(epochs=1), window=Window(lookback=20, every_step=True, stride=40, test=40, validation=0))
-    run = trials.train(spec, output=tmp_path, in_process=True)
+    run = trials.train(spec, output=tmp_path, where=HERE)
     series = datasets.load(spec.data, "a").series[0]
     scaling = run.scalings()["activity0"]
     last = (series.values[-20:] - scaling["offset"]) / scaling["factor"]

@@ -21,37 +21,6 @@ def copy(trained: dict[str, Run], tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_block_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    def fail() -> None:
-        with runs.written_aside(tmp_path, "run") as folder:
-            (folder / "half").write_text("half")
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        fail()
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_block_that_ends_well_appears_whole(tmp_path: Path) -> None:
-    with runs.written_aside(tmp_path, "run") as folder:
-        (folder / "a").write_text("new")
-        assert not (tmp_path / "run").exists()
-    assert (tmp_path / "run" / "a").read_text() == "new"
-    with runs.written_aside(tmp_path, "run") as folder:
-        (folder / "b").write_text("newer")
-    assert [path.name for path in (tmp_path / "run").iterdir()] == ["b"]
-    assert [path.name for path in tmp_path.iterdir()] == ["run"]
-
-
-def test_what_a_dead_process_left_is_swept_and_a_living_ones_kept(tmp_path: Path) -> None:
-    dead, alive = tmp_path / f"{runs.PARTIAL}4194304-x", tmp_path / f"{runs.PARTIAL}{os.getppid()}-x"
-    dead.mkdir()
-    alive.mkdir()
-    with runs.written_aside(tmp_path, "run"):
-        pass
-    assert {path.name for path in tmp_path.iterdir()} == {"run", alive.name}
-
-
 def test_runs_are_listed_newest_first_and_others_passed_over(copy: Path) -> None:
     newer = copy.with_name("newer")
     shutil.copytree(copy, newer)
@@ -59,7 +28,7 @@ def test_runs_are_listed_newest_first_and_others_passed_over(copy: Path) -> None
     half = copy.with_name("half")
     shutil.copytree(copy, half)
     (half / "model.keras").unlink()
-    shutil.copytree(copy, copy.with_name(f"{runs.PARTIAL}1-x"))
+    shutil.copytree(copy, copy.with_name(".partial-x-12345678"))
     assert [run.name for run in runs.listed(copy.parent)] == ["newer", "copy"]
     assert runs.listed(copy.parent / "absent") == []
 
@@ -103,11 +72,14 @@ def test_a_damaged_run_names_the_file(copy: Path, name: str, content: str) -> No
 
 def test_a_run_is_found_by_spec_data_and_machine(trained: dict[str, Run]) -> None:
     run = trained["gru"]
-    digest, fingerprint, machine = run.metrics["digest"], run.metrics["data"]["fingerprint"], environment.machine()
-    assert runs.find([trained["lstm"], run], digest, fingerprint, machine) is run
-    assert runs.find([run], "other", fingerprint, machine) is None
-    assert runs.find([run], digest, "other", machine) is None
-    assert runs.find([run], digest, fingerprint, machine | {"processor": "another"}) is None
+    root, fingerprint, machine = run.folder.parent, run.metrics["data"]["fingerprint"], environment.machine()
+    found = runs.Shelf(root, machine, fingerprint).find(run.experiment)
+    assert found
+    assert found.folder == run.folder
+    assert runs.Shelf(root, machine, fingerprint).find(run.experiment.with_seed(7)) is None
+    assert runs.Shelf(root, machine, "other").find(run.experiment) is None
+    assert runs.Shelf(root, machine | {"processor": "another"}, fingerprint).find(run.experiment) is None
+    assert runs.Shelf(root / "absent", machine, fingerprint).find(run.experiment) is None
 
 
 def test_two_runs_of_one_second_get_names_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,11 +12,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import make_dataset, tiny
+from conftest import HERE, make_dataset, tiny, visible
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grubench import datasets, presets, training, trials, windows
+from grubench import datasets, fitting, presets, trials, windows
 from grubench.batches import Batches, EpochOrder, order
 from grubench.engine import keras
 from grubench.errors import RunError, TrainingError
@@ -34,7 +34,7 @@ def weights(run: Run) -> list[np.ndarray]:
 
 
 def train(spec: Experiment, root: Path) -> Run:
-    return load(training.run_trial(spec, root, ignore))
+    return trials.train(spec, output=root, where=HERE)
 
 
 def test_the_same_spec_and_seed_give_the_same_weights(trained: dict[str, Run], tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_how_many_steps_run_in_a_call_changes_nothing_but_time(tmp_path: Path, m
     spec = replace(spec, model=replace(spec.model, dropout=(0.2,)))
     made, losses = [], []
     for number, many in enumerate((1, 7, 16)):
-        monkeypatch.setattr("grubench.training.steps_a_call", lambda *_, many=many: many)
+        monkeypatch.setattr("grubench.fitting.steps_a_call", lambda *_, many=many: many)
         run = train(spec, tmp_path / str(number))
         made.append(weights(run))
         losses.append(run.history()["loss"])
@@ -149,12 +149,12 @@ def test_how_many_steps_run_in_a_call_changes_nothing_but_time(tmp_path: Path, m
 def test_a_call_runs_the_same_steps_for_every_cell_and_few_where_they_are_long() -> None:
     small = presets.resolve("bankex")
     cut = SimpleNamespace(feature=1, lookback=60)
-    asked = {training.steps_a_call(small.with_cell(cell), cut, 1000) for cell in ("gru", "lstm", "rnn")}
+    asked = {fitting.steps_a_call(small.with_cell(cell), cut, 1000) for cell in ("gru", "lstm", "rnn")}
     assert len(asked) == 1
     assert min(asked) > 1
-    assert training.steps_a_call(small, cut, 7) == 1
-    assert training.steps_a_call(presets.resolve("waves"), SimpleNamespace(feature=1, lookback=20_000), 1000) == 1
-    assert training.steps_a_call(presets.resolve("energy"), SimpleNamespace(feature=5, lookback=90), 1000) == 1
+    assert fitting.steps_a_call(small, cut, 7) == 1
+    assert fitting.steps_a_call(presets.resolve("waves"), SimpleNamespace(feature=1, lookback=20_000), 1000) == 1
+    assert fitting.steps_a_call(presets.resolve("energy"), SimpleNamespace(feature=5, lookback=90), 1000) == 1
 
 
 def test_a_loss_that_is_no_number_names_its_epoch(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_a_loss_that_is_no_number_names_its_epoch(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="in epoch 1") as caught:
         train(spec, tmp_path)
     assert "--learning-rate" in caught.value.remedy
-    assert not list(tmp_path.iterdir())
+    assert not visible(tmp_path)
 
 
 def test_early_stopping_keeps_the_best_weights(tmp_path: Path) -> None:
@@ -186,9 +186,7 @@ def test_an_output_at_every_step_is_trained_and_measured(tmp_path: Path) -> None
 
 @pytest.mark.slow
 def test_xla_and_threads_are_taken(tmp_path: Path) -> None:
-    from grubench import executors
-
-    folder = executors.run(tiny(epochs=1, jit=True, threads=1), tmp_path, ignore)
+    folder = trials.train(tiny(epochs=1, jit=True, threads=1), output=tmp_path).folder
     assert load(folder).environment["kernels"][0]["kernel"] == "xla"
     assert load(folder).environment["threads"] == 1
 
@@ -231,7 +229,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(keras.Model, "save", full)
     with pytest.raises(RunError, match="No space left on device"):
         train(tiny(epochs=1), tmp_path)
-    assert not list(tmp_path.iterdir())
+    assert not visible(tmp_path)
 
 
 class TestRecorder:
@@ -288,6 +286,6 @@ def test_nan_becomes_null(trained: dict[str, Run], tmp_path: Path) -> None:
 
 
 def test_training_from_a_program(tmp_path: Path) -> None:
-    run = trials.train(tiny(epochs=1), output=tmp_path / "made" / "here", in_process=True)
+    run = trials.train(tiny(epochs=1), output=tmp_path / "made" / "here", where=HERE)
     assert run.folder.parent == tmp_path / "made" / "here"
     shutil.rmtree(run.folder)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import tiny
+from conftest import HERE, half_done, tiny, visible
 
-from grubench import executors, trials, verdict
-from grubench.comparison import Comparison, Failure
-from grubench.errors import TrainingError
+from grubench import claims, trials, verdict
+from grubench.comparison import Comparison
+from grubench.errors import GrubenchError, RunError, TrainingError, UsageError
+from grubench.executors import Here, Job
 from grubench.experiment import Experiment
 from grubench.runs import Run
+from grubench.scheduling import KEY_DIGITS
+from grubench.trials import Where
 
 
 def test_finished_trials_are_reused_until_fresh(tmp_path: Path) -> None:
@@ -21,7 +25,7 @@ def test_finished_trials_are_reused_until_fresh(tmp_path: Path) -> None:
 
     def call(**more: object) -> Comparison:
         events.clear()
-        return trials.compare(spec, seeds=2, output=tmp_path, in_process=True, report=events.append, **more)  # type: ignore[arg-type]
+        return trials.compare(spec, seeds=2, output=tmp_path, where=HERE, report=events.append, **more)  # type: ignore[arg-type]
 
     first = call(cells=["gru"])
     assert (first.reused, len(first.runs)) == (0, 2)
@@ -32,22 +36,87 @@ def test_finished_trials_are_reused_until_fresh(tmp_path: Path) -> None:
     assert call(cells=["gru"], fresh=True).reused == 0
 
 
+class Scripted(Here):
+    """An executor whose trials end as a test says: with a finished run, or with an error."""
+
+    def __init__(self, end) -> None:
+        super().__init__(lambda number, event: None)
+        self.end = end
+
+    def _run(self, job: Job) -> GrubenchError | None:
+        outcome = self.end(job.spec)
+        if isinstance(outcome, GrubenchError):
+            return outcome
+        shutil.copytree(outcome.folder, job.folder)
+        return None
+
+
 def test_a_failed_trial_is_shown_and_the_others_go_on(trained: dict[str, Run], tmp_path: Path, monkeypatch) -> None:
-    def outcome(trial: Experiment, *_: object, **__: object) -> Path | TrainingError:
+    def end(trial: Experiment) -> Run | GrubenchError:
         if trial.seed == 1 and trial.model.cell == "lstm":
             return TrainingError("The loss became nan in epoch 3.")
-        return trained[trial.model.cell].folder
+        return RunError("disk full") if trial.seed == 2 else trained[trial.model.cell]
 
-    monkeypatch.setattr(executors, "run", outcome)
-    found = trials.compare(tiny(), seeds=2, output=tmp_path, in_process=True)
-    assert found.failures == (Failure(arm="LSTM", seed=1, message="The loss became nan in epoch 3."),)
+    monkeypatch.setattr(Where, "made", lambda *_: Scripted(end))
+    found = trials.compare(tiny(), seeds=3, output=tmp_path)
+    assert [(one.arm, one.seed, one.message) for one in found.failures] == [
+        ("LSTM", 1, "The loss became nan in epoch 3."),
+        ("GRU", 2, "disk full"),
+        ("LSTM", 2, "disk full"),
+    ]
+    assert [len(arm) for arm in found.arms.values()] == [2, 1]
     assert any(one.startswith("Failed: LSTM with seed 1. The loss") for one in verdict.sentences(found))
 
 
 def test_when_every_trial_fails_the_first_error_is_told(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(executors, "run", lambda *_, **__: TrainingError("no luck"))
+    monkeypatch.setattr(Where, "made", lambda *_: Scripted(lambda _: TrainingError("no luck")))
     with pytest.raises(TrainingError, match="no luck"):
-        trials.compare(tiny(), seeds=1, output=tmp_path, in_process=True)
+        trials.compare(tiny(), seeds=1, output=tmp_path)
+
+
+def test_what_is_wrong_with_every_trial_ends_the_comparison(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(Where, "made", lambda *_: Scripted(lambda _: UsageError("a wrong setting")))
+    with pytest.raises(UsageError, match="a wrong setting"):
+        trials.compare(tiny(), seeds=3, output=tmp_path)
+    claim = claims.take(tmp_path, tiny().digest[:KEY_DIGITS])
+    assert claim  # it was let go
+
+
+def test_a_trial_of_another_process_is_waited_for_and_taken(
+    trained: dict[str, Run], tmp_path: Path, monkeypatch
+) -> None:
+    spec = trained["gru"].experiment
+    other = claims.take(tmp_path, spec.digest[:KEY_DIGITS])
+    events: list[dict] = []
+
+    def report(event: dict) -> None:
+        events.append(event)
+        if event["kind"] == "note":  # the other process ends its trial while this one waits
+            shutil.copytree(trained["gru"].folder, other.aside)
+            other.publish(f"x-{spec.digest[:6]}")
+            other.release()
+
+    monkeypatch.setattr(Where, "made", lambda *_: Scripted(lambda one: trained[one.model.cell]))
+    found = trials.compare(spec, seeds=1, output=tmp_path, report=report)
+    assert "another process" in next(event["text"] for event in events if event["kind"] == "note")
+    assert [event["arm"] for event in events if event["kind"] == "trial"] == ["LSTM"]
+    assert found.arms["GRU"][0].name == f"x-{spec.digest[:6]}"
+    assert len([name for name in visible(tmp_path) if "compare" not in name]) == 2
+
+
+def test_what_another_process_leaves_is_trained_here(trained: dict[str, Run], tmp_path: Path, monkeypatch) -> None:
+    spec = trained["gru"].experiment
+    other = claims.take(tmp_path, spec.digest[:KEY_DIGITS])
+    other.aside.mkdir()
+
+    def report(event: dict) -> None:
+        if event["kind"] == "note":  # it dies: the system frees its lock, and what is half done stays
+            other._lock.release()
+
+    monkeypatch.setattr(Where, "made", lambda *_: Scripted(lambda one: trained[one.model.cell]))
+    found = trials.compare(spec, cells=["gru"], seeds=1, output=tmp_path, report=report)
+    assert len(found.runs) == 1
+    assert not half_done(tmp_path)
 
 
 class TestMatchedByTime:
@@ -56,7 +125,7 @@ class TestMatchedByTime:
 
         def call() -> Comparison:
             return trials.compare(
-                tiny(epochs=3), match="time", seeds=1, output=tmp_path, in_process=True, report=events.append
+                tiny(epochs=3), match="time", seeds=1, output=tmp_path, where=HERE, report=events.append
             )
 
         first = call()
@@ -70,6 +139,6 @@ class TestMatchedByTime:
         assert not [event for event in events if event["kind"] == "trial"]
 
     def test_a_given_time_needs_no_pilot(self, tmp_path: Path) -> None:
-        found = trials.compare(tiny(seconds=0.01), match="time", seeds=1, output=tmp_path, in_process=True)
+        found = trials.compare(tiny(seconds=0.01), match="time", seeds=1, output=tmp_path, where=HERE)
         assert {run.metrics["loss"]["epochs"] for run in found.runs} == {1}
-        assert len(list(tmp_path.iterdir())) == 2
+        assert len(visible(tmp_path)) == 2

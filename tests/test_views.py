@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import made
+from conftest import made, visible
 from rich.console import Console
 
 from grubench import plots, record, summary, tables, verdict
@@ -74,7 +74,7 @@ def test_the_folder_is_whole(trained: dict[str, Run], tmp_path: Path) -> None:
         "loss.png",
         "forecast.png",
     }
-    assert [path.name for path in tmp_path.iterdir()] == ["c"]
+    assert visible(tmp_path) == ["c"]
 
 
 def test_a_picture_can_be_svg_and_nothing_else_unknown(found: Comparison, tmp_path: Path) -> None:

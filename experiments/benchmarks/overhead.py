@@ -92,7 +92,7 @@ def overhead(units: list[int], batch_size: int, cell: str) -> tuple[str, str, st
     """The time of epochs under grubench over that under a bare fit, round by round."""
     from rich.console import Console
 
-    from grubench import datasets, models, training, windows
+    from grubench import datasets, fitting, models, windows
     from grubench.experiment import Data, Experiment, Model, Training, Window
     from grubench.progress import Display
 
@@ -108,7 +108,7 @@ def overhead(units: list[int], batch_size: int, cell: str) -> tuple[str, str, st
     display = Display(Console(file=StringIO(), force_terminal=True, width=100))
 
     def under_grubench() -> None:
-        training.fit(ours, cut, spec, display)
+        fitting.fit(ours, cut, spec, display)
 
     def under_keras() -> None:
         bare.fit(inputs, targets, epochs=EPOCHS, batch_size=batch_size, shuffle=False, verbose=0)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from grubench.cli.flags import check_file, command, varied
-from grubench.cli.train import InProcess, Output
+from grubench.cli.train import CheckpointEvery, InProcess, Output
 from grubench.errors import UsageError
 
 SOME_FAILED = 3
@@ -45,6 +45,19 @@ def register(app: typer.Typer) -> None:
         ] = None,
         output: Output = Path("runs"),
         fresh: Annotated[bool, typer.Option("--fresh", help="Train again what was finished before.")] = False,
+        jobs: Annotated[
+            int, typer.Option("--jobs", help="Trials at a time; they share the cores, and times are marked.", min=1)
+        ] = 1,
+        executor: Annotated[
+            str, typer.Option("--executor", help="What runs the trials: processes, or ray (extra `ray`).")
+        ] = "processes",
+        ray_address: Annotated[
+            str, typer.Option("--ray-address", help="A running Ray cluster, such as auto; one is started without it.")
+        ] = "",
+        retries: Annotated[
+            int, typer.Option("--retries", help="Ray: how often a trial whose worker or node died is run again.", min=0)
+        ] = 3,
+        checkpoint_every: CheckpointEvery = 0,
         in_process: InProcess = False,
         pictures: Annotated[str, typer.Option("--pictures", help="The form of the pictures: png or svg.")] = "png",
     ) -> None:
@@ -59,6 +72,7 @@ def register(app: typer.Typer) -> None:
             _compare_runs(names or [], output, export or [], report)
             return
         _check(names or [], flags, pictures)
+        where = _where(executor, jobs, ray_address, retries, checkpoint_every, in_process=in_process)
         from grubench.presets import resolve
 
         spec = resolve(names[0] if names else None, flags)
@@ -76,7 +90,7 @@ def register(app: typer.Typer) -> None:
                 seeds=seeds,
                 output=output,
                 fresh=fresh,
-                in_process=in_process,
+                where=where,
                 report=display,
             )
         _show(found, export or [], report, pictures)
@@ -91,6 +105,32 @@ def _check(names: list[str], flags: dict[str, Any], pictures: str) -> None:
         raise UsageError("--cell: every cell of --cells is compared.", "Use --cells, such as --cells gru,rnn.")
     if len(names) > 1:
         raise UsageError(f"More than one preset is given: {', '.join(names)}.", "Runs go after --runs.")
+
+
+def _where(executor: str, jobs: int, address: str, retries: int, every: int, *, in_process: bool) -> Any:
+    from grubench.trials import Where
+
+    if executor not in ("processes", "ray"):
+        raise UsageError(f"--executor: unknown value {executor!r}.", "Valid: processes, ray.")
+    if (executor == "ray" or in_process) and jobs > 1:
+        raise UsageError(
+            f"--jobs: {jobs} processes do not go with {'--in-process' if in_process else '--executor ray'}.",
+            "Leave --jobs out; Ray runs as many trials as its nodes have cores for.",
+        )
+    if executor == "ray" and (in_process or every):
+        raise UsageError(
+            f"--executor ray does not go with {'--in-process' if in_process else '--checkpoint-every'}.",
+            "Leave one out.",
+        )
+    if address and executor != "ray":
+        raise UsageError("--ray-address is for --executor ray.", "Add --executor ray.")
+    return Where(
+        executor="here" if in_process else executor,
+        jobs=jobs,
+        ray_address=address,
+        retries=retries,
+        checkpoint_every=every,
+    )
 
 
 def _compare_runs(names: list[str], output: Path, export: list[Path], report: Path | None) -> None:

@@ -9,6 +9,12 @@ from grubench.cli.flags import command
 
 Output = Annotated[Path, typer.Option("--output", help="The folder that runs go into.")]
 InProcess = Annotated[bool, typer.Option("--in-process", help="Train in this process, for debugging.")]
+CheckpointEvery = Annotated[
+    int,
+    typer.Option(
+        "--checkpoint-every", help="Epochs between checkpoints that a killed trial goes on from; 0 for none.", min=0
+    ),
+]
 Preset = Annotated[str | None, typer.Argument(help="A preset by name, or the path of a TOML file.")]
 
 
@@ -17,7 +23,11 @@ def register(app: typer.Typer) -> None:
 
     @command(app, "train", spec=True)
     def train(
-        flags: dict[str, Any], preset: Preset = None, output: Output = Path("runs"), in_process: InProcess = False
+        flags: dict[str, Any],
+        preset: Preset = None,
+        output: Output = Path("runs"),
+        checkpoint_every: CheckpointEvery = 0,
+        in_process: InProcess = False,
     ) -> None:
         """Train one stack with one seed, test it, and keep the run."""
         from grubench.presets import resolve
@@ -29,7 +39,8 @@ def register(app: typer.Typer) -> None:
         from grubench.progress import Display
 
         with Display(Console(stderr=True)) as display:
-            run = trials.train(spec, output=output, in_process=in_process, report=display)
+            where = trials.Where(executor="here" if in_process else "processes", checkpoint_every=checkpoint_every)
+            run = trials.train(spec, output=output, where=where, report=display)
         console = Console()
         tables.show_run(run, console)
         console.print(f"Kept in {run.folder}", highlight=False, soft_wrap=True, markup=False)

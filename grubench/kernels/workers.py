@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
+from grubench.environment import cores
+
 Job = Callable[[int], None]
 
 
@@ -19,7 +21,7 @@ class Workers:
     """
 
     def __init__(self, count: int = 0) -> None:
-        self.count = count or processors()
+        self.count = count or cores()
         self._jobs: list[SimpleQueue[Job]] = []
         self._done: SimpleQueue[BaseException | None] = SimpleQueue()
         self._lock = threading.Lock()
@@ -79,10 +81,3 @@ class Workers:
 def team(count: int) -> Workers:
     """The one team of so many threads in this process."""
     return Workers(count)
-
-
-def processors() -> int:
-    """The processors that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -1,0 +1,64 @@
+"""What every executor is: it starts trials, tells their progress, and says how they ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from grubench.errors import GrubenchError, TrainingError
+
+if TYPE_CHECKING:
+    from grubench.experiment import Experiment
+    from grubench.series import Dataset
+    from grubench.setup import Setup
+
+# Called with a trial's number and what it tells, as `training.run_trial` tells it.
+Tell = Callable[[int, dict[str, Any]], None]
+# Nothing where the trial filled its folder; else what ended it.
+Outcome = GrubenchError | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A trial to run.
+
+    Attributes:
+        number: What it is called by.
+        spec: The trial.
+        folder: The folder that it fills; it is not there yet.
+        setup: How it is run.
+        dataset: Its data, read.
+    """
+
+    number: int
+    spec: Experiment
+    folder: Path
+    setup: Setup
+    dataset: Dataset
+
+
+class Executor(Protocol):
+    """Runs trials, some at a time. What it has started ends with `close` at the latest."""
+
+    @property
+    def slots(self) -> int:
+        """How many trials it takes at a time."""
+
+    def setup(self, spec: Experiment, slot: int) -> Setup:
+        """How a trial is run in a slot."""
+
+    def start(self, job: Job) -> None:
+        """Start a trial."""
+
+    def wait(self, timeout_s: float) -> list[tuple[int, Outcome]]:
+        """Hand progress on, until trials have ended or so many seconds have passed; the trials that have ended."""
+
+    def close(self) -> None:
+        """End what still runs, and let go of everything."""
+
+
+def unforeseen(error: BaseException) -> TrainingError:
+    """What nobody thought of, as the failure of one trial."""
+    return TrainingError(f"{type(error).__name__}: {error}", "--in-process --debug shows where it happened.")

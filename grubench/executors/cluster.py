@@ -1,0 +1,172 @@
+"""Trials on a Ray cluster: a task each, started again where its worker or node dies.
+
+The data go to the cluster once, through Ray's object store, and a finished run comes back the same way: no file system
+is shared. Progress comes through a queue that lives on the driver's node.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from grubench import errors
+from grubench.errors import GrubenchError, RunError, TrainingError, UsageError
+from grubench.executors.base import unforeseen
+from grubench.experiment import Experiment
+from grubench.setup import Setup
+
+if TYPE_CHECKING:
+    from grubench.executors.base import Job, Outcome, Tell
+
+# Trials that wait in Ray's own queue beside those that run, so that a core that falls free is not idle.
+AHEAD = 2
+
+
+class Cluster:
+    """An executor on Ray.
+
+    Args:
+        address: The cluster's address, such as `auto`; one is started on this machine where it is empty.
+        retries: How often a trial whose worker or node died is run again.
+        tell: Called with the progress.
+
+    Raises:
+        UsageError: Ray is not installed, or the cluster cannot be reached.
+    """
+
+    def __init__(self, address: str, retries: int, tell: Tell) -> None:
+        try:
+            import ray
+        except ImportError as error:
+            raise UsageError(
+                "--executor ray: Ray is not installed.", "Install it with: pip install 'grubench[ray]'"
+            ) from error
+        self._ray, self._tell = ray, tell
+        self._ours = not ray.is_initialized()
+        if self._ours:
+            _connect(ray, address)
+        self._events = _queue(ray)
+        self._task = ray.remote(_train).options(max_calls=1, max_retries=retries, num_gpus=self._total("GPU") and 1)
+        self._jobs: dict[Any, Job] = {}
+        self._dataset: Any = None
+
+    @property
+    def slots(self) -> int:
+        """As many trials as the cluster has cores, and some that wait."""
+        return int(self._total("CPU")) + AHEAD
+
+    def setup(self, spec: Experiment, slot: int) -> Setup:  # noqa: ARG002
+        """One core a trial where the spec does not say: more trials at a time finish sooner than faster ones."""
+        return Setup(threads=spec.training.threads or 1, shared="beside other trials on a Ray cluster")
+
+    def start(self, job: Job) -> None:
+        """Hand a trial to the cluster."""
+        if self._dataset is None:
+            self._dataset = self._ray.put(job.dataset)
+        task = self._task.options(num_cpus=job.setup.threads)
+        told = {"number": job.number, "events": self._events, "words": sys.argv}
+        self._jobs[task.remote(job.spec.to_dict(), self._dataset, job.setup, **told)] = job
+
+    def wait(self, timeout_s: float) -> list[tuple[int, Outcome]]:
+        """Hand progress on, and write the folders of the trials that came back."""
+        if not self._jobs:
+            time.sleep(timeout_s)
+            return []
+        ready, _ = self._ray.wait(list(self._jobs), num_returns=1, timeout=timeout_s)
+        running = {job.number for job in self._jobs.values()}
+        for number, event in self._received():
+            if number in running:
+                self._tell(number, event)
+        return [self._finished(reference) for reference in ready]
+
+    def close(self) -> None:
+        """Stop what still runs, and leave the cluster, or end it where it was started here."""
+        for reference in self._jobs:
+            with contextlib.suppress(Exception):
+                self._ray.cancel(reference, force=True)
+        self._jobs.clear()
+        if self._ours:
+            self._ray.shutdown()
+
+    def _total(self, what: str) -> float:
+        return float(self._ray.cluster_resources().get(what, 0))
+
+    def _received(self) -> list[tuple[int, dict[str, Any]]]:
+        size = self._events.qsize()
+        events: list[tuple[int, dict[str, Any]]] = self._events.get_nowait_batch(size) if size else []
+        return events
+
+    def _finished(self, reference: Any) -> tuple[int, Outcome]:
+        job = self._jobs.pop(reference)
+        try:
+            made = self._ray.get(reference)
+        except self._ray.exceptions.RayTaskError as error:
+            return job.number, unforeseen(error.cause or error)
+        except self._ray.exceptions.RayError as error:
+            reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            return job.number, TrainingError(
+                f"The trial's worker or node died each time it was started ({reason}).",
+                "Give more --retries, or look at Ray's dashboard for the cause.",
+            )
+        if isinstance(made, tuple):
+            kind, message, remedy = made
+            return job.number, getattr(errors, kind, TrainingError)(message, remedy)
+        try:
+            _unpack(made, job.folder)
+        except RunError as error:
+            return job.number, error
+        return job.number, None
+
+
+def _connect(ray: Any, address: str) -> None:
+    try:
+        ray.init(address=address or None, log_to_driver=False, logging_level="error", include_dashboard=False)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise UsageError(
+            f"--ray-address: the cluster {address or 'of this machine'} could not be reached ({error}).",
+            "Start it with: ray start --head, and give its address, or auto on one of its nodes.",
+        ) from error
+
+
+def _queue(ray: Any) -> Any:
+    """A queue on this node, which lives as long as the driver does."""
+    from ray.util.queue import Queue
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    here = NodeAffinitySchedulingStrategy(node_id=ray.get_runtime_context().get_node_id(), soft=False)
+    return Queue(actor_options={"num_cpus": 0, "scheduling_strategy": here})
+
+
+def _train(tree: dict[str, Any], dataset: Any, setup: Setup, *, number: int, events: Any, words: list[str]) -> Any:
+    """The body of a task: the files of the run by name, or what ended the trial."""
+    sys.argv = words
+
+    def report(event: dict[str, Any]) -> None:
+        with contextlib.suppress(Exception):  # progress that does not arrive must not end a trial
+            events.put((number, event), timeout=1)
+
+    from grubench.training import run_trial
+
+    with tempfile.TemporaryDirectory(prefix="grubench-") as aside:
+        folder = Path(aside) / "run"
+        try:
+            run_trial(Experiment.from_dict(tree), folder, report, setup=setup, dataset=dataset)
+        except Exception as error:
+            known = error if isinstance(error, GrubenchError) else unforeseen(error)
+            return type(known).__name__, known.message, known.remedy
+        return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def _unpack(files: dict[str, bytes], folder: Path) -> None:
+    """Write a run's files; names that lead elsewhere are none of a run's."""
+    from grubench.claims import os_errors
+    from grubench.runs import FILES
+
+    with os_errors(folder):
+        folder.mkdir(parents=True)
+        for name in FILES:
+            (folder / name).write_bytes(files[name])

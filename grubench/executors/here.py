@@ -1,0 +1,54 @@
+"""Trials in this process, one after the other: for debugging."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from grubench.errors import GrubenchError
+from grubench.setup import Setup
+
+if TYPE_CHECKING:
+    from grubench.executors.base import Job, Outcome, Tell
+    from grubench.experiment import Experiment
+
+
+class Here:
+    """An executor whose trials run when they are waited for.
+
+    Args:
+        tell: Called with the progress.
+    """
+
+    slots = 1
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._jobs: list[Job] = []
+
+    def setup(self, spec: Experiment, slot: int) -> Setup:  # noqa: ARG002
+        """As the spec says."""
+        return Setup()
+
+    def start(self, job: Job) -> None:
+        """Have a trial run at the next `wait`."""
+        self._jobs.append(job)
+
+    def wait(self, timeout_s: float) -> list[tuple[int, Outcome]]:  # noqa: ARG002
+        """Run what was started."""
+        jobs, self._jobs = self._jobs, []
+        return [(job.number, self._run(job)) for job in jobs]
+
+    def _run(self, job: Job) -> Outcome:
+        from grubench.training import run_trial
+
+        def report(event: dict[str, object]) -> None:
+            self._tell(job.number, event)
+
+        try:
+            run_trial(job.spec, job.folder, report, setup=job.setup, dataset=job.dataset)
+        except GrubenchError as error:
+            return error
+        return None
+
+    def close(self) -> None:
+        """Nothing runs between calls."""

@@ -1,0 +1,237 @@
+"""Trials in processes of this machine, each in a fresh one.
+
+A fresh process costs a fork and no import: a fork server loads Keras once, and nothing runs in it, so
+that every trial starts from the same state whatever ran before. Where there is no fork server
+(Windows) a process is spawned and pays the import.
+"""
+
+from __future__ import annotations
+
+import multiprocessing as mp
+import os
+import signal
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from grubench import environment, errors
+from grubench.errors import GrubenchError, TrainingError
+from grubench.executors.base import unforeseen
+from grubench.experiment import Experiment
+from grubench.setup import Setup
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import BaseContext
+
+    from grubench.executors.base import Job, Outcome, Tell
+
+# How long trials that were told to stop may take to clean up, in seconds.
+STOP_S = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Child:
+    """A trial's process, the pipe that it tells its progress through, and what it writes to standard error."""
+
+    process: Any
+    pipe: Connection
+    said: Any
+
+    @property
+    def log(self) -> Path:
+        return Path(self.said.name) / "stderr"
+
+
+class Processes:
+    """An executor with a fresh process a trial.
+
+    Args:
+        jobs: How many trials run at a time; they share the processor's cores, and the GPUs where there are several.
+        tell: Called with the progress.
+    """
+
+    def __init__(self, jobs: int, tell: Tell) -> None:
+        self.slots = jobs
+        self._tell = tell
+        self._children: dict[int, _Child] = {}
+        self._cards = environment.cards()
+
+    def setup(self, spec: Experiment, slot: int) -> Setup:
+        """An equal share of the cores, and a GPU where there are several."""
+        if self.slots == 1:
+            return Setup()
+        cards = [name for name in self._cards if "=" not in name]
+        own = slot % len(cards) if len(cards) > 1 and len(cards) == len(self._cards) else -1
+        return Setup(
+            threads=spec.training.threads or max(1, environment.cores() // self.slots),
+            shared=f"{self.slots} trials at a time (--jobs {self.slots})",
+            card=own,
+            cards=tuple(self._cards),
+        )
+
+    def start(self, job: Job) -> None:
+        """Start a trial's process."""
+        warm_up()
+        context: BaseContext = mp.get_context("forkserver" if "forkserver" in mp.get_all_start_methods() else "spawn")
+        ours, theirs = context.Pipe(duplex=False)
+        said = tempfile.TemporaryDirectory(prefix="grubench-")
+        env = dict(os.environ) | ({"CUDA_VISIBLE_DEVICES": str(job.setup.card)} if job.setup.card >= 0 else {})
+        setting = (env, sys.argv, str(Path(said.name) / "stderr"))
+        arguments = (theirs, job.spec.to_dict(), str(job.folder), job.setup, setting)
+        process = context.Process(target=_trial, args=arguments, daemon=True)  # type: ignore[attr-defined]
+        with _no_main_module():
+            process.start()
+        theirs.close()
+        self._children[job.number] = _Child(process=process, pipe=ours, said=said)
+
+    def wait(self, timeout_s: float) -> list[tuple[int, Outcome]]:
+        """Hand progress on until a trial has an outcome, its process is gone, or the time is over."""
+        if not self._children:
+            time.sleep(timeout_s)
+            return []
+        ended = []
+        handles = [handle for child in self._children.values() for handle in (child.pipe, child.process.sentinel)]
+        ready = set(wait(handles, timeout_s))
+        for number, child in list(self._children.items()):
+            if child.pipe in ready or child.process.sentinel in ready:
+                event = _received(child)
+                if event["kind"] not in ("done", "failed"):
+                    self._tell(number, event)
+                    continue
+                self._let_go(number)
+                ended.append((number, _outcome(event)))
+        return ended
+
+    def close(self) -> None:
+        """End every trial's process."""
+        for child in self._children.values():
+            child.process.terminate()
+        deadline = time.monotonic() + STOP_S
+        for number, child in list(self._children.items()):
+            child.process.join(max(0.0, deadline - time.monotonic()))
+            child.process.kill()
+            self._let_go(number)
+
+    def _let_go(self, number: int) -> None:
+        child = self._children.pop(number)
+        child.process.join()
+        child.pipe.close()
+        child.said.cleanup()
+
+
+def _received(child: _Child) -> dict[str, Any]:
+    """What a trial tells next; its death, where nothing comes any more."""
+    try:
+        if child.pipe.poll():
+            event: dict[str, Any] = child.pipe.recv()
+            return event
+    except EOFError:
+        pass
+    child.process.join()
+    return {
+        "kind": "failed",
+        "type": "TrainingError",
+        "message": f"The trial's process died ({_cause(child.process.exitcode)}).{_last_words(child.log)}",
+        "remedy": "If memory ran out, use a smaller --batch-size.",
+    }
+
+
+def _outcome(event: dict[str, Any]) -> Outcome:
+    if event["kind"] == "done":
+        return None
+    kind = getattr(errors, event["type"], TrainingError)
+    failure: GrubenchError = kind(event["message"], event["remedy"])
+    return failure
+
+
+def warm_up() -> None:
+    """Start loading Keras beside whatever this process does next; harmless to call again."""
+    if "forkserver" in mp.get_all_start_methods():
+        from multiprocessing import forkserver
+
+        with _no_main_module(), _interrupts_held(), _silence():
+            forkserver.set_forkserver_preload(["grubench.training"])
+            forkserver.ensure_running()
+
+
+def _last_words(log: Path) -> str:
+    """The last lines that a process wrote to standard error before it died."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
+    return "".join(f"\n  {line}" for line in lines[-5:])
+
+
+def _cause(code: int | None) -> str:
+    if code is not None and code < 0:
+        return signal.Signals(-code).name
+    return f"exit code {code}"
+
+
+def _trial(pipe: Connection, tree: dict[str, Any], folder: str, setup: Setup, setting: tuple[Any, Any, str]) -> None:
+    """The body of a trial's process."""
+    # Ctrl-C reaches every process of the terminal; the parent alone decides, and ends this one with SIGTERM.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    env, sys.argv, log = setting
+    # TensorFlow's C++ code writes to standard error whatever its log level; it would tear the parent's display.
+    with open(log, "wb") as file:  # noqa: PTH123  (a descriptor, not a path, is what is needed)
+        os.dup2(file.fileno(), 2)
+    os.environ.update(env)  # the fork server keeps the environment of its own start
+    try:
+        from grubench.training import run_trial
+
+        run_trial(Experiment.from_dict(tree), Path(folder), pipe.send, setup=setup)
+        pipe.send({"kind": "done"})
+    except Exception as error:
+        known = error if isinstance(error, GrubenchError) else unforeseen(error)
+        pipe.send({"kind": "failed", "type": type(known).__name__, "message": known.message, "remedy": known.remedy})
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Start a process without our standard streams: it would hold a pipe open that a reader waits on."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = [(descriptor, os.dup(descriptor)) for descriptor in (1, 2)]
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        for descriptor, _ in kept:
+            os.dup2(nowhere, descriptor)
+        yield
+    finally:
+        for descriptor, copy in kept:
+            os.dup2(copy, descriptor)
+            os.close(copy)
+        os.close(nowhere)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Start a process that Ctrl-C does not reach; one that comes meanwhile reaches this process afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _no_main_module() -> Iterator[None]:
+    """Start processes that do not import the caller's script.
+
+    `multiprocessing` would run it again in each, and a script without a `__main__` guard would start
+    itself over. A trial needs nothing of it.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main

@@ -1,0 +1,69 @@
+"""Claims: held by one at a time, freed by death, and what is filled appears whole or not at all."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import visible
+
+from grubench import claims
+from grubench.errors import RunError
+
+
+def test_a_claim_is_held_by_one_at_a_time(tmp_path: Path) -> None:
+    claim = claims.take(tmp_path, "a")
+    assert claims.take(tmp_path, "a") is None
+    assert claims.take(tmp_path, "b")
+    claim.release()
+    assert claims.take(tmp_path, "a")
+
+
+def test_a_claim_is_freed_by_death_and_what_was_half_done_is_cleared(tmp_path: Path) -> None:
+    script = (
+        "import os, sys; from pathlib import Path; from grubench import claims\n"
+        "claim = claims.take(Path(sys.argv[1]), 'a'); claim.aside.mkdir(); (claim.aside / 'half').touch()\n"
+        "print(claims.take(Path(sys.argv[1]), 'a')); sys.stdout.flush(); os.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.returncode) == ("None", -9)
+    left = [path for path in tmp_path.iterdir() if path.name.startswith(claims.PARTIAL)]
+    assert len(left) == 1
+    held = claims.take(tmp_path, "b")
+    held.aside.mkdir()
+    claims.sweep(tmp_path)
+    assert not left[0].exists()
+    assert held.aside.exists()
+
+
+def test_a_block_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    def fail() -> None:
+        with claims.written_aside(tmp_path, "run") as folder:
+            (folder / "half").write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert not visible(tmp_path)
+
+
+def test_a_block_that_ends_well_appears_whole(tmp_path: Path) -> None:
+    with claims.written_aside(tmp_path, "run") as folder:
+        (folder / "a").write_text("new")
+        assert not (tmp_path / "run").exists()
+    assert (tmp_path / "run" / "a").read_text() == "new"
+    with claims.written_aside(tmp_path, "run") as folder:
+        (folder / "b").write_text("newer")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["b"]
+    assert visible(tmp_path) == ["run"]
+
+
+def test_a_file_in_the_folders_place_is_told(tmp_path: Path) -> None:
+    taken = tmp_path / "runs"
+    taken.write_text("a file")
+    with pytest.raises(RunError, match="cannot be written"):
+        claims.check_writable(taken)
+    with pytest.raises(RunError, match="could not be written"):
+        claims.take(taken, "a")
