@@ -60,6 +60,7 @@ class Schedule:
         dataset: The data of all trials.
         report: Called with the progress: `trial` when one starts, `end` when it ends.
         every: Epochs between checkpoints; 0 for none.
+        afresh: Pass over the checkpoints that are there.
         done: The run of each trial that is finished.
         failed: What ended each other.
     """
@@ -70,6 +71,7 @@ class Schedule:
     dataset: Dataset
     report: Report
     every: int = 0
+    afresh: bool = False
     done: dict[Experiment, Run] = field(default_factory=dict)
     failed: dict[Experiment, GrubenchError] = field(default_factory=dict)
     _running: dict[int, _Running] = field(default_factory=dict)
@@ -126,7 +128,7 @@ class Schedule:
         told = {"arm": name, "seed": spec.seed, "epochs": training.epochs, "seconds": training.seconds}
         self.report({"kind": "trial", "trial": number} | told)
         setup = replace(self.executor.setup(spec, slot), checkpoint=self._checkpoint(spec), every=self.every)
-        self._clear(setup.checkpoint, everything=self.shelf is None)
+        self._clear(setup.checkpoint, everything=self.afresh)
         self.executor.start(Job(number=number, spec=spec, folder=claim.aside, setup=setup, dataset=self.dataset))
 
     def _end(self, number: int, outcome: GrubenchError | None) -> None:

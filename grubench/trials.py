@@ -108,7 +108,7 @@ def compare(
     if seeds < 1:
         raise UsageError(f"--seeds: {seeds} is too few.", "Give at least 1; 3 or more for a verdict.")
     arms = arms_of(spec, cells, vary, match)
-    ground = _Ground(spec, Path(output), report, fresh=fresh, where=where or Where())
+    ground = _Ground(spec, Path(output), report, reuse=not fresh, afresh=fresh, where=where or Where())
     if match == "time" and not spec.training.seconds:
         pilot = _pilot(spec, cells)
         ground.prepare([("", pilot)])
@@ -146,7 +146,7 @@ def train(
     Raises:
         GrubenchError: What ended it.
     """
-    ground = _Ground(spec, Path(output), report, fresh=True, where=where or Where())
+    ground = _Ground(spec, Path(output), report, reuse=False, afresh=False, where=where or Where())
     trials = [(label(spec), spec)]
     ground.prepare(trials)
     return ground.run(trials)[0][spec]
@@ -159,7 +159,8 @@ class _Ground:
         spec: What decides the data and the windows.
         root: The folder of the runs.
         report: Called with the progress.
-        fresh: Pass over the runs that are there.
+        reuse: Take the runs that are there.
+        afresh: Pass over the checkpoints that are there.
         where: Where and how trials run.
 
     Raises:
@@ -168,11 +169,14 @@ class _Ground:
         DataError: The data cannot be used.
     """
 
-    def __init__(self, spec: Experiment, root: Path, report: Report, *, fresh: bool, where: Where) -> None:
+    def __init__(
+        self, spec: Experiment, root: Path, report: Report, *, reuse: bool, afresh: bool, where: Where
+    ) -> None:
         claims.check_writable(root)
         claims.sweep(root)
         self.spec, self.root, self.report, self.where = spec, root, report, where
-        self._shelf = None if fresh else runs.Shelf(root, environment.machine())
+        self.afresh = afresh
+        self._shelf = runs.Shelf(root, environment.machine()) if reuse else None
         self._dataset: Dataset | None = None
         self.reused = 0
 
@@ -218,6 +222,7 @@ class _Ground:
                 dataset=self._dataset,
                 report=self.report,
                 every=self.where.checkpoint_every,
+                afresh=self.afresh,
             )
             schedule.run(left)
             done |= schedule.done

@@ -7,6 +7,8 @@ is shared. Progress comes through a queue that lives on the driver's node.
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
 import sys
 import tempfile
 import time
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 # Trials that wait in Ray's own queue beside those that run, so that a core that falls free is not idle.
 AHEAD = 2
+# How long a cluster may take to answer, in seconds.
+CONNECT_S = 10
 
 
 class Cluster:
@@ -50,7 +54,8 @@ class Cluster:
         if self._ours:
             _connect(ray, address)
         self._events = _queue(ray)
-        self._task = ray.remote(_train).options(max_calls=1, max_retries=retries, num_gpus=self._total("GPU") and 1)
+        # A fresh process a trial, as everywhere: what ran before must not be seen in it, nor its memory.
+        self._task = ray.remote(max_calls=1, max_retries=retries, num_gpus=min(1, int(self._total("GPU"))))(_train)
         self._jobs: dict[Any, Job] = {}
         self._dataset: Any = None
 
@@ -123,13 +128,28 @@ class Cluster:
 
 
 def _connect(ray: Any, address: str) -> None:
+    where = address or os.environ.get("RAY_ADDRESS") or "local"
+    ours = {"include_dashboard": False} if where == "local" else {}
     try:
-        ray.init(address=address or None, log_to_driver=False, logging_level="error", include_dashboard=False)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+        _knock(where)
+        ray.init(address=where, log_to_driver=False, logging_level="error", **ours)
+    except (OSError, ValueError, RuntimeError) as error:
         raise UsageError(
-            f"--ray-address: the cluster {address or 'of this machine'} could not be reached ({error}).",
-            "Start it with: ray start --head, and give its address, or auto on one of its nodes.",
+            f"--ray-address: the cluster {where} could not be reached ({error}).",
+            "Start one with: ray start --head, and give its address, or auto on one of its nodes.",
         ) from error
+
+
+def _knock(address: str) -> None:
+    """See that somebody listens at an address of host and port: Ray itself would wait for minutes.
+
+    Raises:
+        OSError: Nobody does.
+        ValueError: The port is none.
+    """
+    host, _, port = address.rpartition("/")[2].rpartition(":")
+    if host:
+        socket.create_connection((host, int(port)), CONNECT_S).close()
 
 
 def _queue(ray: Any) -> Any:

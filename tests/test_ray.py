@@ -1,0 +1,73 @@
+"""Trials on Ray: two nodes on one machine, one of them killed; the same results as anywhere else."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import half_done, tiny, visible
+
+from grubench import trials
+from grubench.engine import keras
+from grubench.errors import TrainingError, UsageError
+from grubench.runs import Run
+from grubench.trials import Where
+
+ray = pytest.importorskip("ray")
+cluster_utils = pytest.importorskip("ray.cluster_utils")
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def cluster() -> Iterator[cluster_utils.Cluster]:
+    made = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    yield made
+    ray.shutdown()
+    made.shutdown()
+
+
+def test_a_node_killed_in_the_middle_costs_no_trial(
+    cluster: cluster_utils.Cluster, trained: dict[str, Run], tmp_path: Path
+) -> None:
+    second = cluster.add_node(num_cpus=1)
+    cluster.wait_for_nodes()
+    events: list[dict] = []
+
+    def report(event: dict) -> None:
+        events.append(event)
+        ended = sum(one["kind"] == "end" for one in events)
+        if ended >= 3 and event["kind"] == "epoch" and len(ray.nodes()) and second in cluster.worker_nodes:
+            cluster.remove_node(second, allow_graceful=False)
+
+    where = Where(executor="ray", ray_address=cluster.address, retries=5)
+    found = trials.compare(tiny(), seeds=6, output=tmp_path, where=where, report=report)
+    assert second not in cluster.worker_nodes
+    assert [len(arm) for arm in found.arms.values()] == [6, 6]
+    assert Counter(event["kind"] for event in events)["end"] == 12
+    assert len([name for name in visible(tmp_path) if "compare" not in name]) == 12
+    assert not half_done(tmp_path)
+    for name, arm in found.arms.items():
+        for one, other in zip(weights(arm[0]), weights(trained[name.lower()]), strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert {run.environment["shared"] for run in found.runs} == {"beside other trials on a Ray cluster"}
+
+
+def test_an_error_of_a_trial_comes_back_as_it_was(tmp_path: Path) -> None:
+    where = Where(executor="ray")
+    with pytest.raises(TrainingError, match="in epoch 1") as caught:
+        trials.compare(tiny(optimizer="sgd", learning_rate=1e30), seeds=1, output=tmp_path, where=where)
+    assert "--learning-rate" in caught.value.remedy
+    assert not ray.is_initialized()  # the cluster that was started for it is gone
+
+
+def test_a_cluster_that_is_not_there_is_told(tmp_path: Path) -> None:
+    where = Where(executor="ray", ray_address="127.0.0.1:1")
+    with pytest.raises(UsageError, match="could not be reached"):
+        trials.compare(tiny(), seeds=1, output=tmp_path, where=where)
+
+
+def weights(run: Run) -> list[np.ndarray]:
+    return keras.saving.load_model(run.folder / "model.keras").get_weights()
