@@ -97,6 +97,8 @@ def steps_a_call(spec: Experiment, windows: Windows, steps: int) -> int:
         windows: The windows.
         steps: The steps of an epoch; a quarter of them at most run in one call, so that the first stands apart.
     """
+    if spec.training.strategy == "mirrored":  # Keras's loop over steps does not run over replicas
+        return 1
     widths = [windows.feature, *(layer.units for layer in spec.model.stack)]
     most_gates = 4
     products = sum(most_gates * units * (inputs + units) for inputs, units in pairwise(widths))

@@ -42,9 +42,12 @@ def loss_curves(comparison: Comparison, path: Path) -> Path:
     panels = figure.subplots(1, 2 if validated else 1, sharey=True, squeeze=False)[0]
     for axes, key, title in zip(panels, ("loss", "val_loss"), ("training", "validation"), strict=False):
         for position, (name, group) in enumerate(histories.items()):
-            for number, history in enumerate(one for one in group if key in one):
-                label = name if number == 0 else None
-                axes.plot(history["epoch"], history[key], color=colour(name, position), label=label, lw=1.3, alpha=0.8)
+            # One line an arm, broken between its trials: thousands of lines would take minutes.
+            epochs, losses = (
+                [value for one in group if key in one for value in (*one[column], np.nan)] for column in ("epoch", key)
+            )
+            if epochs:
+                axes.plot(epochs, losses, color=colour(name, position), label=name, lw=1.3, alpha=0.8)
         axes.set_yscale("log")
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("epoch")
