@@ -99,10 +99,10 @@ def forecasts(comparison: Comparison) -> Chart:
 
 
 def _forecast_rows(name: str, run: Run, *, with_actual: bool) -> list[dict[str, Any]]:
-    from grubench.plots import read_predictions, shown_rows
+    from grubench.plots import shown_rows
 
     rows = []
-    for series, columns in list(read_predictions(run.folder / "predictions.csv").items())[:MOST_SERIES]:
+    for series, columns in list(run.predictions().items())[:MOST_SERIES]:
         shown = shown_rows(columns, MOST_STEPS)
         block = np.cumsum(shown < 0)
         kept = shown >= 0

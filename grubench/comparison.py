@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from grubench import environment, runs
 from grubench.arms import OF_THE_NAME, differing_settings, flattened, named
 from grubench.errors import RunError, UsageError
+from grubench.settings import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 
 
 SCHEMA = 1
+FORM: runs.Form = {
+    "arms": {runs.ANY: [runs.TEXT]},
+    "failures": [{"arm": runs.TEXT, "seed": runs.WHOLE, "message": runs.TEXT, "remedy?": runs.TEXT}],
+    "command?": runs.TEXT,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,22 +80,37 @@ def load(folder: Path) -> Comparison:
         RunError: It is damaged, or a newer grubench wrote it.
     """
     path = folder / "comparison.json"
-    if not path.is_file():
+    if not folder.is_dir() or "comparison.json" not in runs.file_names(folder):
         raise UsageError(f"{folder} is not a comparison: it has no comparison.json.", "`grubench compare` makes one.")
     tree = runs.read_json(path)
-    try:
-        if tree["schema"] > SCHEMA:
-            raise RunError(f"{folder} was written by a newer grubench.", "Update with: pip install -U grubench")
-        names = {str(arm): [PurePath(name).name for name in found] for arm, found in tree["arms"].items()}
-        failures = tuple(Failure(**one) for one in tree["failures"])
-        command = str(tree.get("command", ""))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise RunError(f"{path} is damaged: {error}.", "Call `grubench compare` again.") from error
-    if not any(names.values()):
+    runs.check_schema(tree, SCHEMA, path)
+    runs.check_form(tree, FORM, path)
+    arms = {arm: [_beside(folder, name) for name in names] for arm, names in tree["arms"].items()}
+    every = [run for found in arms.values() for run in found]
+    if not every:
         raise RunError(f"{path} names no run.", "Call `grubench compare` again.")
-    arms = {arm: [runs.load(folder.parent / name) for name in found] for arm, found in names.items()}
-    specs = [run.experiment for found in arms.values() for run in found]
-    return Comparison(arms=arms, failures=failures, folder=folder, notes=differences(specs), command=command)
+    for run in every[1:]:
+        _check_same_ground(every[0], run)
+    return Comparison(
+        arms=arms,
+        failures=tuple(
+            Failure(arm=one["arm"], seed=one["seed"], message=one["message"], remedy=one.get("remedy", ""))
+            for one in tree["failures"]
+        ),
+        folder=folder,
+        notes=differences([run.experiment for run in every]),
+        command=tree.get("command", ""),
+    )
+
+
+def _beside(folder: Path, name: str) -> Run:
+    """The run of this name beside a comparison's folder, and nowhere else: a path or a link may lead anywhere."""
+    place = folder.absolute().parent / name
+    if name in ("", ".", "..") or PurePath(name).name != name or "\\" in name or place.is_symlink():
+        raise RunError(
+            f"{folder / 'comparison.json'}: {quoted(name)} is no run beside it.", "Give its runs' own names."
+        )
+    return runs.load(place)
 
 
 def from_runs(given: Sequence[Run]) -> Comparison:
@@ -144,8 +165,9 @@ def _check_same_ground(first: Run, other: Run) -> None:
             f"{first.name} and {other.name} cannot be compared: {key} is {values[0]!r} and {values[1]!r}.",
             "Errors are comparable only on the same windows of the same data.",
         )
+    measured = [list(run.metrics["test"]["series"]) for run in (first, other)]
     prints = [run.metrics["data"]["fingerprint"] for run in (first, other)]
-    if prints[0] != prints[1]:
+    if prints[0] != prints[1] or measured[0] != measured[1]:
         names = [run.experiment.data_name for run in (first, other)]
         raise UsageError(
             f"{first.name} and {other.name} cannot be compared: they saw different data ({names[0]} and {names[1]}).",

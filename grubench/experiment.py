@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any, Self
 
 from grubench.eligibility import cudnn_reasons, fused_reasons
 from grubench.errors import SpecError
 from grubench.sections import CELLS, LEARNING_RATES, SECTIONS, TIME_FEATURES, Data, Layer, Model, Training, Window
+from grubench.settings import quoted, some
 
 __all__ = [
     "CELLS",
@@ -30,6 +33,11 @@ __all__ = [
     "Window",
 ]
 
+# A spec is a page; the names of ten thousand series still fit.
+MOST_TOML = 2**20
+MOST_PARTS = 100
+# What a dotted key of TOML cannot reach across.
+TOML_MARKS = re.compile(r"[=,\n\[{]")
 # What is wrong with a combination of settings and what to do about it, or None.
 Complaint = tuple[str, str] | None
 
@@ -51,7 +59,7 @@ class Experiment:
     def __post_init__(self) -> None:
         """Check the seed and the combinations."""
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:
-            raise SpecError(f"seed: {self.seed!r} is not valid.", "Give a whole number from 0 to 4294967295.")
+            raise SpecError(f"seed: {quoted(self.seed)} is not valid.", "Give a whole number from 0 to 4294967295.")
         for message, remedy in filter(None, (check(self) for check in _COMBINATIONS)):
             raise SpecError(message, remedy)
 
@@ -65,10 +73,7 @@ class Experiment:
     @classmethod
     def from_toml(cls, text: str) -> Self:
         """An Experiment from TOML, as `to_toml` writes it."""
-        try:
-            return cls.from_dict(tomllib.loads(text))
-        except tomllib.TOMLDecodeError as error:
-            raise SpecError(f"Not TOML: {error}.") from error
+        return cls.from_dict(toml_tree(text))
 
     def to_dict(self) -> dict[str, Any]:
         """The spec as nested dictionaries of plain values."""
@@ -80,7 +85,7 @@ class Experiment:
 
         return tomli_w.dumps(self.to_dict())
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """A hash of every setting, 64 hexadecimal digits: it names the trial."""
         return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
@@ -105,6 +110,23 @@ class Experiment:
         return replace(self, seed=seed)
 
 
+def toml_tree(text: str) -> dict[str, Any]:
+    """The tree in a TOML text that may be a stranger's.
+
+    Raises:
+        SpecError: It is not TOML, or is nothing that a person would write: reading it could take without end.
+    """
+    if len(text) > MOST_TOML:
+        raise SpecError(f"Not a spec: {len(text):,} characters.", f"The most are {MOST_TOML:,}.")
+    # tomllib takes time with the square of a key's parts: 30,000 of them take eight seconds.
+    if any(piece.count(".") > MOST_PARTS for piece in TOML_MARKS.split(text)):
+        raise SpecError(f"Not a spec: a key has more than {MOST_PARTS} parts.", "Keys have one, as in [model].")
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise SpecError(f"Not TOML: {error}.") from error
+
+
 def check_keys(tree: dict[str, Any]) -> None:
     """Refuse keys that the spec does not have.
 
@@ -115,7 +137,7 @@ def check_keys(tree: dict[str, Any]) -> None:
     for name, section in SECTIONS.items():
         part = tree.get(name, {})
         if not isinstance(part, dict):
-            raise SpecError(f"{name}: {part!r} is not a table.", f"Write a [{name}] table of settings.")
+            raise SpecError(f"{name}: {quoted(part)} is not a table.", f"Write a [{name}] table of settings.")
         _refuse_unknown(f"{name}.", part, tuple(one.name for one in fields(section)))  # type: ignore[arg-type]
 
 
@@ -126,7 +148,7 @@ def _refuse_unknown(prefix: str, part: dict[str, Any], valid: tuple[str, ...]) -
 
             close = get_close_matches(key, valid, 1)
             hint = f"Did you mean {prefix}{close[0]}? " if close else ""
-            raise SpecError(f"Unknown key {prefix}{key}.", f"{hint}Valid: {', '.join(valid)}.")
+            raise SpecError(f"Unknown key {prefix}{some([key])}.", f"{hint}Valid: {', '.join(valid)}.")
 
 
 def _check_source(spec: Experiment) -> Complaint:

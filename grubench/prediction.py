@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import warnings
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,7 @@ import numpy as np
 from grubench import datasets, evaluation, runs, windows
 from grubench.errors import RunError, UsageError
 from grubench.scaling import Scaling
+from grubench.settings import quoted, some
 from grubench.windows import Windows
 
 if TYPE_CHECKING:
@@ -19,6 +22,19 @@ if TYPE_CHECKING:
 
     from grubench.runs import Run
     from grubench.series import Dataset, Series
+
+# What a model file of Keras holds.
+PARTS = ("metadata.json", "config.json", "model.weights.h5")
+# Its configuration is a page for each layer.
+MOST_CONFIG = 2**24
+WEIGHT_BYTES = 4
+# What the models that grubench builds are made of, as their configuration calls it.
+CLASSES = {
+    *("Sequential", "InputLayer", "GRU", "LSTM", "SimpleRNN", "Bidirectional", "Dropout", "Activation", "Dense"),
+    *("GlorotUniform", "GlorotNormal", "HeUniform", "HeNormal", "LecunUniform", "LecunNormal", "Orthogonal"),
+    *("Identity", "IdentityInitializer", "RandomUniform", "RandomNormal", "Zeros", "Ones", "DTypePolicy"),
+    *("Adam", "AdamW", "Nadam", "Adamax", "RMSprop", "Adagrad", "SGD", "Lion", "LossScaleOptimizer"),
+}
 
 Rows = dict[str, "NDArray[Any]"]
 
@@ -92,12 +108,60 @@ def load_model(run: Run) -> Any:
 
     path = run.folder / "model.keras"
     try:
+        _check_archive(path)
         return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:
-        reason = " ".join(str(error).split())[:300]
+    except Exception as error:  # a damaged file can fail anywhere in zipfile, h5py and Keras
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise RunError(
             f"{path} cannot be loaded: {reason}", "grubench loads stock Keras layers only, in Keras's safe mode."
         ) from error
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse a model that grubench did not write, before Keras sees it: its safe mode has had holes.
+
+    Raises:
+        ValueError: There is more in it than a stack of the layers that grubench builds.
+    """
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+        if sorted(one.filename for one in entries) != sorted(PARTS):
+            raise ValueError(f"it holds {some(one.filename for one in entries)} and not {', '.join(PARTS)}")
+        if any(one.compress_type != zipfile.ZIP_STORED for one in entries):  # so that nothing in it can swell
+            raise ValueError("its parts are compressed, which Keras does not do")
+        sizes = {one.filename: one.file_size for one in entries}
+        if sizes["config.json"] + sizes["metadata.json"] > MOST_CONFIG:
+            raise ValueError(f"its configuration has more than {MOST_CONFIG:,} bytes")
+        _check_config(json.loads(archive.read("config.json")), sizes["model.weights.h5"] / WEIGHT_BYTES)
+
+
+def _check_config(config: Any, weights: float) -> None:
+    left = [config]
+    while left:
+        node = left.pop()
+        if isinstance(node, list):
+            left += node
+        elif isinstance(node, dict):
+            left += node.values()
+            name = node.get("class_name", "DTypePolicy")
+            if name not in CLASSES or str(node.get("module", "keras")).partition(".")[0] != "keras":
+                raise ValueError(
+                    f"it holds {quoted(node.get('module'))} {quoted(name)}, which could run code of its own"
+                )
+            units = node.get("units", 0)
+            if not isinstance(units, int) or (units if name == "Dense" else units**2) > weights:
+                raise ValueError(f"it says {quoted(units)} units, and has weights for fewer")
+
+
+def _check_fit(model: Any, cut: Windows) -> None:
+    """Refuse a model of other inputs and outputs than the run's windows have."""
+    target = (None, cut.lookback, 1) if cut.every_step else (None, cut.horizon)
+    for what, found, needed in (
+        ("takes inputs", model.input_shape, (None, cut.lookback, cut.feature)),
+        ("gives outputs", model.output_shape, target),
+    ):
+        if found != needed:
+            raise RunError(f"The model {what} of shape {some([found])}, and the data has {needed}.", runs.DAMAGED)
 
 
 def _every_window(run: Run, dataset: Dataset, cut: Windows) -> Forecast:
@@ -110,7 +174,9 @@ def _every_window(run: Run, dataset: Dataset, cut: Windows) -> Forecast:
             f"{dataset.name} has no window: each of its series has fewer than {need} steps.",
             "Give more rows, or forecast past its end with --steps.",
         )
-    predicted = forecast(load_model(run), cut, cut.index("test"), spec)
+    model = load_model(run)
+    _check_fit(model, cut)
+    predicted = forecast(model, cut, cut.index("test"), spec)
     measures, base = evaluation.evaluate_all(predicted, cut, dataset, spec.data.period)
     rows = evaluation.forecast_rows(dataset, cut, predicted)
     return Forecast(run=run, rows=rows, measures=measures | {"baselines": base}, unit=dataset.unit)
@@ -127,6 +193,7 @@ def _future(run: Run, dataset: Dataset, cut: Windows, steps: int, *, trained_on:
             f"Give --steps {block} or less, or train with a longer --horizon.",
         )
     model = load_model(run)
+    _check_fit(model, cut)
     chosen = dataset.select(spec.data.test_series, "data.test_series") if trained_on else dataset.series
     rows = {one.name: _ahead(model, one, cut, run, steps) for one in chosen}
     keep = max(2 * steps, spec.window.lookback)
@@ -197,6 +264,12 @@ def _scalings(run: Run, dataset: Dataset, series: str | None) -> dict[str, Scali
                 f"Name the one whose scaling fits with --series: {', '.join(stored)}.",
             )
         found[one.name] = Scaling.from_dict(tree)
+        inputs = len(found[one.name].offset)
+        if inputs != one.values.shape[1]:
+            raise UsageError(
+                f"The run scales {inputs} inputs, and series {quoted(one.name)} has {one.values.shape[1]}.",
+                "Give data with the columns that the run was trained on.",
+            )
     return found
 
 

@@ -5,13 +5,13 @@ A flag wins over the preset, the preset over the dataset's defaults, those over 
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from grubench.datasets.catalog import CATALOG, find
 from grubench.errors import SpecError, UsageError
-from grubench.experiment import CELLS, Data, Experiment, Model, check_keys
+from grubench.experiment import CELLS, MOST_TOML, Data, Experiment, Model, check_keys, toml_tree
+from grubench.settings import quoted, some
 
 Tree = dict[str, Any]
 
@@ -42,10 +42,12 @@ def read(name: str) -> Tree:
             f"There is no preset {name!r}.", f"Give one of {', '.join(names())}, or the path of a .toml file."
         )
     try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        with path.open(encoding="utf-8") as file:
+            tree = toml_tree(file.read(MOST_TOML + 1))
+    except (SpecError, UnicodeDecodeError, OSError) as error:
+        reason = error.message if isinstance(error, SpecError) else f"{error}."
         raise SpecError(
-            f"{path} is not a TOML preset: {error}.", "See the presets in experiments/ for the form."
+            f"{path} is not a TOML preset: {reason}", "See the presets in experiments/ for the form."
         ) from error
     try:
         if not isinstance(tree.get("model", {}), dict):
@@ -105,7 +107,7 @@ def _refuse_foreign(data: Tree) -> None:
     for key in own:
         if data.get(key):
             raise SpecError(
-                f"data.{key}: {data[key]!r} does not go with the dataset {dataset!r}.",
+                f"data.{key}: {quoted(data[key])} does not go with the dataset {dataset!r}.",
                 f"It describes a file of your own (--csv FILE). Datasets: {', '.join(CATALOG)}.",
             )
 
@@ -128,7 +130,7 @@ def _with_layers(tree: Tree, flags: Tree) -> Tree:
 
 def _written_out(layers: Any, cell: Any, units: Any) -> list[str]:
     if cell is not None and cell not in CELLS:
-        raise SpecError(f"model.cell: unknown value {cell!r}.", f"Valid: {', '.join(CELLS)}.")
+        raise SpecError(f"model.cell: unknown value {quoted(cell)}.", f"Valid: {', '.join(CELLS)}.")
     stack = Model(layers=layers).stack
     cells, widths = tuple(layer.cell for layer in stack), tuple(layer.units for layer in stack)
     if units is not None:
@@ -139,7 +141,7 @@ def _written_out(layers: Any, cell: Any, units: Any) -> list[str]:
         cells = cells[:1] * len(widths)
     elif len(cells) != len(widths):
         raise SpecError(
-            f"model.units: {len(widths)} values for the mixed stack {','.join(map(str, stack))}.",
+            f"model.units: {len(widths)} values for the mixed stack {some(stack)}.",
             "Write the stack out with --layers.",
         )
     return [f"{one}:{width}" for one, width in zip(cells, widths, strict=True)]

@@ -59,7 +59,7 @@ def render(comparison: Comparison) -> str:
         specs=_for_script([{key: value for key, value in chart.items() if key != "title"} for chart in made]),
         spec=_spec(comparison),
         environment=_environment(comparison),
-        command=comparison.command or comparison.runs[0].environment["command"],
+        command=comparison.command or comparison.runs[0].environment["command"] or "",
         runs=[run.name for run in comparison.runs],
         vega=vl_convert.javascript_bundle().replace("</script", r"<\/script"),  # type: ignore[call-arg]
     )
@@ -98,6 +98,6 @@ def _spec(comparison: Comparison) -> list[tuple[str, str, bool]]:
 
 def _environment(comparison: Comparison) -> list[tuple[str, str]]:
     run = comparison.runs[0]
-    kept = {key: run.environment[key] for key in ("processor", "cores", "threads", "system", "commit")}
+    kept = {key: run.environment.get(key) for key in ("processor", "cores", "threads", "system", "commit")}
     kept["devices"] = ", ".join(run.environment["devices"])
     return [(key, str(value)) for key, value in (run.environment["versions"] | kept).items()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import time
 from contextlib import suppress
@@ -11,12 +12,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from grubench.errors import RunError, SpecError, UsageError
-from grubench.experiment import Experiment
+from grubench.experiment import MOST_TOML, Experiment
+from grubench.settings import LARGEST_WHOLE, quoted, some
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
 SCHEMA = 1
+DAMAGED = "The run is damaged; train it again."
 # A run's name ends with the start of its spec's digest, and a number where that name was taken.
 DIGEST_DIGITS = 6
 DIGEST_START = re.compile(rf"-([0-9a-f]{{{DIGEST_DIGITS}}})(?:-\d+)?$")
@@ -29,6 +35,66 @@ FILES = (
     "predictions.csv",
     "model.keras",
 )
+# A file of a run that is read whole is far smaller; a stranger's may have any size.
+MOST_BYTES = 32 * 2**20
+# Means and deviations of figures beyond this would leave float64.
+LARGEST = 1e150
+# Any other key of a table.
+ANY = "*"
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and -LARGEST < value < LARGEST
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_WHOLE
+
+
+# What the views rely on. A table names its keys, those with a question mark may be absent; a list holds one form.
+Form = dict[str, Any] | list[Any] | tuple[Any, str]
+TEXT: Form = (lambda value: isinstance(value, str), "text")
+WHOLE: Form = (_whole, "a whole number")
+NUMBER: Form = (_number, "a number")
+ERROR: Form = (lambda value: _number(value) and value >= 0, "a number from 0")
+POSITIVE: Form = (lambda value: _number(value) and value > 0, "a number above 0")
+FIGURE: Form = (lambda value: value is None or _number(value), "a number or null")
+SIMPLE: Form = (lambda value: value is None or isinstance(value, str) or _number(value), "text, a number or null")
+MEASURES: Form = {"rmse_scaled": ERROR, "directional_accuracy": FIGURE, "skill": FIGURE, ANY: FIGURE}
+STEPS: Form = [{"step": WHOLE, "rmse_scaled": ERROR, "rmse": FIGURE, ANY: FIGURE}]
+PART: Form = {"overall": MEASURES, "series": {ANY: MEASURES}, "horizon": STEPS}
+METRICS: Form = {
+    "digest": TEXT,
+    "data": {
+        "fingerprint": TEXT,
+        "unit": TEXT,
+        "windows": {"train": WHOLE, "test": WHOLE, ANY: WHOLE},
+        "series": {ANY: {"duplicated": WHOLE, "missing": WHOLE, ANY: FIGURE}},
+    },
+    "parameters": {"trainable": WHOLE},
+    "loss": {"train": FIGURE, "validation": FIGURE, "epochs": WHOLE},
+    "test": PART,
+    "baselines": {"persistence": PART, ANY: PART},
+    "timing": {
+        "first_step_s": NUMBER,
+        "epoch_s": POSITIVE,
+        "sequences_per_s": NUMBER,
+        "train_s": NUMBER,
+        "total_s": NUMBER,
+        "steady_epochs": WHOLE,
+        "resumed_after_epochs?": [WHOLE],
+    },
+    "size": {ANY: FIGURE},
+}
+ENVIRONMENT: Form = {
+    "versions": {ANY: TEXT},
+    **dict.fromkeys(("processor", "system", "command", "commit", "cores"), SIMPLE),
+    "threads?": SIMPLE,
+    "devices": [TEXT],
+    "shared?": TEXT,
+    "kernels": [{"layer": TEXT, "kernel": TEXT, "reasons?": [TEXT], "fused_reasons?": [TEXT]}],
+}
+SCALINGS: Form = {"series": {ANY: {"offset": [NUMBER], "factor": [POSITIVE]}}}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,14 +124,61 @@ class Run:
 
     def history(self) -> dict[str, list[float]]:
         """The columns of history.csv: epoch, loss, val_loss (where there was validation), seconds, speed."""
-        with (self.folder / "history.csv").open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        return {key: [float(row[key]) for row in rows] for key in (rows[0] if rows else ())}
+        path = self.folder / "history.csv"
+        try:
+            head, *rows = csv.reader(text_of(path).splitlines(), strict=True)
+            found = {key: [float(row[place]) for row in rows] for place, key in enumerate(head)}
+        except (csv.Error, ValueError, IndexError) as error:
+            raise RunError(f"{path} cannot be read: {error}.", DAMAGED) from error
+        lacking = [key for key in ("epoch", "loss", "seconds") if not found.get(key)]
+        if lacking or not all(_number(value) for column in found.values() for value in column):
+            what = f"it has no {lacking[0]}" if lacking else "it holds what is no number"
+            raise RunError(f"{path} cannot be read: {what}.", DAMAGED)
+        return found
+
+    def predictions(self) -> dict[str, dict[str, NDArray[Any]]]:
+        """The columns `step`, `time`, `actual` and `predicted` of predictions.csv, by series.
+
+        Raises:
+            RunError: It cannot be read.
+        """
+        import pandas as pd
+
+        path = self.folder / "predictions.csv"
+        kinds: dict[str, Any] = {
+            "series": str,
+            "time": str,
+            "step": "int64",
+            "actual": "float64",
+            "predicted": "float64",
+        }
+        try:
+            frame = pd.read_csv(path, dtype=kinds, usecols=list(kinds), na_filter=False)
+            clock = not frame["time"].str.fullmatch(r"-?\d{1,18}").all()
+            frame["time"] = _stamps(frame["time"]) if clock else frame["time"].astype("int64")
+        except (ValueError, OverflowError, OSError) as error:
+            raise RunError(f"{path} cannot be read: {' '.join(str(error).split())[:200]}.", DAMAGED) from error
+        keys = ("step", "time", "actual", "predicted")
+        found = {
+            str(name): {key: rows[key].to_numpy() for key in keys} for name, rows in frame.groupby("series", sort=False)
+        }
+        if not found or not all(map(_whole_forecasts, found.values())):
+            raise RunError(f"{path} holds no whole forecasts.", DAMAGED)
+        return found
 
     def scalings(self) -> dict[str, dict[str, list[float]]]:
-        """The scaling of each series, by name, as `Scaling.from_dict` takes it."""
-        tree: dict[str, dict[str, list[float]]] = read_json(self.folder / "scaling.json")["series"]
-        return tree
+        """The scaling of each series, by name, as `Scaling.from_dict` takes it.
+
+        Raises:
+            RunError: It cannot be read.
+        """
+        path = self.folder / "scaling.json"
+        tree = read_json(path)
+        check_form(tree, SCALINGS, path)
+        found: dict[str, dict[str, list[float]]] = tree["series"]
+        if not found or any(not one["offset"] or len(one["offset"]) != len(one["factor"]) for one in found.values()):
+            raise RunError(f"{path} has no offset and factor for each input.", DAMAGED)
+        return found
 
 
 def load(folder: Path, spec: Experiment | None = None) -> Run:
@@ -79,31 +192,152 @@ def load(folder: Path, spec: Experiment | None = None) -> Run:
         UsageError: It is not a run folder.
         RunError: It is damaged, or a newer grubench wrote it.
     """
-    absent = [name for name in FILES if not (folder / name).is_file()]
+    present = file_names(folder)
+    absent = [name for name in FILES if name not in present]
     if absent:
-        what = "there is no such folder" if not folder.is_dir() else f"it has no {absent[0]}"
-        raise UsageError(f"{folder} is not a run: {what}.", "`grubench runs` lists the runs there are.")
+        raise UsageError(f"{folder} is not a run: it has no {absent[0]}.", "`grubench runs` lists the runs there are.")
     metrics = read_json(folder / "metrics.json")
-    schema = metrics.get("schema") if isinstance(metrics, dict) else None
-    if not isinstance(schema, int):
-        raise RunError(f"{folder / 'metrics.json'} names no schema.", "The run is damaged; train it again.")
-    if schema > SCHEMA:
-        raise RunError(
-            f"{folder} was written by a newer grubench (schema {schema}; this one reads up to {SCHEMA}).",
-            "Update with: pip install -U grubench",
-        )
-    if spec is None or metrics.get("digest") != spec.digest:
+    check_schema(metrics, SCHEMA, folder / "metrics.json")
+    check_form(metrics, METRICS, folder / "metrics.json")
+    _check_measured(metrics, folder / "metrics.json")
+    if spec is None or metrics["digest"] != spec.digest:
         spec = _spec(folder)
-    return Run(folder=folder, experiment=spec, metrics=metrics, environment=read_json(folder / "environment.json"))
+    environment = read_json(folder / "environment.json")
+    check_form(environment, ENVIRONMENT, folder / "environment.json")
+    return Run(folder=folder, experiment=spec, metrics=metrics, environment=environment)
+
+
+def file_names(folder: Path) -> set[str]:
+    """The names of the files of a folder that may be a stranger's.
+
+    A link in it could lead what is read, or the picture that is written beside, to another place; a pipe would wait.
+
+    Raises:
+        UsageError: There is no such folder.
+        RunError: It holds links or pipes, or cannot be read.
+    """
+    found = set()
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_file(follow_symlinks=False):
+                    found.add(entry.name)
+                elif not entry.is_dir(follow_symlinks=False):
+                    raise RunError(
+                        f"{entry.path} is no file but a link or a pipe.", "Put the file itself in its place."
+                    )
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a name with a NUL in it
+        what = f"{folder} is not a run: there is no such folder."
+        raise UsageError(what, "`grubench runs` lists the runs there are.") from error
+    except OSError as error:
+        raise RunError(f"{folder} cannot be read: {error.strerror}.", "Mend its permissions.") from error
+    return found
 
 
 def _spec(folder: Path) -> Experiment:
     try:
-        return Experiment.from_toml((folder / "experiment.toml").read_text(encoding="utf-8"))
-    except (SpecError, UnicodeDecodeError) as error:
+        return Experiment.from_toml(text_of(folder / "experiment.toml", MOST_TOML))
+    except SpecError as error:
+        raise RunError(f"{folder / 'experiment.toml'} cannot be read: {error}", DAMAGED) from error
+
+
+def check_schema(tree: Any, known: int, path: Path) -> None:
+    """Refuse a file that a newer grubench wrote, or nobody.
+
+    Raises:
+        RunError: Naming the file.
+    """
+    schema = tree.get("schema", -1) if isinstance(tree, dict) else -1
+    if not _whole(schema):
+        raise RunError(f"{path} names no schema.", DAMAGED)
+    if schema > known:
         raise RunError(
-            f"{folder / 'experiment.toml'} cannot be read: {error}", "The run is damaged; train it again."
-        ) from error
+            f"{path} was written by a newer grubench (schema {schema}; this one reads up to {known}).",
+            "Update with: pip install -U grubench",
+        )
+
+
+def check_form(tree: Any, form: Form, path: Path) -> None:
+    """Refuse a tree of another form, which may have been made to do harm.
+
+    Raises:
+        RunError: Naming the file, the key and what belongs there.
+    """
+    try:
+        _check(tree, form, "")
+    except _MisfitError as misfit:
+        raise RunError(f"{path} is damaged: {misfit}.", DAMAGED) from None
+
+
+class _MisfitError(Exception):
+    """A value that is not of its form."""
+
+
+def _check(tree: Any, form: Form, place: str) -> None:
+    if isinstance(form, tuple):
+        fits: Callable[[Any], bool] = form[0]
+        if not fits(tree):
+            raise _MisfitError(f"{some([place])} is {quoted(tree)} and not {form[1]}")
+    elif isinstance(form, list):
+        if not isinstance(tree, list):
+            raise _MisfitError(f"{some([place])} is no list")
+        for one in tree:
+            _check(one, form[0], place)
+    else:
+        _check_table(tree, form, place)
+
+
+def _check_table(tree: Any, form: dict[str, Any], place: str) -> None:
+    if not isinstance(tree, dict):
+        raise _MisfitError(f"{some([place or 'it'])} is no table")
+    before = f"{place}." if place else ""
+    for key, part in form.items():
+        name = key.removesuffix("?")
+        if name in tree:
+            _check(tree[name], part, before + name)
+        elif key != ANY and name == key:
+            raise _MisfitError(f"{before}{key} is missing")
+    others = form.get(ANY)
+    if others is not None:
+        for name, value in tree.items():
+            if name not in form:
+                _check(value, others, before + name)
+
+
+def _check_measured(metrics: dict[str, Any], path: Path) -> None:
+    """Every forecaster is measured on the same series and steps: the views set them side by side."""
+    test = metrics["test"]
+    if not test["series"] or not test["horizon"]:
+        raise RunError(f"{path} is damaged: test has no series or no step.", DAMAGED)
+    for name, one in metrics["baselines"].items():
+        if one["series"].keys() != test["series"].keys() or len(one["horizon"]) != len(test["horizon"]):
+            raise RunError(
+                f"{path} is damaged: {some([name])} is measured on other series or steps than test.", DAMAGED
+            )
+
+
+def _stamps(column: Any) -> Any:
+    """A column of text as time stamps, or a ValueError."""
+    import pandas as pd
+
+    stamps = pd.to_datetime(column, format="ISO8601").to_numpy("datetime64[us]")
+    if pd.isna(stamps).any():
+        raise ValueError("a time is empty")
+    return stamps
+
+
+def _whole_forecasts(rows: dict[str, NDArray[Any]]) -> bool:
+    """Whether the rows of a series are whole forecasts, each counting from step 1 to one horizon, of finite values."""
+    import numpy as np
+
+    steps = rows["step"]
+    horizon = int(steps.max())
+    whole = horizon > 0 and len(steps) % horizon == 0
+    return (
+        whole
+        and bool((steps == np.tile(np.arange(1, horizon + 1), len(steps) // horizon)).all())
+        and all(bool(np.isfinite(rows[key]).all()) for key in ("actual", "predicted"))
+    )
 
 
 def shared(run: Run) -> str:
@@ -172,10 +406,12 @@ class Shelf:
 
 
 def _names(root: Path) -> list[str]:
-    """The names of what may be runs, newest first."""
+    """The names of what may be runs, newest first; a link is none, wherever it leads."""
     if not root.is_dir():
         return []
-    return sorted((path.name for path in root.iterdir() if not path.name.startswith(".")), reverse=True)
+    with os.scandir(root) as entries:
+        found = [one.name for one in entries if not one.name.startswith(".") and one.is_dir(follow_symlinks=False)]
+    return sorted(found, reverse=True)
 
 
 def free_name(root: Path, middle: str, digest: str) -> str:
@@ -215,7 +451,31 @@ def read_json(path: Path) -> Any:
     Raises:
         RunError: It cannot be read.
     """
+    text = text_of(path)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise RunError(f"{path} cannot be read: {error}.", "The run is damaged; train it again.") from error
+        tree = json.loads(text, parse_constant=_refuse)
+        if "\\ud" in text.lower():  # half a character alone can be read, and never be written again
+            json.dumps(tree, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path} cannot be read: {error}.", DAMAGED) from error
+    return tree
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def text_of(path: Path, most: int = MOST_BYTES) -> str:
+    """The text of a file of a run, which may be a stranger's.
+
+    Raises:
+        RunError: It cannot be read, or is larger than any that grubench writes.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(most + 1)
+        if len(content) > most:
+            raise RunError(f"{path} has more than {most:,} bytes, and no such file has.", DAMAGED)
+        return content.decode("utf-8")
+    except (UnicodeDecodeError, OSError) as error:
+        raise RunError(f"{path} cannot be read: {error}.", DAMAGED) from error

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from grubench.errors import SpecError
-from grubench.settings import Section, setting
+from grubench.settings import Section, quoted, setting
 
 CELLS = ("gru", "lstm", "rnn")
 KERNELS = ("auto", "cudnn", "fused", "keras")
@@ -24,6 +24,8 @@ INITIALIZERS = (
     "zeros",
 )
 ACTIVATIONS = ("linear", "tanh", "sigmoid", "relu", "elu", "selu", "gelu", "softplus", "softsign", "hard_sigmoid")
+# Units of a layer: a number with more digits is no machine's.
+MOST_DIGITS = 9
 TIME_FEATURES = ("hour", "weekday", "month", "dayofyear")
 # Keras's own defaults, written down so that a saved spec names the rate that was used.
 LEARNING_RATES = {
@@ -51,12 +53,12 @@ class Layer:
         cell, _, units = text.partition(":")
         if cell not in CELLS:
             raise SpecError(
-                f"model.layers: {text!r} names no cell that grubench knows.",
+                f"model.layers: {quoted(text)} names no cell that grubench knows.",
                 f"Write CELL:UNITS, such as gru:64, with a cell of {', '.join(CELLS)}.",
             )
-        if not units.isdecimal() or int(units) < 1:
+        if not units.isdecimal() or len(units) > MOST_DIGITS or int(units) < 1:
             raise SpecError(
-                f"model.layers: {text!r} has no valid number of units.", "Write CELL:UNITS, such as gru:64."
+                f"model.layers: {quoted(text)} has no valid number of units.", "Write CELL:UNITS, such as gru:64."
             )
         return cls(cell=cell, units=int(units))
 

@@ -4,9 +4,36 @@ from __future__ import annotations
 
 import math
 from dataclasses import Field, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from grubench.errors import SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# TOML's whole numbers have 64 bits; Python's have no end, and beyond 4,300 digits cannot be shown.
+LARGEST_WHOLE = 2**63 - 1
+# What a message shows of a value, and of how many values.
+SHOWN_LETTERS = 80
+SHOWN_VALUES = 20
+
+
+def quoted(value: Any) -> str:
+    """A value as a message shows it: a long one is cut, whatever it is."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a whole number too long to write, lists in lists without end
+        return f"a {type(value).__name__} too large to show"
+    return text if len(text) <= SHOWN_LETTERS else f"{text[:SHOWN_LETTERS]}..."
+
+
+def some(names: Iterable[Any]) -> str:
+    """Names as a message lists them: long ones are cut, and of very many the first are told."""
+    every = list(names)
+    texts = [str(one) for one in every[:SHOWN_VALUES]]
+    cut = [text if len(text) <= SHOWN_LETTERS else f"{text[:SHOWN_LETTERS]}..." for text in texts]
+    more = [f"and {len(every) - SHOWN_VALUES:,} more"] if len(every) > SHOWN_VALUES else []
+    return ", ".join([*cut, *more])
 
 
 def setting(
@@ -43,18 +70,20 @@ def coerce(key: str, setting: Field[Any], value: Any) -> Any:
 
 def _scalar(key: str, default: Any, value: Any) -> Any:
     kind = type(default)
+    if isinstance(value, int) and abs(value) > LARGEST_WHOLE:
+        raise SpecError(f"{key}: the number is too large.", f"The largest whole number is {LARGEST_WHOLE}.")
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         names = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
-        raise SpecError(f"{key}: {value!r} is not {names[kind]}.")
+        raise SpecError(f"{key}: {quoted(value)} is not {names[kind]}.")
     return value
 
 
 def _check_bounds(key: str, meta: Any, value: Any) -> None:
     for item in value if isinstance(value, tuple) else (value,):
         if meta["choices"] and item not in meta["choices"]:
-            raise SpecError(f"{key}: unknown value {item!r}.", f"Valid: {', '.join(meta['choices'])}.")
+            raise SpecError(f"{key}: unknown value {quoted(item)}.", f"Valid: {', '.join(meta['choices'])}.")
         if isinstance(item, float) and not math.isfinite(item):
             raise SpecError(f"{key}: {item} is not a finite number.")
         if meta["low"] is not None and item < meta["low"]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from grubench.errors import DataError, SpecError
 from grubench.series import Series
+from grubench.settings import some
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from grubench.experiment import Data
+
+# More stamps to fill in than this come of a wrong stamp, and would fill the memory.
+MOST_FILLED = 20_000_000
 
 
 def arrange(
@@ -51,6 +55,11 @@ def arrange(
             "Use --gaps keep or --gaps fill, or mend the file.",
         )
     if missing and spec.gaps == "fill":
+        if missing > MOST_FILLED:
+            raise DataError(
+                f"data.gaps: series {some([name])} misses {missing:,} time stamps, too many to fill.",
+                "Look for a wrong stamp: it may lie years before or after the others; or use --gaps keep.",
+            )
         stamps, values = _fill(stamps, values, step)
     if spec.time_features:
         values = np.column_stack([values, time_features(stamps, spec.time_features)])

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from grubench.datasets.catalog import Source
 
 VARIABLE = "GRUBENCH_DATA_DIR"
+# No file of the catalogue comes near it: a publisher that sends without end is cut off.
+MOST_BYTES = 2**28
+SILENCE_S = 30
 
 
 def cache_folder() -> Path:
@@ -71,18 +74,37 @@ def _download(source: Source, name: str) -> Path:
 
     folder = cache_folder() / source.name
     url = source.url + name
+    remedy = (
+        f"Download {', '.join(source.files)} from {source.url} and put them into {folder}, or into a folder "
+        f"{source.name} below the one that {VARIABLE} names."
+    )
     try:
         # pooch writes aside, checks the hash, and renames: no half file stays behind.
-        pooch.retrieve(url, known_hash=f"sha256:{source.files[name]}", fname=name, path=folder, progressbar=False)
+        pooch.retrieve(url, known_hash=f"sha256:{source.files[name]}", fname=name, path=folder, downloader=_get)
+    except requests.exceptions.InvalidSchema as error:
+        raise DataError(f"{url} leads to what is not https ({error}): it is not fetched.", remedy) from error
     except (OSError, requests.RequestException) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise DataError(
             f"The dataset {source.name} is not on this machine, and {url} could not be downloaded ({reason}).",
-            f"Download {', '.join(source.files)} from {source.url} and put them into {folder}, or into a folder "
-            f"{source.name} below the one that {VARIABLE} names.",
+            remedy,
         ) from error
     except ValueError as error:
         raise DataError(
             f"The download of {url} is damaged: {error}", "Try again; if it stays so, the publisher's file has changed."
         ) from error
     return folder / name
+
+
+def _get(url: str, output: str, _: object) -> None:
+    """What pooch downloads with: over https alone, wherever redirects lead."""
+    import requests
+
+    with requests.Session() as session:
+        session.adapters.pop("http://")  # what is left over to fetch with is https
+        with session.get(url, stream=True, timeout=SILENCE_S) as answer, Path(output).open("wb") as file:
+            answer.raise_for_status()
+            for block in answer.iter_content(2**20):
+                file.write(block)
+                if file.tell() > MOST_BYTES:
+                    raise ValueError(f"it has more than {MOST_BYTES:,} bytes.")

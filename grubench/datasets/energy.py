@@ -31,4 +31,4 @@ def _region(path: Path, spec: Data) -> Series:
     if np.isnan(load).any():
         raise DataError(f"{path.name} has empty cells in {frame.columns[1]}.", "Fill or remove the rows.")
     time = table.times(frame["Datetime"], path.name, "%Y-%m-%d %H:%M:%S")
-    return clock.arrange(frame.columns[1].removesuffix("_MW"), time, load[:, None], ("load",), spec)
+    return clock.arrange(str(frame.columns[1]).removesuffix("_MW"), time, load[:, None], ("load",), spec)

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from grubench.datasets import clock
 from grubench.errors import DataError, SpecError, UsageError
+from grubench.scaling import LARGEST
 from grubench.series import Series
+from grubench.settings import quoted, some
+
+# Wider tables are none: pandas would take minutes over their columns.
+MOST_COLUMNS = 100_000
+# A Parquet file of a few bytes may unpack to any size.
+MOST_CELLS = 10**9
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from grubench.experiment import Data
@@ -50,23 +61,52 @@ def load(path: Path, text_column: str = "") -> pd.DataFrame:
             f"data.file: reading {path} needs pyarrow.", "Install it with: pip install 'grubench[parquet]'"
         )
     try:
-        frame = pd.read_parquet(path).reset_index() if parquet else _load_csv(path, text_column)
-    except (ValueError, OSError, pd.errors.ParserError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        frame = _load_parquet(path) if parquet else _load_csv(path, text_column)
+    except Exception as error:  # a damaged file can fail in any part of pandas and pyarrow, each in its own way
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
         kind = "Parquet" if parquet else "CSV"
         raise DataError(f"{path} cannot be read as {kind}: {reason}.", "Check the file.") from error
     if frame.empty:
         raise DataError(f"{path} holds no rows.", "Check the file.")
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise DataError(f"{path} has more than one column {quoted(twice[0])}.", "Give each its own name.")
+    return frame
+
+
+def _load_parquet(path: Path) -> pd.DataFrame:
+    if importlib.util.find_spec("pyarrow"):
+        facts = importlib.import_module("pyarrow.parquet").read_metadata(path)
+        if facts.num_rows * facts.num_columns > MOST_CELLS:
+            raise ValueError(f"it has {facts.num_rows:,} rows of {facts.num_columns:,} columns")
+    frame = pd.read_parquet(path).reset_index()
+    frame.columns = pd.Index([str(name) for name in frame.columns])
     return frame
 
 
 def _load_csv(path: Path, text_column: str) -> pd.DataFrame:
     # index_col=False: else a comma at the end of each row would shift the columns by one.
     form: dict[str, Any] = {"skipinitialspace": True, "encoding": "utf-8-sig", "index_col": False}
+    with path.open("rb") as file:
+        commas = sum(piece.count(b",") for piece in _first_line(file))
+    if commas >= MOST_COLUMNS:
+        raise ValueError(f"it has {commas + 1:,} columns")
     frame: pd.DataFrame = pd.read_csv(path, **form)
+    head = pd.read_csv(path, **form, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0]
+    if len(head) == len(frame.columns):
+        # pandas calls a second column of one name `name.1`: two of a name are to be seen as such.
+        frame.columns = pd.Index([name or old for name, old in zip(head, frame.columns, strict=True)])
     if text_column in frame.columns:
         frame[text_column] = pd.read_csv(path, **form, dtype=str, keep_default_na=False)[text_column]
     return frame
+
+
+def _first_line(file: IO[bytes]) -> Iterator[bytes]:
+    """The first line in pieces: it may have any length."""
+    while piece := file.readline(2**20):
+        yield piece.partition(b"\r")[0]
+        if piece.endswith(b"\n") or b"\r" in piece:
+            return
 
 
 def split(frame: pd.DataFrame, spec: Data, where: str, stem: str) -> list[Series]:
@@ -86,16 +126,16 @@ def split(frame: pd.DataFrame, spec: Data, where: str, stem: str) -> list[Series
     )
     for key, name in named:
         if name not in frame.columns:
-            head = ", ".join(map(str, frame.columns))
+            head = some(frame.columns)
             joined = len(frame.columns) == 1 and any(mark in head for mark in ";\t|")
             hint = " Write it with commas between the columns." if joined else ""
-            raise UsageError(f"{key}: {where} has no column {name!r}.", f"It has: {head}.{hint}")
+            raise UsageError(f"{key}: {where} has no column {quoted(name)}.", f"It has: {head}.{hint}")
     if len(spec.target) > 1 and spec.series_column:
         raise SpecError("data.target: several targets do not go with data.series_column.", "Give one target.")
     if not spec.series_column:
         one = len(spec.target) == 1
         return [_series(frame, target, spec, where, stem if one else target) for target in spec.target]
-    names = frame[spec.series_column]
+    names = frame[spec.series_column].map(str, na_action="ignore")
     nameless = (names.isna() | (names == "")).to_numpy()
     if nameless.any():
         raise DataError(
@@ -118,13 +158,21 @@ def _series(frame: pd.DataFrame, target: str, spec: Data, where: str, name: str)
 
 def numbers(column: pd.Series[Any], where: str) -> NDArray[np.float64]:
     """A column as float64, or a DataError that names the first text or infinite value and its row."""
-    values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    bad = np.isnan(values) & column.notna().to_numpy() | np.isinf(values)
+    try:
+        if column.dtype.kind in "mMc":  # pandas would count the nanoseconds of stamps
+            raise TypeError
+        values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    except (TypeError, ValueError, OverflowError) as error:  # lists, tables or stamps in a Parquet file
+        raise DataError(
+            f"{where}, column {quoted(column.name)} holds no numbers, but {column.dtype}.", "Name another column."
+        ) from error
+    bad = np.isnan(values) & column.notna().to_numpy() | (np.abs(values) > LARGEST)
     if bad.any():
         row = int(bad.argmax())
-        shown, kind = (values[row], "infinite") if np.isinf(values[row]) else (repr(column.iloc[row]), "not a number")
+        large = "infinite" if np.isinf(values[row]) else f"too large (the most is {LARGEST:g})"
+        shown, kind = (quoted(column.iloc[row]), "not a number") if np.isnan(values[row]) else (values[row], large)
         raise DataError(
-            f"{where}, column {column.name!r}, data row {column.index[row] + 1}: {shown} is {kind}.",
+            f"{where}, column {quoted(column.name)}, data row {column.index[row] + 1}: {shown} is {kind}.",
             "Mend or remove the row.",
         )
     return values
@@ -134,20 +182,24 @@ def times(column: pd.Series[Any], where: str, format: str | None = None) -> NDAr
     """A column as time stamps without time zone, or a DataError that names the first that is none."""
     if pd.api.types.is_numeric_dtype(column):
         raise DataError(
-            f"{where}, column {column.name!r} holds numbers, not time stamps.",
+            f"{where}, column {quoted(column.name)} holds numbers, not time stamps.",
             "Leave --time out where rows are in order, or write ISO dates such as 2026-01-31 or 2026-01-31T10:15.",
         )
     try:
         # ISO or a form that was said: pandas would guess whether 01-05-13 is in January, May or 2001.
         stamps = pd.to_datetime(column, errors="coerce", format=format or "ISO8601", utc=_has_zone(column))
-    except ValueError as error:
-        raise UsageError(f"data.time_format: {format!r} is no form: {error}.", "Write such as %d-%m-%y.") from error
+    except (ValueError, TypeError, OverflowError, re.error) as error:
+        if not format:
+            raise DataError(f"{where}, column {quoted(column.name)}: {some([error])}.", "Write ISO dates.") from error
+        what = f"data.time_format: {quoted(format)} is no form: {some([error])}."
+        raise UsageError(what, "Write such as %d-%m-%y.") from error
     bad = stamps.isna().to_numpy()
     if bad.any():
         row = int(bad.argmax())
         form = f"of the form {format}" if format else "an ISO time stamp, such as 2026-01-31 or 2026-01-31T10:15"
         raise DataError(
-            f"{where}, column {column.name!r}, data row {column.index[row] + 1}: {column.iloc[row]!r} is not {form}.",
+            f"{where}, column {quoted(column.name)}, data row {column.index[row] + 1}: "
+            f"{quoted(column.iloc[row])} is not {form}.",
             "Mend the row, or say another form with --time-format, such as %d/%m/%Y.",
         )
     if stamps.dt.tz is not None:
