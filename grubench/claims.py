@@ -76,7 +76,7 @@ def take(root: Path, key: str, *, wait: bool = False) -> Claim | None:
     """
     from filelock import FileLock, Timeout
 
-    with os_errors(root / key):
+    with os_errors(root):
         (root / LOCKS).mkdir(parents=True, exist_ok=True)
         lock = FileLock(root / LOCKS / f"{key}.lock", thread_local=False)
         try:

@@ -136,11 +136,15 @@ def save(figure: Figure, path: Path) -> Path:
     try:
         figure.savefig(aside, dpi=150)
         aside.replace(path)
-    except (OSError, ValueError) as error:
-        aside.unlink(missing_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise RunError(f"{path} could not be written: {reason}.", "Free some space, or give another path.") from error
+    except ValueError as error:
         raise RunError(
             f"The picture {path} could not be written: {error}", "Give a path ending in .png or .svg."
         ) from error
+    finally:
+        aside.unlink(missing_ok=True)
     return path
 
 

@@ -194,7 +194,7 @@ def facts(comparison: Comparison) -> list[str]:
 def _shared_line(runs: Sequence[Run]) -> str:
     """What the mark at a time means; empty where none is marked."""
     why = "; ".join(dict.fromkeys(shared(run) for run in runs if shared(run)))
-    return f"{MARK} Times taken {why}" if why else ""
+    return f"{MARK} Timed {why}" if why else ""
 
 
 def _resumed_line(runs: Sequence[Run]) -> str:

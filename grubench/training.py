@@ -64,7 +64,7 @@ def run_trial(
     clock.lap("predict_s")
     test, base = evaluation.evaluate_all(predicted, windows, dataset, spec.data.period)
     clock.lap("evaluate_s")
-    with os_errors(folder):
+    with os_errors(folder.parent):
         folder.mkdir(parents=True)
         model.save(folder / "model.keras")
         clock.lap("save_s")

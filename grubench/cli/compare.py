@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from grubench.cli.flags import check_file, command, varied
+from grubench.cli.flags import check_file, command, tell, varied
 from grubench.cli.train import CheckpointEvery, InProcess, Output
-from grubench.errors import UsageError
+from grubench.errors import RunError, UsageError
 
 SOME_FAILED = 3
 EXPORTS = (".json", ".csv", ".md", ".tex")
@@ -93,7 +93,12 @@ def register(app: typer.Typer) -> None:
                 where=where,
                 report=display,
             )
-        _show(found, export or [], report, pictures)
+        try:
+            _show(found, export or [], report, pictures)
+        except RunError as error:
+            if not found.failures:
+                raise
+            tell(error.message, error.remedy)  # a full disk, say, that has failed trials before
         if found.failures:
             raise typer.Exit(SOME_FAILED)
 

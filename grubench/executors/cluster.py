@@ -186,7 +186,7 @@ def _unpack(files: dict[str, bytes], folder: Path) -> None:
     from grubench.claims import os_errors
     from grubench.runs import FILES
 
-    with os_errors(folder):
+    with os_errors(folder.parent):
         folder.mkdir(parents=True)
         for name in FILES:
             (folder / name).write_bytes(files[name])

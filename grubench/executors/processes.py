@@ -72,7 +72,7 @@ class Processes:
         own = slot % len(cards) if len(cards) > 1 and len(cards) == len(self._cards) else -1
         return Setup(
             threads=spec.training.threads or max(1, environment.cores() // self.slots),
-            shared=f"{self.slots} trials at a time (--jobs {self.slots})",
+            shared=f"with {self.slots} trials at a time (--jobs {self.slots})",
             card=own,
             cards=tuple(self._cards),
         )
