@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install compare test slow check format bench bench-peers clean
+.PHONY: help install compare test slow check format bench bench-peers bench-trials fuzz clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -47,6 +47,12 @@ format: $(VENV)/.developing ## Format the code
 
 bench: $(VENV)/.installed ## Measure start-up, reading and training overhead
 	$(BIN)/python experiments/benchmarks/overhead.py
+
+bench-trials: $(VENV)/.installed ## Measure what 10,000 trials cost besides their training
+	$(BIN)/python experiments/benchmarks/bookkeeping.py $(ARGS)
+
+fuzz: $(VENV)/.developing ## Try 10,000 broken and hostile inputs a reader
+	GRUBENCH_FUZZ=10000 $(BIN)/python -m pytest tests/test_fuzz.py
 
 # PEERS names a Python that has grubench and the other frameworks; without it one is made (gigabytes where torch
 # comes with CUDA).

@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -107,3 +108,20 @@ def test_two_processes_share_a_comparison(tmp_path: Path) -> None:
         assert process.returncode == 0, said
     assert len(check(tmp_path / "runs")) == TRIALS
     assert not half_done(tmp_path)
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
+def test_a_trial_ends_with_the_process_that_wants_it(tmp_path: Path) -> None:
+    """In the middle of an epoch that would last for hours: another call may train the same trial by then."""
+    process = started(
+        tmp_path, "--epochs", "1", "--stride", "1", "--batch-size", "1", "--kernel", "keras", "--lookback", "400"
+    )
+    for line in process.stdout:
+        if "epoch 1/1 step" in line:
+            break
+    os.kill(process.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 15
+    while processes(process.pid):
+        assert time.monotonic() < deadline, "the trial outlives its parent"
+        os.sched_yield()
+    assert not check(tmp_path / "runs")

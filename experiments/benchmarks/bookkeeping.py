@@ -1,9 +1,9 @@
-"""What 10,000 trials cost besides their training: planned, found, read, compared and shown; `make bench-trials` prints it.
+"""What 10,000 trials cost besides their training: planned, found, compared and shown; for `make bench-trials`.
 
 The runs are fakes: one real trial's folder, linked once for each seed and cell with figures of its own. Nothing is
 trained again, so what is measured is what the driver does.
 
-    python experiments/benchmarks/bookkeeping.py [--trials 10000] [--arms 2]
+    python experiments/benchmarks/bookkeeping.py [--trials 10000] [--rates 1]
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import datetime as dt
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -20,9 +21,6 @@ from io import StringIO
 from pathlib import Path
 
 import numpy as np
-
-RATES = 50
-
 
 def main() -> None:
     """Make the fakes, call `compare` on them as the command line does, and print a Markdown table."""
@@ -43,8 +41,6 @@ def measure(trials: int, rates: int, folder: Path) -> None:
     seeds = trials // (2 * rates)
     made = fakes(vary, seeds, folder)
     words = [sys.executable, __file__, "--work", json.dumps([vary, seeds, str(folder)])]
-    import subprocess
-
     found = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
     from grubench import environment
 

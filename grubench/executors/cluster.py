@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # Trials that wait in Ray's own queue beside those that run, so that a core that falls free is not idle.
 AHEAD = 2
+# Claims that any system lets a process hold.
+FEWEST_CLAIMS = 200
 # How long a cluster may take to answer, in seconds.
 CONNECT_S = 10
 
@@ -54,6 +56,7 @@ class Cluster:
         if self._ours:
             _connect(ray, address)
         self._events = _queue(ray)
+        self._most = _most_claims()
         # A fresh process a trial, as everywhere: what ran before must not be seen in it, nor its memory.
         self._task = ray.remote(max_calls=1, max_retries=retries, num_gpus=min(1, int(self._total("GPU"))))(_train)
         self._jobs: dict[Any, Job] = {}
@@ -61,8 +64,8 @@ class Cluster:
 
     @property
     def slots(self) -> int:
-        """As many trials as the cluster has cores, and some that wait."""
-        return int(self._total("CPU")) + AHEAD
+        """As many trials as the cluster has cores, and some that wait; a claim of each is an open file here."""
+        return min(int(self._total("CPU")) + AHEAD, self._most)
 
     def setup(self, spec: Experiment, slot: int) -> Setup:  # noqa: ARG002
         """One core a trial where the spec does not say: more trials at a time finish sooner than faster ones."""
@@ -138,6 +141,19 @@ def _connect(ray: Any, address: str) -> None:
             f"--ray-address: the cluster {where} could not be reached ({error}).",
             "Start one with: ray start --head, and give its address, or auto on one of its nodes.",
         ) from error
+
+
+def _most_claims() -> int:
+    """How many claims this process may hold: half of the files that the system lets it open, asked for in full."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return FEWEST_CLAIMS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    return max(FEWEST_CLAIMS, soft // 2)
 
 
 def _knock(address: str) -> None:
