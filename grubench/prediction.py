@@ -176,7 +176,7 @@ def _every_window(run: Run, dataset: Dataset, cut: Windows) -> Forecast:
         )
     model = load_model(run)
     _check_fit(model, cut)
-    predicted = forecast(model, cut, cut.index("test"), spec)
+    predicted = _finite(forecast(model, cut, cut.index("test"), spec))
     measures, base = evaluation.evaluate_all(predicted, cut, dataset, spec.data.period)
     rows = evaluation.forecast_rows(dataset, cut, predicted)
     return Forecast(run=run, rows=rows, measures=measures | {"baselines": base}, unit=dataset.unit)
@@ -209,7 +209,7 @@ def _ahead(model: Any, series: Series, cut: Windows, run: Run, steps: int) -> Ro
     stamps = _stamp_features(times, run, series)
     found: list[float] = []
     while len(found) < steps:
-        output = np.asarray(model.predict(inputs[None], verbose=0), np.float32)[0]
+        output = _finite(np.asarray(model.predict(inputs[None], verbose=0), np.float32))[0]
         block = output[-1] if cut.every_step else output
         done = len(found)
         found += block.tolist()
@@ -223,6 +223,13 @@ def _ahead(model: Any, series: Series, cut: Windows, run: Run, steps: int) -> Ro
         "actual": np.full(steps, np.nan),
         "predicted": scaling.target_to_unit(np.array(found[:steps])),
     }
+
+
+def _finite(predicted: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The forecasts, unless a damaged model or data far from those of the training made them no numbers."""
+    if not np.isfinite(predicted).all():
+        raise RunError("The model's forecasts are no numbers.", "Check the new data; or train the run again.")
+    return predicted
 
 
 def _stamp_features(times: NDArray[Any], run: Run, series: Series) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from grubench.errors import RunError, SpecError, UsageError
 from grubench.experiment import MOST_TOML, Experiment
-from grubench.settings import LARGEST_WHOLE, quoted, some
+from grubench.settings import LARGEST_VALUE, LARGEST_WHOLE, quoted, some
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,7 +94,9 @@ ENVIRONMENT: Form = {
     "shared?": TEXT,
     "kernels": [{"layer": TEXT, "kernel": TEXT, "reasons?": [TEXT], "fused_reasons?": [TEXT]}],
 }
-SCALINGS: Form = {"series": {ANY: {"offset": [NUMBER], "factor": [POSITIVE]}}}
+VALUE: Form = (lambda value: _number(value) and abs(value) <= LARGEST_VALUE, "a value of data")
+SPAN: Form = (lambda value: _number(value) and 0 < value <= LARGEST_VALUE, "a span of data")
+SCALINGS: Form = {"series": {ANY: {"offset": [VALUE], "factor": [SPAN]}}}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -129,7 +131,7 @@ class Run:
             head, *rows = csv.reader(text_of(path).splitlines(), strict=True)
             found = {key: [float(row[place]) for row in rows] for place, key in enumerate(head)}
         except (csv.Error, ValueError, IndexError) as error:
-            raise RunError(f"{path} cannot be read: {error}.", DAMAGED) from error
+            raise RunError(f"{path} cannot be read: {some([error])}.", DAMAGED) from error
         lacking = [key for key in ("epoch", "loss", "seconds") if not found.get(key)]
         if lacking or not all(_number(value) for column in found.values() for value in column):
             what = f"it has no {lacking[0]}" if lacking else "it holds what is no number"
@@ -457,7 +459,7 @@ def read_json(path: Path) -> Any:
         if "\\ud" in text.lower():  # half a character alone can be read, and never be written again
             json.dumps(tree, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        raise RunError(f"{path} cannot be read: {error}.", DAMAGED) from error
+        raise RunError(f"{path} cannot be read: {some([error])}.", DAMAGED) from error
     return tree
 
 
@@ -478,4 +480,4 @@ def text_of(path: Path, most: int = MOST_BYTES) -> str:
             raise RunError(f"{path} has more than {most:,} bytes, and no such file has.", DAMAGED)
         return content.decode("utf-8")
     except (UnicodeDecodeError, OSError) as error:
-        raise RunError(f"{path} cannot be read: {error}.", DAMAGED) from error
+        raise RunError(f"{path} cannot be read: {some([error])}.", DAMAGED) from error

@@ -10,9 +10,6 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Values beyond this are no measurement, and the sums of their squares would leave float64.
-LARGEST = 1e100
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scaling:

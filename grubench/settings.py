@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # TOML's whole numbers have 64 bits; Python's have no end, and beyond 4,300 digits cannot be shown.
 LARGEST_WHOLE = 2**63 - 1
+# Data beyond this are no measurement, and the squares of their errors would leave float64.
+LARGEST_VALUE = 1e100
 # What a message shows of a value, and of how many values.
 SHOWN_LETTERS = 80
 SHOWN_VALUES = 20

@@ -13,14 +13,15 @@ import pandas as pd
 
 from grubench.datasets import clock
 from grubench.errors import DataError, SpecError, UsageError
-from grubench.scaling import LARGEST
 from grubench.series import Series
-from grubench.settings import quoted, some
+from grubench.settings import LARGEST_VALUE, quoted, some
 
 # Wider tables are none: pandas would take minutes over their columns.
 MOST_COLUMNS = 100_000
 # A Parquet file of a few bytes may unpack to any size.
 MOST_CELLS = 10**9
+# The calendar of Python and of the pictures; Parquet's goes further.
+FIRST, LAST = np.datetime64("0001-01-01", "us"), np.datetime64("9999-12-31T23:59:59.999999", "us")
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -166,10 +167,10 @@ def numbers(column: pd.Series[Any], where: str) -> NDArray[np.float64]:
         raise DataError(
             f"{where}, column {quoted(column.name)} holds no numbers, but {column.dtype}.", "Name another column."
         ) from error
-    bad = np.isnan(values) & column.notna().to_numpy() | (np.abs(values) > LARGEST)
+    bad = np.isnan(values) & column.notna().to_numpy() | (np.abs(values) > LARGEST_VALUE)
     if bad.any():
         row = int(bad.argmax())
-        large = "infinite" if np.isinf(values[row]) else f"too large (the most is {LARGEST:g})"
+        large = "infinite" if np.isinf(values[row]) else f"too large (the most is {LARGEST_VALUE:g})"
         shown, kind = (quoted(column.iloc[row]), "not a number") if np.isnan(values[row]) else (values[row], large)
         raise DataError(
             f"{where}, column {quoted(column.name)}, data row {column.index[row] + 1}: {shown} is {kind}.",
@@ -193,7 +194,10 @@ def times(column: pd.Series[Any], where: str, format: str | None = None) -> NDAr
             raise DataError(f"{where}, column {quoted(column.name)}: {some([error])}.", "Write ISO dates.") from error
         what = f"data.time_format: {quoted(format)} is no form: {some([error])}."
         raise UsageError(what, "Write such as %d-%m-%y.") from error
-    bad = stamps.isna().to_numpy()
+    if stamps.dt.tz is not None:
+        stamps = stamps.dt.tz_localize(None)
+    found = stamps.to_numpy("datetime64[us]")
+    bad = np.isnat(found) | (found < FIRST) | (found > LAST)
     if bad.any():
         row = int(bad.argmax())
         form = f"of the form {format}" if format else "an ISO time stamp, such as 2026-01-31 or 2026-01-31T10:15"
@@ -202,9 +206,7 @@ def times(column: pd.Series[Any], where: str, format: str | None = None) -> NDAr
             f"{quoted(column.iloc[row])} is not {form}.",
             "Mend the row, or say another form with --time-format, such as %d/%m/%Y.",
         )
-    if stamps.dt.tz is not None:
-        stamps = stamps.dt.tz_localize(None)
-    return stamps.to_numpy("datetime64[us]")
+    return found
 
 
 def _has_zone(column: pd.Series[Any]) -> bool:
