@@ -16,7 +16,7 @@ LARGEST_WHOLE = 2**63 - 1
 # Data beyond this are no measurement, and the squares of their errors would leave float64.
 LARGEST_VALUE = 1e100
 # What a message shows of a value, and of how many values.
-SHOWN_LETTERS = 80
+SHOWN_LETTERS = 120
 SHOWN_VALUES = 20
 
 
