@@ -91,6 +91,7 @@ def load(folder: Path) -> Comparison:
         raise RunError(f"{path} names no run.", "Call `grubench compare` again.")
     for run in every[1:]:
         _check_same_ground(every[0], run)
+    _check_same_measures(arms)
     return Comparison(
         arms=arms,
         failures=tuple(
@@ -133,6 +134,7 @@ def from_runs(given: Sequence[Run]) -> Comparison:
         seeds = [run.experiment.seed for run in one]
         if len(set(seeds)) < len(seeds):
             raise UsageError(f"Two of the runs are the same trial: {name}, seed {max(seeds, key=seeds.count)}.", "")
+    _check_same_measures(arms)
     notes = [*differences([run.experiment for run in given])]
     notes += [f"The runs were made with different {key}: errors may differ by it." for key in differing_machines(given)]
     return Comparison(arms=arms, notes=tuple(notes))
@@ -150,6 +152,20 @@ def differing_machines(given: Sequence[Run]) -> list[str]:
     """What of the software and the machine is not the same for all runs; their times cannot be compared then."""
     keys = ("versions", "processor", "cores", "devices", "threads")
     return [key for key in keys if len({repr(run.environment.get(key)) for run in given}) > 1]
+
+
+def _check_same_measures(arms: dict[str, list[Run]]) -> None:
+    """The means of an arm are taken over its seeds: each has all that the first has."""
+    for arm, found in arms.items():
+        columns = [run.metrics["test"]["overall"].keys() | run.metrics["size"].keys() for run in found]
+        for run, own in zip(found, columns, strict=True):
+            if own != columns[0]:
+                name = min(own ^ columns[0])
+                raise UsageError(
+                    f"{found[0].name} and {run.name} of the arm {quoted(arm)} are not measured alike: one has no "
+                    f"{quoted(name)}.",
+                    "Train the older of them again (with --fresh).",
+                )
 
 
 def _check_same_ground(first: Run, other: Run) -> None:

@@ -60,9 +60,9 @@ ERROR: Form = (lambda value: _number(value) and value >= 0, "a number from 0")
 POSITIVE: Form = (lambda value: _number(value) and value > 0, "a number above 0")
 FIGURE: Form = (lambda value: value is None or _number(value), "a number or null")
 SIMPLE: Form = (lambda value: value is None or isinstance(value, str) or _number(value), "text, a number or null")
-MEASURES: Form = {"rmse_scaled": ERROR, "directional_accuracy": FIGURE, "skill": FIGURE, ANY: FIGURE}
+MEASURES: dict[str, Any] = {"rmse_scaled": ERROR, "directional_accuracy": FIGURE, ANY: FIGURE}
 STEPS: Form = [{"step": WHOLE, "rmse_scaled": ERROR, "rmse": FIGURE, ANY: FIGURE}]
-PART: Form = {"overall": MEASURES, "series": {ANY: MEASURES}, "horizon": STEPS}
+PART: dict[str, Any] = {"overall": MEASURES, "series": {ANY: MEASURES}, "horizon": STEPS}
 METRICS: Form = {
     "digest": TEXT,
     "data": {
@@ -73,7 +73,7 @@ METRICS: Form = {
     },
     "parameters": {"trainable": WHOLE},
     "loss": {"train": FIGURE, "validation": FIGURE, "epochs": WHOLE},
-    "test": PART,
+    "test": PART | {"overall": MEASURES | {"skill": FIGURE}},
     "baselines": {"persistence": PART, ANY: PART},
     "timing": {
         "first_step_s": NUMBER,

@@ -240,14 +240,20 @@ def test_specs_from_dictionaries(tree: dict[str, Any]) -> None:
 
 
 class Folders:
-    """Two runs and their comparison, to be damaged a file at a time."""
+    """A run of each cell, a second of one, and their comparison, to be damaged a file at a time."""
 
     def __init__(self, root: Path, trained: dict[str, Run]) -> None:
         self.root = root
         for name, run in trained.items():
             shutil.copytree(run.folder, root / name)
+        shutil.copytree(root / "gru", root / "gru1")
+        spec = root / "gru1" / "experiment.toml"
+        spec.write_text(spec.read_text().replace("seed = 0", "seed = 1", 1))
+        changed = json.loads((root / "gru1" / "metrics.json").read_text()) | {"digest": ""}
+        (root / "gru1" / "metrics.json").write_text(json.dumps(changed))
         (root / "both").mkdir()
-        found = Comparison(arms={name.upper(): [runs.load(root / name)] for name in trained})
+        arms = {"GRU": ("gru", "gru1"), "LSTM": ("lstm",)}
+        found = Comparison(arms={arm: [runs.load(root / name) for name in names] for arm, names in arms.items()})
         (root / "both" / "comparison.json").write_text(record.text(found, ".json"))
         self.valid = {
             path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()
@@ -298,7 +304,7 @@ def test_runs(folders: Folders, data: st.DataObject) -> None:
 @fuzz
 def test_comparing_runs(folders: Folders, data: st.DataObject) -> None:
     with folders.damage(*data.draw(damage_of_a_run(folders))), read_or_refused():
-        found = comparison.from_runs([runs.load(folders.root / name) for name in ("gru", "lstm")])
+        found = comparison.from_runs([runs.load(folders.root / name) for name in ("gru", "gru1", "lstm")])
         tables.show_comparison(found, console())
         for ending in (".json", ".csv", ".md", ".tex"):
             record.text(found, ending).encode()

@@ -206,6 +206,13 @@ class TestComparisons:
             comparison.load(both)
         assert said in caught.value.message
 
+    def test_seeds_that_are_not_measured_alike_are_told(self, both: Path) -> None:
+        shutil.copytree(both.parent / "gru", both.parent / "again")
+        changed(both.parent / "again" / "metrics.json", lambda tree: tree["test"]["overall"].pop("mase"))
+        changed(both / "comparison.json", lambda tree: tree["arms"].update(GRU=["gru", "again"]))
+        with pytest.raises(UsageError, match="one has no 'mase'"):
+            comparison.load(both)
+
     def test_runs_of_other_data_are_not_set_side_by_side(self, both: Path) -> None:
         changed(both.parent / "lstm" / "metrics.json", lambda tree: tree["data"].update(fingerprint="another"))
         with pytest.raises(UsageError, match="different data"):
