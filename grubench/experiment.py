@@ -119,7 +119,7 @@ def toml_tree(text: str) -> dict[str, Any]:
     if len(text) > MOST_TOML:
         raise SpecError(f"Not a spec: {len(text):,} characters.", f"The most are {MOST_TOML:,}.")
     # tomllib takes time with the square of a key's parts: 30,000 of them take eight seconds.
-    if any(piece.count(".") > MOST_PARTS for piece in TOML_MARKS.split(text)):
+    if text.count(".") > MOST_PARTS and any(piece.count(".") > MOST_PARTS for piece in TOML_MARKS.split(text)):
         raise SpecError(f"Not a spec: a key has more than {MOST_PARTS} parts.", "Keys have one, as in [model].")
     try:
         return tomllib.loads(text)
