@@ -144,4 +144,5 @@ def _written_out(layers: Any, cell: Any, units: Any) -> list[str]:
             f"model.units: {len(widths)} values for the mixed stack {some(stack)}.",
             "Write the stack out with --layers.",
         )
-    return [f"{one}:{width}" for one, width in zip(cells, widths, strict=True)]
+    texts = [width if isinstance(width, str) else quoted(width) for width in widths]
+    return [f"{one}:{width}" for one, width in zip(cells, texts, strict=True)]

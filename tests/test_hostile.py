@@ -228,6 +228,7 @@ class TestSpecs:
             "x = " + "[" * 50_000,
             "seed = 0x" + "f" * 10_000,
             "seed = " + "9" * 10_000,
+            "[model]\nunits = 0x" + "f" * 10_000,
             "[training]\nepochs = 99999999999999999999",
             "[window]\ntest = 0x" + "f" * 2000,
             '[model]\nlayers = ["gru:' + "9" * 10_000 + '"]',

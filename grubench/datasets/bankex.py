@@ -12,6 +12,7 @@ from grubench.datasets.catalog import BANKEX
 from grubench.datasets.download import fetch
 from grubench.errors import DataError
 from grubench.series import Series
+from grubench.settings import LARGEST_VALUE, some
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,10 +50,13 @@ def read(spec: Data, file: Path | None = None) -> list[Series]:
 def _matrix(path: Path) -> NDArray[np.float64]:
     try:
         prices = pd.read_csv(path, header=None).to_numpy(np.float64)
-    except (ValueError, pd.errors.ParserError) as error:
-        raise DataError(f"{path} is not a table of numbers: {error}.", "Give a row of prices for each bank.") from error
-    if len(prices) != len(BANKS) or not np.isfinite(prices).all():
+    except (ValueError, OverflowError) as error:
         raise DataError(
-            f"{path} has {len(prices)} rows, or empty cells.", f"Give a row of prices for each of: {', '.join(BANKS)}."
+            f"{path} is not a table of numbers: {some([error])}.", "Give a row of prices for each bank."
+        ) from error
+    if len(prices) != len(BANKS) or not (np.abs(prices) <= LARGEST_VALUE).all():
+        raise DataError(
+            f"{path} has {len(prices)} rows, or cells that are empty or too large.",
+            f"Give a row of prices for each of: {', '.join(BANKS)}.",
         )
     return prices

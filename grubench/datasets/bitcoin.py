@@ -10,6 +10,7 @@ from grubench.datasets import table
 from grubench.datasets.catalog import BITCOIN
 from grubench.datasets.download import fetch
 from grubench.errors import DataError
+from grubench.settings import some
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +27,7 @@ def read(spec: Data, file: Path | None = None) -> list[Series]:
     path = file or fetch(BITCOIN)[0]
     frame = table.load(path)
     if "Date" not in frame.columns:
-        raise DataError(f"{path.name} has no column 'Date'.", f"It has: {', '.join(map(str, frame.columns))}.")
+        raise DataError(f"{path.name} has no column 'Date'.", f"It has: {some(frame.columns)}.")
     frame["Date"] = table.times(
         frame["Date"], path.name, DATES if DAY_FIRST.match(str(frame["Date"].iloc[0])) else None
     )

@@ -10,6 +10,7 @@ from grubench.datasets import clock, table
 from grubench.datasets.catalog import ENERGY
 from grubench.datasets.download import fetch
 from grubench.errors import DataError
+from grubench.settings import quoted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +30,6 @@ def _region(path: Path, spec: Data) -> Series:
         raise DataError(f"{path.name} is no file of a region.", "It needs the columns Datetime and REGION_MW.")
     load = table.numbers(frame.iloc[:, 1], path.name)
     if np.isnan(load).any():
-        raise DataError(f"{path.name} has empty cells in {frame.columns[1]}.", "Fill or remove the rows.")
+        raise DataError(f"{path.name} has empty cells in {quoted(frame.columns[1])}.", "Fill or remove the rows.")
     time = table.times(frame["Datetime"], path.name, "%Y-%m-%d %H:%M:%S")
     return clock.arrange(str(frame.columns[1]).removesuffix("_MW"), time, load[:, None], ("load",), spec)
