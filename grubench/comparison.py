@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 
 SCHEMA = 1
+# No file system takes a longer name.
+MOST_NAME = 255
 FORM: runs.Form = {
     "arms": {runs.ANY: [runs.TEXT]},
     "failures": [{"arm": runs.TEXT, "seed": runs.WHOLE, "message": runs.TEXT, "remedy?": runs.TEXT}],
@@ -107,7 +109,8 @@ def load(folder: Path) -> Comparison:
 def _beside(folder: Path, name: str) -> Run:
     """The run of this name beside a comparison's folder, and nowhere else: a path or a link may lead anywhere."""
     place = folder.absolute().parent / name
-    if name in ("", ".", "..") or PurePath(name).name != name or "\\" in name or place.is_symlink():
+    simple = name not in ("", ".", "..") and PurePath(name).name == name and "\\" not in name
+    if not simple or len(name.encode()) > MOST_NAME or place.is_symlink():
         raise RunError(
             f"{folder / 'comparison.json'}: {quoted(name)} is no run beside it.", "Give its runs' own names."
         )

@@ -14,7 +14,7 @@ import numpy as np
 from grubench import datasets, evaluation, runs, windows
 from grubench.errors import RunError, UsageError
 from grubench.scaling import Scaling
-from grubench.settings import quoted, some
+from grubench.settings import is_file, quoted, some
 from grubench.windows import Windows
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def predict(
         raise UsageError(f"--steps: {steps} is too few.", "Give at least 1.")
     spec = run.experiment
     new = Path(file) if file else None
-    if new is None and spec.data.file and not Path(spec.data.file).is_file():
+    if new is None and spec.data.file and not is_file(Path(spec.data.file)):
         raise UsageError(
             f"The run was trained on {spec.data.file}, which is not there.",
             "Call from the folder where it was trained, or give the data with --csv FILE.",

@@ -11,7 +11,7 @@ from typing import Any
 from grubench.datasets.catalog import CATALOG, find
 from grubench.errors import SpecError, UsageError
 from grubench.experiment import CELLS, MOST_TOML, Data, Experiment, Model, check_keys, toml_tree
-from grubench.settings import quoted, some
+from grubench.settings import is_file, quoted, some
 
 Tree = dict[str, Any]
 
@@ -36,7 +36,7 @@ def read(name: str) -> Tree:
         SpecError: The file is not TOML, or holds an unknown key.
     """
     path = Path(name) if name.endswith(".toml") else folder() / f"{name}.toml"
-    known = path.is_file() if name.endswith(".toml") else name in names()
+    known = is_file(path) if name.endswith(".toml") else name in names()
     if not known:
         raise UsageError(
             f"There is no preset {name!r}.", f"Give one of {', '.join(names())}, or the path of a .toml file."

@@ -10,6 +10,7 @@ from grubench.errors import SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 # TOML's whole numbers have 64 bits; Python's have no end, and beyond 4,300 digits cannot be shown.
 LARGEST_WHOLE = 2**63 - 1
@@ -18,6 +19,14 @@ LARGEST_VALUE = 1e100
 # What a message shows of a value, and of how many values.
 SHOWN_LETTERS = 120
 SHOWN_VALUES = 20
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that is too long to be one is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def quoted(value: Any) -> str:

@@ -174,7 +174,9 @@ class TestRunFolders:
 
 
 class TestComparisons:
-    @pytest.mark.parametrize("name", ["", ".", "..", "../other", "/etc", "both/../gru", "a\x00b", "..\\gru", "linked"])
+    @pytest.mark.parametrize(
+        "name", ["", ".", "..", "../other", "/etc", "both/../gru", "a\x00b", "..\\gru", "linked", "a" * 300]
+    )
     def test_its_runs_lie_beside_it_and_nowhere_else(self, both: Path, name: str) -> None:
         (both.parent / "linked").symlink_to(both.parent / "gru")
         changed(both / "comparison.json", lambda tree: tree["arms"].update(GRU=[name]))
@@ -244,6 +246,17 @@ class TestSpecs:
         assert len(str(caught.value)) < 2000
         with pytest.raises(SpecError):
             Experiment.from_toml(text)
+
+    def test_names_too_long_for_a_file_are_none(self, folder: Path) -> None:
+        long = Path("a" * 300 + ".toml")
+        with pytest.raises(UsageError, match="There is no preset"):
+            presets.resolve(str(long))
+        with pytest.raises(UsageError, match="there is no file"):
+            datasets.load(Data(file=str(long), target=("price",)), "my")
+        text = (folder / "experiment.toml").read_text().replace('file = ""', f'file = "{long}"')
+        (folder / "experiment.toml").write_text(text.replace("target = []", 'target = ["price"]'))
+        with pytest.raises(UsageError, match="which is not there"):
+            prediction.predict(folder)
 
     @pytest.mark.parametrize(
         "name", ["..", "../experiments/bitcoin", "/etc/passwd", "bit\x00coin", "/etc/passwd\x00.toml"]

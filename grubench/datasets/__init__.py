@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from grubench.datasets.catalog import CATALOG, Source, find
 from grubench.errors import UsageError
+from grubench.settings import is_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +32,7 @@ def load(spec: Data, name: str, file: Path | None = None) -> Dataset:
     """
     from grubench.series import Dataset
 
-    if file is not None and not file.is_file():
+    if file is not None and not is_file(file):
         raise UsageError(f"There is no file {file}.", "Check the path given with --csv.")
     module = "table" if spec.file else find(spec.dataset).name
     series = import_module(f"grubench.datasets.{module}").read(spec, file)

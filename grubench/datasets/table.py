@@ -14,7 +14,7 @@ import pandas as pd
 from grubench.datasets import clock
 from grubench.errors import DataError, SpecError, UsageError
 from grubench.series import Series
-from grubench.settings import LARGEST_VALUE, quoted, some
+from grubench.settings import LARGEST_VALUE, is_file, quoted, some
 
 # Wider tables are none: pandas would take minutes over their columns.
 MOST_COLUMNS = 100_000
@@ -54,7 +54,7 @@ def load(path: Path, text_column: str = "") -> pd.DataFrame:
         UsageError: There is no such file, or Parquet cannot be read here.
         DataError: The file is not a table.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise UsageError(f"data.file: there is no file {path}.", "Check the path given with --csv.")
     parquet = path.suffix.lower() in (".parquet", ".pq")
     if parquet and not any(map(importlib.util.find_spec, ("pyarrow", "fastparquet"))):
