@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from grubench import environment, runs
 from grubench.arms import OF_THE_NAME, differing_settings, flattened, named
 from grubench.errors import RunError, UsageError
+from grubench.files import read_json
+from grubench.forms import ANY, TEXT, WHOLE, Form, check_form, check_schema
 from grubench.settings import quoted
 
 if TYPE_CHECKING:
@@ -21,10 +23,10 @@ if TYPE_CHECKING:
 SCHEMA = 1
 # No file system takes a longer name.
 MOST_NAME = 255
-FORM: runs.Form = {
-    "arms": {runs.ANY: [runs.TEXT]},
-    "failures": [{"arm": runs.TEXT, "seed": runs.WHOLE, "message": runs.TEXT, "remedy?": runs.TEXT}],
-    "command?": runs.TEXT,
+FORM: Form = {
+    "arms": {ANY: [TEXT]},
+    "failures": [{"arm": TEXT, "seed": WHOLE, "message": TEXT, "remedy?": TEXT}],
+    "command?": TEXT,
 }
 
 
@@ -84,9 +86,9 @@ def load(folder: Path) -> Comparison:
     path = folder / "comparison.json"
     if not folder.is_dir() or "comparison.json" not in runs.file_names(folder):
         raise UsageError(f"{folder} is not a comparison: it has no comparison.json.", "`grubench compare` makes one.")
-    tree = runs.read_json(path)
-    runs.check_schema(tree, SCHEMA, path)
-    runs.check_form(tree, FORM, path)
+    tree = read_json(path)
+    check_schema(tree, SCHEMA, path)
+    check_form(tree, FORM, path)
     arms = {arm: [_beside(folder, name) for name in names] for arm, names in tree["arms"].items()}
     every = [run for found in arms.values() for run in found]
     if not every:

@@ -94,7 +94,7 @@ def forecasts(comparison: Comparison, path: Path) -> Path:
     for position, (name, runs) in enumerate(comparison.arms.items()):
         if not runs:
             continue
-        series, rows = next(iter(read_predictions(runs[0].folder / "predictions.csv").items()))
+        series, rows = next(iter(runs[0].predictions().items()))
         if not drawn:
             _draw_actual(axes, rows)
             _clock_axis(axes, rows)
@@ -210,16 +210,3 @@ def _draw_actual(axes: Axes, rows: dict[str, NDArray[Any]]) -> None:
 
 def _draw_forecast(axes: Axes, rows: dict[str, NDArray[Any]], line: str, name: str) -> None:
     axes.plot(*_line(rows, "predicted"), color=line, lw=1.2, alpha=0.9, label=name)
-
-
-def read_predictions(path: Path) -> dict[str, dict[str, NDArray[Any]]]:
-    """The columns `step`, `time`, `actual` and `predicted` of predictions.csv, by series."""
-    import pandas as pd
-
-    frame = pd.read_csv(path, dtype={"series": str}, keep_default_na=False)
-    if not pd.api.types.is_numeric_dtype(frame["time"]):
-        frame["time"] = pd.to_datetime(frame["time"], format="ISO8601")
-    keys = ("step", "time", "actual", "predicted")
-    return {
-        str(name): {key: rows[key].to_numpy() for key in keys} for name, rows in frame.groupby("series", sort=False)
-    }

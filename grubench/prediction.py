@@ -13,6 +13,7 @@ import numpy as np
 
 from grubench import datasets, evaluation, runs, windows
 from grubench.errors import RunError, UsageError
+from grubench.forms import DAMAGED
 from grubench.scaling import Scaling
 from grubench.settings import is_file, quoted, some
 from grubench.windows import Windows
@@ -161,7 +162,7 @@ def _check_fit(model: Any, cut: Windows) -> None:
         ("gives outputs", model.output_shape, target),
     ):
         if found != needed:
-            raise RunError(f"The model {what} of shape {some([found])}, and the data has {needed}.", runs.DAMAGED)
+            raise RunError(f"The model {what} of shape {some([found])}, and the data has {needed}.", DAMAGED)
 
 
 def _every_window(run: Run, dataset: Dataset, cut: Windows) -> Forecast:

@@ -8,7 +8,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from grubench import claims, evaluation, over_series, pairs, runs, verdict
+from grubench import claims, evaluation, files, over_series, pairs, verdict
 from grubench.comparison import SCHEMA
 from grubench.errors import RunError
 from grubench.summary import COST, NONE, TEST, Row, cell, facts, kernel_line, rows, settings, shown_columns
@@ -110,7 +110,7 @@ def record(comparison: Comparison) -> Row:
 
 
 def _json(comparison: Comparison) -> str:
-    return json.dumps(runs.plain(record(comparison)), indent=2) + "\n"
+    return json.dumps(files.plain(record(comparison)), indent=2) + "\n"
 
 
 def _csv(comparison: Comparison) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 import re
 import time
@@ -13,19 +12,38 @@ from typing import TYPE_CHECKING, Any
 
 from grubench.errors import RunError, SpecError, UsageError
 from grubench.experiment import MOST_TOML, Experiment
-from grubench.settings import LARGEST_VALUE, LARGEST_WHOLE, quoted, some
+from grubench.files import read_json, text_of, tree_of
+from grubench.forms import (
+    ANY,
+    DAMAGED,
+    ERROR,
+    FIGURE,
+    NUMBER,
+    POSITIVE,
+    SIMPLE,
+    SPAN,
+    TEXT,
+    VALUE,
+    WHOLE,
+    Form,
+    check_form,
+    check_schema,
+    number,
+)
+from grubench.settings import some
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
 
 SCHEMA = 1
-DAMAGED = "The run is damaged; train it again."
 # A run's name ends with the start of its spec's digest, and a number where that name was taken.
 DIGEST_DIGITS = 6
 DIGEST_START = re.compile(rf"-([0-9a-f]{{{DIGEST_DIGITS}}})(?:-\d+)?$")
+# Environments that are kept in memory, as read.
+MOST_ENVIRONMENTS = 256
+_ENVIRONMENTS: dict[str, dict[str, Any]] = {}
 FILES = (
     "experiment.toml",
     "environment.json",
@@ -35,31 +53,6 @@ FILES = (
     "predictions.csv",
     "model.keras",
 )
-# A file of a run that is read whole is far smaller; a stranger's may have any size.
-MOST_BYTES = 32 * 2**20
-# Means and deviations of figures beyond this would leave float64.
-LARGEST = 1e150
-# Any other key of a table.
-ANY = "*"
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and -LARGEST < value < LARGEST
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_WHOLE
-
-
-# What the views rely on. A table names its keys, those with a question mark may be absent; a list holds one form.
-Form = dict[str, Any] | list[Any] | tuple[Any, str]
-TEXT: Form = (lambda value: isinstance(value, str), "text")
-WHOLE: Form = (_whole, "a whole number")
-NUMBER: Form = (_number, "a number")
-ERROR: Form = (lambda value: _number(value) and value >= 0, "a number from 0")
-POSITIVE: Form = (lambda value: _number(value) and value > 0, "a number above 0")
-FIGURE: Form = (lambda value: value is None or _number(value), "a number or null")
-SIMPLE: Form = (lambda value: value is None or isinstance(value, str) or _number(value), "text, a number or null")
 MEASURES: dict[str, Any] = {"rmse_scaled": ERROR, "directional_accuracy": FIGURE, ANY: FIGURE}
 STEPS: Form = [{"step": WHOLE, "rmse_scaled": ERROR, "rmse": FIGURE, ANY: FIGURE}]
 PART: dict[str, Any] = {"overall": MEASURES, "series": {ANY: MEASURES}, "horizon": STEPS}
@@ -92,10 +85,9 @@ ENVIRONMENT: Form = {
     "threads?": SIMPLE,
     "devices": [TEXT],
     "shared?": TEXT,
+    "replicas?": WHOLE,
     "kernels": [{"layer": TEXT, "kernel": TEXT, "reasons?": [TEXT], "fused_reasons?": [TEXT]}],
 }
-VALUE: Form = (lambda value: _number(value) and abs(value) <= LARGEST_VALUE, "a value of data")
-SPAN: Form = (lambda value: _number(value) and 0 < value <= LARGEST_VALUE, "a span of data")
 SCALINGS: Form = {"series": {ANY: {"offset": [VALUE], "factor": [SPAN]}}}
 
 
@@ -133,7 +125,7 @@ class Run:
         except (csv.Error, ValueError, IndexError) as error:
             raise RunError(f"{path} cannot be read: {some([error])}.", DAMAGED) from error
         lacking = [key for key in ("epoch", "loss", "seconds") if not found.get(key)]
-        if lacking or not all(_number(value) for column in found.values() for value in column):
+        if lacking or not all(number(value) for column in found.values() for value in column):
             what = f"it has no {lacking[0]}" if lacking else "it holds what is no number"
             raise RunError(f"{path} cannot be read: {what}.", DAMAGED)
         return found
@@ -204,9 +196,7 @@ def load(folder: Path, spec: Experiment | None = None) -> Run:
     _check_measured(metrics, folder / "metrics.json")
     if spec is None or metrics["digest"] != spec.digest:
         spec = _spec(folder)
-    environment = read_json(folder / "environment.json")
-    check_form(environment, ENVIRONMENT, folder / "environment.json")
-    return Run(folder=folder, experiment=spec, metrics=metrics, environment=environment)
+    return Run(folder=folder, experiment=spec, metrics=metrics, environment=_environment(folder / "environment.json"))
 
 
 def file_names(folder: Path) -> set[str]:
@@ -236,74 +226,23 @@ def file_names(folder: Path) -> set[str]:
     return found
 
 
+def _environment(path: Path) -> dict[str, Any]:
+    """What a run was made on: one object for all the runs of a comparison, of which there may be thousands."""
+    text = text_of(path)
+    if text not in _ENVIRONMENTS:
+        tree = tree_of(text, path)
+        check_form(tree, ENVIRONMENT, path)
+        if len(_ENVIRONMENTS) >= MOST_ENVIRONMENTS:
+            _ENVIRONMENTS.clear()
+        _ENVIRONMENTS[text] = tree
+    return _ENVIRONMENTS[text]
+
+
 def _spec(folder: Path) -> Experiment:
     try:
         return Experiment.from_toml(text_of(folder / "experiment.toml", MOST_TOML))
     except SpecError as error:
         raise RunError(f"{folder / 'experiment.toml'} cannot be read: {error}", DAMAGED) from error
-
-
-def check_schema(tree: Any, known: int, path: Path) -> None:
-    """Refuse a file that a newer grubench wrote, or nobody.
-
-    Raises:
-        RunError: Naming the file.
-    """
-    schema = tree.get("schema", -1) if isinstance(tree, dict) else -1
-    if not _whole(schema):
-        raise RunError(f"{path} names no schema.", DAMAGED)
-    if schema > known:
-        raise RunError(
-            f"{path} was written by a newer grubench (schema {schema}; this one reads up to {known}).",
-            "Update with: pip install -U grubench",
-        )
-
-
-def check_form(tree: Any, form: Form, path: Path) -> None:
-    """Refuse a tree of another form, which may have been made to do harm.
-
-    Raises:
-        RunError: Naming the file, the key and what belongs there.
-    """
-    try:
-        _check(tree, form, "")
-    except _MisfitError as misfit:
-        raise RunError(f"{path} is damaged: {misfit}.", DAMAGED) from None
-
-
-class _MisfitError(Exception):
-    """A value that is not of its form."""
-
-
-def _check(tree: Any, form: Form, place: str) -> None:
-    if isinstance(form, tuple):
-        fits: Callable[[Any], bool] = form[0]
-        if not fits(tree):
-            raise _MisfitError(f"{some([place])} is {quoted(tree)} and not {form[1]}")
-    elif isinstance(form, list):
-        if not isinstance(tree, list):
-            raise _MisfitError(f"{some([place])} is no list")
-        for one in tree:
-            _check(one, form[0], place)
-    else:
-        _check_table(tree, form, place)
-
-
-def _check_table(tree: Any, form: dict[str, Any], place: str) -> None:
-    if not isinstance(tree, dict):
-        raise _MisfitError(f"{some([place or 'it'])} is no table")
-    before = f"{place}." if place else ""
-    for key, part in form.items():
-        name = key.removesuffix("?")
-        if name in tree:
-            _check(tree[name], part, before + name)
-        elif key != ANY and name == key:
-            raise _MisfitError(f"{before}{key} is missing")
-    others = form.get(ANY)
-    if others is not None:
-        for name, value in tree.items():
-            if name not in form:
-                _check(value, others, before + name)
 
 
 def _check_measured(metrics: dict[str, Any], path: Path) -> None:
@@ -355,59 +294,13 @@ def folder_of(given: Path, root: Path) -> Path:
 def listed(root: Path) -> list[Run]:
     """All runs below a folder, newest first; what is not a complete run is passed over."""
     found = []
-    for name in _names(root):
+    for name in names(root):
         with suppress(UsageError, RunError):
             found.append(load(root / name))
     return found
 
 
-class Shelf:
-    """The runs of a folder by their specs: only those are read that are asked for.
-
-    Args:
-        root: The folder.
-        machine: Versions, processor and cards; a run made with others is another.
-        fingerprint: Of the data; a run on other data is another. It may be told later.
-    """
-
-    def __init__(self, root: Path, machine: dict[str, Any], fingerprint: str = "") -> None:
-        self.root, self.machine, self.fingerprint = root, machine, fingerprint
-        self._names: dict[str, list[str]] = {}
-        for name in _names(root):
-            start = DIGEST_START.search(name)
-            if start:
-                self._names.setdefault(start[1], []).append(name)
-
-    def find(self, spec: Experiment) -> Run | None:
-        """The newest run of a spec, if there is one."""
-        for name in self._names.get(spec.digest[:DIGEST_DIGITS], ()):
-            try:
-                run = load(self.root / name, spec)
-            except (UsageError, RunError):
-                continue
-            if self._fits(run, spec):
-                return run
-        return None
-
-    def find_again(self, spec: Experiment) -> Run | None:
-        """The same, where another process may have put it there since."""
-        return Shelf(self.root, self.machine, self.fingerprint).find(spec)
-
-    def may_have(self, spec: Experiment) -> bool:
-        """Whether there is something of the right name, unread."""
-        return spec.digest[:DIGEST_DIGITS] in self._names
-
-    def _fits(self, run: Run, spec: Experiment) -> bool:
-        data = run.metrics.get("data")
-        return (
-            run.metrics.get("digest") == spec.digest
-            and isinstance(data, dict)
-            and data.get("fingerprint") == self.fingerprint
-            and all(run.environment.get(key) == value for key, value in self.machine.items())
-        )
-
-
-def _names(root: Path) -> list[str]:
+def names(root: Path) -> list[str]:
     """The names of what may be runs, newest first; a link is none, wherever it leads."""
     if not root.is_dir():
         return []
@@ -423,61 +316,3 @@ def free_name(root: Path, middle: str, digest: str) -> str:
     while (root / (name if number == 1 else f"{name}-{number}")).exists():
         number += 1
     return name if number == 1 else f"{name}-{number}"
-
-
-def write_json(path: Path, tree: Any) -> None:
-    """Write JSON that a person can read; NaN becomes null."""
-    path.write_text(json.dumps(plain(tree), indent=2, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write rows with the same keys as CSV."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def plain(tree: Any) -> Any:
-    """The tree with text keys and lists, and null for what JSON has no number for."""
-    if isinstance(tree, dict):
-        return {str(key): plain(value) for key, value in tree.items()}
-    if isinstance(tree, list | tuple):
-        return [plain(value) for value in tree]
-    return None if isinstance(tree, float) and not abs(tree) < float("inf") else tree
-
-
-def read_json(path: Path) -> Any:
-    """The tree in a JSON file.
-
-    Raises:
-        RunError: It cannot be read.
-    """
-    text = text_of(path)
-    try:
-        tree = json.loads(text, parse_constant=_refuse)
-        if "\\ud" in text.lower():  # half a character alone can be read, and never be written again
-            json.dumps(tree, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:
-        raise RunError(f"{path} cannot be read: {some([error])}.", DAMAGED) from error
-    return tree
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
-
-
-def text_of(path: Path, most: int = MOST_BYTES) -> str:
-    """The text of a file of a run, which may be a stranger's.
-
-    Raises:
-        RunError: It cannot be read, or is larger than any that grubench writes.
-    """
-    try:
-        with path.open("rb") as file:
-            content = file.read(most + 1)
-        if len(content) > most:
-            raise RunError(f"{path} has more than {most:,} bytes, and no such file has.", DAMAGED)
-        return content.decode("utf-8")
-    except (UnicodeDecodeError, OSError) as error:
-        raise RunError(f"{path} cannot be read: {some([error])}.", DAMAGED) from error

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from grubench.errors import GrubenchError
     from grubench.executors import Executor
     from grubench.experiment import Experiment
-    from grubench.runs import Run, Shelf
+    from grubench.runs import Run
     from grubench.series import Dataset
+    from grubench.shelf import Shelf
 
     Report = Callable[[dict[str, Any]], None]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import Field, field, fields
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 LARGEST_WHOLE = 2**63 - 1
 # Data beyond this are no measurement, and the squares of their errors would leave float64.
 LARGEST_VALUE = 1e100
+# What steers a terminal: control characters but a tab and the end of a line.
+STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # What a message shows of a value, and of how many values.
 SHOWN_LETTERS = 120
 SHOWN_VALUES = 20
@@ -36,6 +39,16 @@ def quoted(value: Any) -> str:
     except (ValueError, RecursionError):  # a whole number too long to write, lists in lists without end
         return f"a {type(value).__name__} too large to show"
     return text if len(text) <= SHOWN_LETTERS else f"{text[:SHOWN_LETTERS]}..."
+
+
+def unseen(text: str) -> bool:
+    """Whether a text holds control characters, which would steer the terminal that shows it."""
+    return STEERING.search(text) is not None
+
+
+def escaped(text: str) -> str:
+    """A text with its control characters written out."""
+    return STEERING.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def some(names: Iterable[Any]) -> str:
@@ -85,6 +98,8 @@ def _scalar(key: str, default: Any, value: Any) -> Any:
         raise SpecError(f"{key}: the number is too large.", f"The largest whole number is {LARGEST_WHOLE}.")
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
+    if isinstance(value, str) and unseen(value):
+        raise SpecError(f"{key}: {quoted(value)} holds control characters.", "Leave them out.")
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         names = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
         raise SpecError(f"{key}: {quoted(value)} is not {names[kind]}.")

@@ -122,7 +122,7 @@ def t_test(values: NDArray[np.float64]) -> float:
 
 
 def mean_interval(values: NDArray[np.float64], seed: int = 0) -> Interval:
-    """The 95 % interval of a mean: Student's for fewer than 8 values or more than 1000, between a widened BCa bootstrap.
+    """The 95 % interval of a mean: a widened BCa bootstrap; Student's for fewer than 8 values or more than 1000.
 
     No bootstrap interval leaves the range of its values, so that of 5 cannot cover more than 94 % and that of 3 not
     more than 75 %; Student's does. From 8 on the bootstrap, which needs no normal distribution, covers what it should.

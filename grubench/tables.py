@@ -81,9 +81,9 @@ def _lines(title: str, lines: Sequence[tuple[str, ...]]) -> Table:
     head, *body = lines
     table = Table(title=Text(title, "bold"), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for position, name in enumerate(head):
-        table.add_column(name, justify="right" if position else "left", no_wrap=bool(position), overflow="fold")
+        table.add_column(Text(name), justify="right" if position else "left", no_wrap=bool(position), overflow="fold")
     for name, *cells in body:
-        table.add_row(Text(name, style=COLOURS.get(name, "")), *cells)
+        table.add_row(Text(name, style=COLOURS.get(name, "")), *map(Text, cells))
     return table
 
 
@@ -125,12 +125,12 @@ def _table(title: str, table_rows: Sequence[Row], columns: Sequence[tuple[str, s
     named = [split(row["arm"]) for row in table_rows]
     varied = list(dict.fromkeys(key for _, chosen in named for key in chosen))
     for head in ("", *varied):
-        table.add_column(head.replace("_", "\n"), overflow="fold")
+        table.add_column(Text(head.replace("_", "\n")), overflow="fold")
     for _, head in shown:
         table.add_column(head if wide else head.replace(" ", "\n"), justify="right", no_wrap=True)
     for row, (name, chosen) in zip(table_rows, named, strict=True):
         cells = [cell(row, key, joint=" ± " if wide else "\n±") for key, _ in shown]
-        table.add_row(Text(name, style=COLOURS.get(name, "")), *(chosen.get(key, "") for key in varied), *cells)
+        table.add_row(Text(name, style=COLOURS.get(name, "")), *(Text(chosen.get(key, "")) for key in varied), *cells)
     return table
 
 
@@ -145,7 +145,7 @@ def show_runs(runs: Sequence[Run], console: Console) -> None:
         table.add_column(head, justify="right", no_wrap=True)
     for run in runs:
         found = values(run) | {"epochs": run.metrics["loss"]["epochs"], "train_s": run.metrics["timing"]["train_s"]}
-        table.add_row(run.name, *(number(found[key]) for key in columns))
+        table.add_row(Text(run.name), *(number(found[key]) for key in columns))
     console.print(table)
 
 
@@ -154,22 +154,21 @@ def show_run(run: Run, console: Console) -> None:
     test, timing, spec = run.metrics["test"], run.metrics["timing"], run.experiment
     console.print(Text(run.name, style="bold"))
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_row("stack", ", ".join(spec.model.layers))
-    table.add_row("parameters", f"{run.metrics['parameters']['trainable']:,}")
-    table.add_row("windows", ", ".join(f"{part} {count:,}" for part, count in run.metrics["data"]["windows"].items()))
-    table.add_row(
-        "loss", f"train {number(run.metrics['loss']['train'])}, validation {number(run.metrics['loss']['validation'])}"
-    )
-    table.add_row(
-        "time",
-        f"{number(timing['train_s'])} s for {run.metrics['loss']['epochs']} epochs; "
+    told = {
+        "stack": ", ".join(spec.model.layers),
+        "parameters": f"{run.metrics['parameters']['trainable']:,}",
+        "windows": ", ".join(f"{part} {count:,}" for part, count in run.metrics["data"]["windows"].items()),
+        "loss": f"train {number(run.metrics['loss']['train'])}, validation {number(run.metrics['loss']['validation'])}",
+        "time": f"{number(timing['train_s'])} s for {run.metrics['loss']['epochs']} epochs; "
         f"first step {number(timing['first_step_s'])} s, "
         f"then {number(timing['epoch_s'])} s an epoch, {number(timing['sequences_per_s'])} windows/s"
         + "".join(f"; {one}" for one in (shared(run), resumed(run)) if one),
-    )
-    table.add_row("ran on", kernel_line([run.environment]))
-    if clock_line(run):
-        table.add_row("clock", clock_line(run).partition(": ")[2])
+        "ran on": kernel_line([run.environment]),
+        "clock": clock_line(run).partition(": ")[2],
+    }
+    for name, text in told.items():
+        if text:  # as text: what a run says could hold the marks of Rich's markup
+            table.add_row(name, Text(text))
     console.print(table)
     unit = run.metrics["data"]["unit"]
     every = _measure_rows(test["series"], test, run.metrics["baselines"])

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from grubench import environment
-from grubench.runs import plain
+from grubench.files import plain
 from grubench.statistics import mean_interval, median_interval
 from grubench.summary import NONE, number
 from grubench.tables import COLOURS

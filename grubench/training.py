@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from grubench import datasets, environment, evaluation, models, runs
+from grubench import datasets, environment, evaluation, files, models, runs
 from grubench import windows as cutting
 from grubench.checkpoints import Checkpoint
 from grubench.claims import os_errors
@@ -166,9 +166,9 @@ def _write(
     folder: Path, spec: Experiment, setup: Setup, *, metrics: dict[str, Any], recorder: Recorder, windows: Windows
 ) -> None:
     (folder / "experiment.toml").write_text(spec.to_toml(), encoding="utf-8")
-    runs.write_json(folder / "metrics.json", metrics)
+    files.write_json(folder / "metrics.json", metrics)
     devices = models.gpus() or ["CPU"]
-    runs.write_json(
+    files.write_json(
         folder / "environment.json",
         environment.describe()
         | _machine(setup)
@@ -181,5 +181,5 @@ def _write(
         },
     )
     scalings = {name: scaling.to_dict() for name, scaling in windows.scalings.items()}
-    runs.write_json(folder / "scaling.json", {"kind": spec.window.scaling, "series": scalings})
-    runs.write_csv(folder / "history.csv", recorder.epochs)
+    files.write_json(folder / "scaling.json", {"kind": spec.window.scaling, "series": scalings})
+    files.write_csv(folder / "history.csv", recorder.epochs)

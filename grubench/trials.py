@@ -14,6 +14,7 @@ from grubench.comparison import Comparison, Failure, differences
 from grubench.eligibility import fused_reasons
 from grubench.errors import UsageError
 from grubench.scheduling import Schedule
+from grubench.shelf import Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -176,7 +177,7 @@ class _Ground:
         claims.sweep(root)
         self.spec, self.root, self.report, self.where = spec, root, report, where
         self.afresh = afresh
-        self._shelf = runs.Shelf(root, environment.machine()) if reuse else None
+        self._shelf = Shelf(root, environment.machine()) if reuse else None
         self._dataset: Dataset | None = None
         self.reused = 0
 

@@ -282,8 +282,7 @@ def damage_of_a_run(draw: st.DrawFn, folders: Folders) -> tuple[str, bytes]:
 
 
 def console() -> Console:
-    # Without markup: that the tables take a run's text for it is a fault of theirs, which test_hostile.py shows.
-    return Console(file=io.StringIO(), width=100, markup=False)
+    return Console(file=io.StringIO(), width=100)
 
 
 @given(data=st.data())

@@ -26,7 +26,7 @@ from rich.console import Console
 from typer.testing import Result
 
 import grubench
-from grubench import comparison, datasets, prediction, presets, record, report, runs, tables
+from grubench import comparison, datasets, files, prediction, presets, record, report, runs, tables
 from grubench.comparison import Comparison, Failure
 from grubench.datasets import catalog, download
 from grubench.errors import DataError, GrubenchError, RunError, SpecError, UsageError
@@ -85,9 +85,9 @@ class TestRunFolders:
 
     @pytest.mark.parametrize("name", ["metrics.json", "environment.json", "history.csv", "scaling.json"])
     def test_a_file_of_any_size_is_not_read_whole(self, folder: Path, name: str) -> None:
-        os.truncate(folder / name, runs.MOST_BYTES + 1)
+        os.truncate(folder / name, files.MOST_BYTES + 1)
         with pytest.raises(RunError, match=rf"{name} has more than"):
-            runs.text_of(folder / name)
+            files.text_of(folder / name)
 
     @pytest.mark.parametrize(
         "text", ['{"schema": ' * 10_000, "[" * 100_000, '{"schema": NaN}', '{"schema": 1' + "0" * 5000]
@@ -148,7 +148,6 @@ class TestRunFolders:
         with pytest.raises(RunError, match=r"predictions\.csv"):
             runs.load(folder).predictions()
 
-    @pytest.mark.xfail(reason="the terminal's tables take text of a run for Rich's markup", strict=True)
     def test_marks_of_markup_are_text(self, folder: Path) -> None:
         changed(folder / "environment.json", lambda tree: tree["kernels"][0].update(kernel="[/]"))
         tables.show_run(runs.load(folder), Console(file=io.StringIO(), width=100))
@@ -180,7 +179,7 @@ class TestComparisons:
     def test_its_runs_lie_beside_it_and_nowhere_else(self, both: Path, name: str) -> None:
         (both.parent / "linked").symlink_to(both.parent / "gru")
         changed(both / "comparison.json", lambda tree: tree["arms"].update(GRU=[name]))
-        with pytest.raises(GrubenchError, match=r"is no run beside it|is not a run"):
+        with pytest.raises(GrubenchError, match=r"is no run beside it|is not a run|control characters|is damaged"):
             comparison.load(both)
 
     def test_a_linked_comparison_file_is_refused(self, both: Path) -> None:
@@ -670,3 +669,35 @@ class TestDownloads:
         with pytest.raises(DataError, match="could not be downloaded"):
             download.fetch(source)
         assert self.left(tmp_path) == []
+
+
+class TestControlCharacters:
+    """They would steer the terminal that shows them."""
+
+    ESCAPE = "\x1b]0;owned\x07"
+
+    def test_a_spec_holds_none(self) -> None:
+        with pytest.raises(SpecError, match="control characters"):
+            Data(unit=self.ESCAPE)
+
+    def test_a_series_name_holds_none(self, tmp_path: Path) -> None:
+        (tmp_path / "a.csv").write_text(f'day,name,value\n1,"{self.ESCAPE}",2\n')
+        spec = Data(file=str(tmp_path / "a.csv"), target=("value",), series_column="name")
+        with pytest.raises(DataError, match="control characters"):
+            datasets.load(spec, "a")
+
+    def test_a_run_holds_none(self, folder: Path) -> None:
+        changed(folder / "metrics.json", lambda tree: tree["data"].update(unit=self.ESCAPE))
+        with pytest.raises(RunError, match=r"data\.unit"):
+            runs.load(folder)
+        changed(folder / "metrics.json", lambda tree: tree["data"].update(unit="", series={self.ESCAPE: {}}))
+        with pytest.raises(RunError, match="control characters"):
+            runs.load(folder)
+
+    def test_an_error_shows_them_escaped(self, call) -> None:
+        done = call("train", "--csv", f"{self.ESCAPE}.csv", "--target", "x")
+        assert done.exit_code == 2
+        assert "\x1b" not in done.output
+        done = call("runs", self.ESCAPE)
+        assert "\x1b" not in done.output
+        assert r"\x1b" in done.output

@@ -12,6 +12,7 @@ import pytest
 from grubench import environment, runs
 from grubench.errors import RunError, UsageError
 from grubench.runs import Run
+from grubench.shelf import Shelf
 
 
 @pytest.fixture
@@ -73,13 +74,13 @@ def test_a_damaged_run_names_the_file(copy: Path, name: str, content: str) -> No
 def test_a_run_is_found_by_spec_data_and_machine(trained: dict[str, Run]) -> None:
     run = trained["gru"]
     root, fingerprint, machine = run.folder.parent, run.metrics["data"]["fingerprint"], environment.machine()
-    found = runs.Shelf(root, machine, fingerprint).find(run.experiment)
+    found = Shelf(root, machine, fingerprint).find(run.experiment)
     assert found
     assert found.folder == run.folder
-    assert runs.Shelf(root, machine, fingerprint).find(run.experiment.with_seed(7)) is None
-    assert runs.Shelf(root, machine, "other").find(run.experiment) is None
-    assert runs.Shelf(root, machine | {"processor": "another"}, fingerprint).find(run.experiment) is None
-    assert runs.Shelf(root / "absent", machine, fingerprint).find(run.experiment) is None
+    assert Shelf(root, machine, fingerprint).find(run.experiment.with_seed(7)) is None
+    assert Shelf(root, machine, "other").find(run.experiment) is None
+    assert Shelf(root, machine | {"processor": "another"}, fingerprint).find(run.experiment) is None
+    assert Shelf(root / "absent", machine, fingerprint).find(run.experiment) is None
 
 
 def test_two_runs_of_one_second_get_names_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -279,7 +279,7 @@ class FakeClock:
 
 
 def test_nan_becomes_null(trained: dict[str, Run], tmp_path: Path) -> None:
-    from grubench.runs import write_json
+    from grubench.files import write_json
 
     write_json(tmp_path / "a.json", {"x": math.nan, "y": [math.inf, 1.5, (2,)]})
     assert json.loads((tmp_path / "a.json").read_text()) == {"x": None, "y": [None, 1.5, [2]]}

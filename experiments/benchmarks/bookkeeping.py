@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+
 def main() -> None:
     """Make the fakes, call `compare` on them as the command line does, and print a Markdown table."""
     parser = argparse.ArgumentParser(description="What many trials cost besides their training.")
@@ -65,7 +66,7 @@ def spec():
 
 def fakes(vary: dict[str, list[float]], seeds: int, folder: Path) -> int:
     """Write the fakes; how many there are."""
-    from grubench import runs, trials
+    from grubench import files, trials
     from grubench.arms import arms_of, plan
 
     draw = np.random.default_rng(0)
@@ -82,7 +83,7 @@ def fakes(vary: dict[str, list[float]], seeds: int, folder: Path) -> int:
         metrics["digest"] = one.digest
         metrics["test"]["overall"]["rmse_scaled"] *= float(np.exp(draw.normal(scale=0.1)))
         metrics["timing"]["epoch_s"] *= float(np.exp(draw.normal(scale=0.1)))
-        runs.write_json(target / "metrics.json", metrics)
+        files.write_json(target / "metrics.json", metrics)
     return len(every)
 
 

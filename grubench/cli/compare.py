@@ -93,14 +93,19 @@ def register(app: typer.Typer) -> None:
                 where=where,
                 report=display,
             )
-        try:
-            _show(found, export or [], report, pictures)
-        except RunError as error:
-            if not found.failures:
-                raise
-            tell(error.message, error.remedy)  # a full disk, say, that has failed trials before
-        if found.failures:
-            raise typer.Exit(SOME_FAILED)
+        _finish(found, export or [], report, pictures)
+
+
+def _finish(found: Any, export: list[Path], report: Path | None, pictures: str) -> None:
+    """Show the comparison; some failed trials are told by the exit code, whatever else fails."""
+    try:
+        _show(found, export, report, pictures)
+    except RunError as error:
+        if not found.failures:
+            raise
+        tell(error.message, error.remedy)  # a full disk, say, that has failed trials before
+    if found.failures:
+        raise typer.Exit(SOME_FAILED)
 
 
 def _check(names: list[str], flags: dict[str, Any], pictures: str) -> None:

@@ -12,6 +12,7 @@ from typer.core import TyperCommand
 
 from grubench.errors import GrubenchError, SpecError, UsageError
 from grubench.experiment import SECTIONS
+from grubench.settings import escaped
 
 Tree = dict[str, Any]
 # More than one way to say a field.
@@ -80,9 +81,10 @@ def tell(message: str, remedy: str) -> None:
     from rich.text import Text
 
     console = Console(stderr=True)
-    console.print(Text(f"grubench: {message}", style="red"), soft_wrap=True)
+    # What an error quotes may come from a stranger's file: escaped, it cannot steer the terminal.
+    console.print(Text(f"grubench: {escaped(message)}", style="red"), soft_wrap=True)
     if remedy:
-        console.print(Text(remedy), soft_wrap=True)
+        console.print(Text(escaped(remedy)), soft_wrap=True)
 
 
 def check_file(flag: str, path: Path, endings: tuple[str, ...]) -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 from grubench.datasets import clock
 from grubench.errors import DataError, SpecError, UsageError
 from grubench.series import Series
-from grubench.settings import LARGEST_VALUE, is_file, quoted, some
+from grubench.settings import LARGEST_VALUE, is_file, quoted, some, unseen
 
 # Wider tables are none: pandas would take minutes over their columns.
 MOST_COLUMNS = 100_000
@@ -142,6 +142,11 @@ def split(frame: pd.DataFrame, spec: Data, where: str, stem: str) -> list[Series
         raise DataError(
             f"{where}, column {spec.series_column!r}, data row {int(nameless.argmax()) + 1} names no series.",
             "Name or remove the row.",
+        )
+    steering = [name for name in names.unique() if unseen(name)]
+    if steering:
+        raise DataError(
+            f"{where}, column {spec.series_column!r}: {quoted(steering[0])} holds control characters.", "Rename it."
         )
     return [_series(rows, spec.target[0], spec, where, str(name)) for name, rows in frame.groupby(names, sort=False)]
 

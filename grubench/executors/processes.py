@@ -24,6 +24,7 @@ from grubench import environment, errors
 from grubench.errors import GrubenchError, TrainingError
 from grubench.executors.base import unforeseen
 from grubench.experiment import Experiment
+from grubench.settings import escaped
 from grubench.setup import Setup
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def warm_up() -> None:
 def _last_words(log: Path) -> str:
     """The last lines that a process wrote to standard error before it died."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
-    return "".join(f"\n  {line}" for line in lines[-5:])
+    return "".join(f"\n  {escaped(line)}" for line in lines[-5:])
 
 
 def _cause(code: int | None) -> str:
