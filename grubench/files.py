@@ -45,15 +45,7 @@ def read_json(path: Path) -> Any:
     Raises:
         RunError: It cannot be read.
     """
-    return tree_of(text_of(path), path)
-
-
-def tree_of(text: str, path: Path) -> Any:
-    """The tree in the text of a JSON file.
-
-    Raises:
-        RunError: It is not JSON.
-    """
+    text = text_of(path)
     try:
         tree = json.loads(text, parse_constant=_refuse)
         if "\\ud" in text.lower():  # half a character alone can be read, and never be written again

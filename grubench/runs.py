@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import re
 import time
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from grubench.errors import RunError, SpecError, UsageError
 from grubench.experiment import MOST_TOML, Experiment
-from grubench.files import read_json, text_of, tree_of
+from grubench.files import read_json, text_of
 from grubench.forms import (
     ANY,
     DAMAGED,
@@ -41,9 +42,9 @@ SCHEMA = 1
 # A run's name ends with the start of its spec's digest, and a number where that name was taken.
 DIGEST_DIGITS = 6
 DIGEST_START = re.compile(rf"-([0-9a-f]{{{DIGEST_DIGITS}}})(?:-\d+)?$")
-# Environments that are kept in memory, as read.
-MOST_ENVIRONMENTS = 256
-_ENVIRONMENTS: dict[str, dict[str, Any]] = {}
+# Trees that are kept to be shared, by their text.
+MOST_READ = 1024
+_READ: dict[str, Any] = {}
 FILES = (
     "experiment.toml",
     "environment.json",
@@ -196,7 +197,10 @@ def load(folder: Path, spec: Experiment | None = None) -> Run:
     _check_measured(metrics, folder / "metrics.json")
     if spec is None or metrics["digest"] != spec.digest:
         spec = _spec(folder)
-    return Run(folder=folder, experiment=spec, metrics=metrics, environment=_environment(folder / "environment.json"))
+    environment = read_json(folder / "environment.json")
+    check_form(environment, ENVIRONMENT, folder / "environment.json")
+    metrics |= {part: _once(metrics[part]) for part in ("data", "baselines")}
+    return Run(folder=folder, experiment=spec, metrics=metrics, environment=_once(environment))
 
 
 def file_names(folder: Path) -> set[str]:
@@ -226,16 +230,11 @@ def file_names(folder: Path) -> set[str]:
     return found
 
 
-def _environment(path: Path) -> dict[str, Any]:
-    """What a run was made on: one object for all the runs of a comparison, of which there may be thousands."""
-    text = text_of(path)
-    if text not in _ENVIRONMENTS:
-        tree = tree_of(text, path)
-        check_form(tree, ENVIRONMENT, path)
-        if len(_ENVIRONMENTS) >= MOST_ENVIRONMENTS:
-            _ENVIRONMENTS.clear()
-        _ENVIRONMENTS[text] = tree
-    return _ENVIRONMENTS[text]
+def _once(tree: Any) -> Any:
+    """A tree, or the equal one that was read before: thousands of runs say the same of their data and their machine."""
+    if len(_READ) >= MOST_READ:
+        _READ.clear()
+    return _READ.setdefault(json.dumps(tree), tree)
 
 
 def _spec(folder: Path) -> Experiment:
