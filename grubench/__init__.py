@@ -20,14 +20,15 @@ if TYPE_CHECKING:
     from grubench.experiment import Experiment
     from grubench.prediction import predict
     from grubench.presets import resolve
-    from grubench.trials import Where, compare, train
+    from grubench.trials import compare, train
+    from grubench.where import Where
 
 __all__ = ["Experiment", "GrubenchError", "Where", "compare", "predict", "resolve", "train"]
 
 _HOMES = {
     "Experiment": "experiment",
     "GrubenchError": "errors",
-    "Where": "trials",
+    "Where": "where",
     "compare": "trials",
     "train": "trials",
     "predict": "prediction",

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 LOCKS = ".claims"
 PARTIAL = ".partial-"
+OLD = "-old"
+LEFT = re.compile(rf"{re.escape(PARTIAL)}(.*)-[0-9a-f]{{8}}(?:{OLD})?", re.DOTALL)
 
 
 class Claim:
@@ -38,7 +40,11 @@ class Claim:
         self.root = root
         self.key = key
         self._lock = lock
-        for left in root.glob(f"{PARTIAL}{key}-*"):
+        for left in root.iterdir():
+            if _key_of(left.name) != key:
+                continue
+            if left.name.endswith(OLD) and not (root / key).exists():  # died between the two renamings
+                left.rename(root / key)
             shutil.rmtree(left, ignore_errors=True)
         self.aside = root / f"{PARTIAL}{key}-{uuid.uuid4().hex[:8]}"
 
@@ -49,7 +55,7 @@ class Claim:
             RunError: It cannot be renamed.
         """
         target = self.root / name
-        old = self.aside.with_name(f"{self.aside.name}-old")
+        old = self.aside.with_name(f"{self.aside.name}{OLD}")
         with os_errors(target):
             if target.exists():
                 target.rename(old)
@@ -61,6 +67,12 @@ class Claim:
         """Let others take it; what was not published vanishes."""
         shutil.rmtree(self.aside, ignore_errors=True)
         self._lock.release()
+
+
+def _key_of(name: str) -> str:
+    """The key whose claim left something of this name; empty where it is none."""
+    found = LEFT.fullmatch(name)
+    return found[1] if found else ""
 
 
 def take(root: Path, key: str, *, wait: bool = False) -> Claim | None:
@@ -108,8 +120,7 @@ def written_aside(root: Path, name: str) -> Iterator[Path]:
 
 def sweep(root: Path) -> None:
     """Remove what processes that are gone have left half done."""
-    keys = {re.sub(r"-[0-9a-f]{8}(-old)?$", "", path.name).removeprefix(PARTIAL) for path in root.glob(f"{PARTIAL}*")}
-    for key in keys:
+    for key in {_key_of(path.name) for path in root.iterdir()} - {""}:
         with suppress(RunError):
             claim = take(root, key)
             if claim is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -119,6 +120,13 @@ def gpus() -> list[str]:
     with quiet_stderr():  # TensorFlow speaks up where there is a driver and no card
         devices = tf.config.list_physical_devices("GPU")
     return [tf.config.experimental.get_device_details(device).get("device_name", device.name) for device in devices]
+
+
+def grow_memory() -> None:
+    """Have TensorFlow take a GPU's memory as it needs it, before it starts: several trials may share a card."""
+    for device in tf.config.list_physical_devices("GPU"):
+        with suppress(RuntimeError):  # it has started already, and stays as it is
+            tf.config.experimental.set_memory_growth(device, True)
 
 
 def strategy(spec: Experiment) -> tf.distribute.Strategy:

@@ -7,7 +7,9 @@ what the other finishes is taken from the folder, and what it leaves when it die
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from grubench import claims, runs
@@ -81,8 +83,8 @@ class Schedule:
         """Train the trials, by the names of their arms, and fill `done` and `failed`.
 
         Raises:
-            UsageError: What is wrong with the spec, and so with every trial.
-            DataError: What is wrong with the data.
+            UsageError: What is wrong with the first trial to end, and so with every trial, it seems.
+            DataError: The same.
         """
         waiting = deque(enumerate(trials))
         told = False
@@ -118,24 +120,26 @@ class Schedule:
                 self.done[spec] = finished
                 self.report({"kind": "found", "arm": name, "seed": spec.seed})
                 continue
-            self._begin(number, name, spec, claim)
+            self._begin(number, name, spec, claim, beside=bool(elsewhere))
         return elsewhere
 
-    def _begin(self, number: int, name: str, spec: Experiment, claim: Claim) -> None:
+    def _begin(self, number: int, name: str, spec: Experiment, claim: Claim, *, beside: bool) -> None:
         taken = {one.slot for one in self._running.values()}
-        slot = next(slot for slot in range(self.executor.slots) if slot not in taken)
+        slot = next(slot for slot in count() if slot not in taken)
         self._running[number] = _Running(spec=spec, claim=claim, slot=slot)
         training = spec.training
         told = {"arm": name, "seed": spec.seed, "epochs": training.epochs, "seconds": training.seconds}
         self.report({"kind": "trial", "trial": number} | told)
         setup = replace(self.executor.setup(spec, slot), checkpoint=self._checkpoint(spec), every=self.every)
+        if beside:
+            setup = replace(setup, shared=setup.shared or "beside another process that trains in this folder")
         self._clear(setup.checkpoint, everything=self.afresh)
         self.executor.start(Job(number=number, spec=spec, folder=claim.aside, setup=setup, dataset=self.dataset))
 
     def _end(self, number: int, outcome: GrubenchError | None) -> None:
         running = self._running[number]
         spec, claim = running.spec, running.claim
-        if isinstance(outcome, UsageError | DataError):
+        if isinstance(outcome, UsageError | DataError) and not self.done and not self.failed:
             raise outcome
         try:
             if outcome is None:
@@ -143,7 +147,7 @@ class Schedule:
                 folder = claim.publish(runs.free_name(self.root, middle, spec.digest))
                 self.done[spec] = runs.load(folder, spec)
                 self._clear(self._checkpoint(spec), everything=True)
-        except RunError as error:
+        except (RunError, UsageError) as error:
             outcome = error
         if outcome is not None:
             self.failed[spec] = outcome
@@ -160,4 +164,5 @@ class Schedule:
         if checkpoint is None or not checkpoint.parent.is_dir():
             return
         for path in checkpoint.parent.glob(f"{checkpoint.name}{'' if everything else '-'}*"):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink(missing_ok=True)

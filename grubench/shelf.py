@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from grubench.errors import RunError, UsageError
-from grubench.runs import DIGEST_DIGITS, DIGEST_START, load, names
+from grubench.runs import DIGEST_DIGITS, DIGEST_START, load, names, shared
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,8 +51,10 @@ class Shelf:
         return spec.digest[:DIGEST_DIGITS] in self._names
 
     def _fits(self, run: Run, spec: Experiment) -> bool:
+        # A trial that shared its machine may have run on any node of a cluster: its times are not compared anyway.
+        keys = ("versions",) if shared(run) else self.machine
         return (
             run.metrics["digest"] == spec.digest
             and run.metrics["data"]["fingerprint"] == self.fingerprint
-            and all(run.environment.get(key) == value for key, value in self.machine.items())
+            and all(run.environment.get(key) == self.machine[key] for key in keys)
         )

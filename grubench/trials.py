@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +15,12 @@ from grubench.eligibility import fused_reasons
 from grubench.errors import UsageError
 from grubench.scheduling import Schedule
 from grubench.shelf import Shelf
+from grubench.where import Where
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from grubench.errors import GrubenchError
-    from grubench.executors import Executor
     from grubench.experiment import Experiment
     from grubench.runs import Run
     from grubench.series import Dataset
@@ -30,43 +30,6 @@ if TYPE_CHECKING:
 
 # Epochs of the trial that tells how long the training takes whose time all are given.
 PILOT_EPOCHS = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class Where:
-    """Where and how trials run; nothing of it changes a result.
-
-    Attributes:
-        executor: `processes` of this machine, `ray`, or `here`, in this process, for debugging.
-        jobs: How many processes run at a time.
-        ray_address: The Ray cluster's address; one is started on this machine where it is empty.
-        retries: How often Ray starts a trial again whose worker or node died.
-        checkpoint_every: Epochs between checkpoints of a trial; 0 for none.
-    """
-
-    executor: str = "processes"
-    jobs: int = 1
-    ray_address: str = ""
-    retries: int = 3
-    checkpoint_every: int = 0
-
-    def made(self, trials: int, report: Report) -> Executor:
-        """The executor for so many trials.
-
-        Raises:
-            UsageError: Ray was asked for and is not installed, or cannot be reached.
-        """
-
-        def tell(number: int, event: dict[str, Any]) -> None:
-            report(event | {"trial": number})
-
-        if self.executor == "here":
-            return executors.Here(tell)
-        if self.executor == "ray":
-            from grubench.executors.cluster import Cluster
-
-            return Cluster(self.ray_address, self.retries, tell)
-        return executors.Processes(min(self.jobs, trials), tell)
 
 
 def ignore(event: dict[str, Any]) -> None:
@@ -108,8 +71,12 @@ def compare(
     """
     if seeds < 1:
         raise UsageError(f"--seeds: {seeds} is too few.", "Give at least 1; 3 or more for a verdict.")
+    where = where or Where()
+    where.check(spec, match)
     arms = arms_of(spec, cells, vary, match)
-    ground = _Ground(spec, Path(output), report, reuse=not fresh, afresh=fresh, where=where or Where())
+    for arm in arms.values():
+        where.check(arm)
+    ground = _Ground(spec, Path(output), report, reuse=not fresh, afresh=fresh, where=where)
     if match == "time" and not spec.training.seconds:
         pilot = _pilot(spec, cells)
         ground.prepare([("", pilot)])
@@ -218,7 +185,7 @@ class _Ground:
             assert self._dataset is not None
             schedule = Schedule(
                 root=self.root,
-                executor=self.where.made(len(left), self.report),
+                executor=self.where.made(len(left), self.spec, self.report),
                 shelf=self._shelf,
                 dataset=self._dataset,
                 report=self.report,

@@ -16,7 +16,7 @@ from grubench.comparison import Comparison
 from grubench.experiment import Data, Experiment, Model, Training, Window
 from grubench.runs import Run
 from grubench.series import Dataset, Series
-from grubench.trials import Where
+from grubench.where import Where
 
 # Trials in this process: what a test of one trial wants.
 HERE = Where(executor="here")

@@ -60,6 +60,29 @@ def test_a_block_that_ends_well_appears_whole(tmp_path: Path) -> None:
     assert visible(tmp_path) == ["run"]
 
 
+def test_what_was_being_replaced_is_there_again_after_a_kill(tmp_path: Path) -> None:
+    claim = claims.take(tmp_path, "it")
+    claim.aside.mkdir()
+    claim.aside.with_name(f"{claim.aside.name}{claims.OLD}").mkdir()
+    (claim.aside.with_name(f"{claim.aside.name}{claims.OLD}") / "a").touch()
+    claim._lock.release()  # killed between the two renamings
+    claims.sweep(tmp_path)
+    assert [path.name for path in (tmp_path / "it").iterdir()] == ["a"]
+    assert visible(tmp_path) == ["it"]
+    assert not list(tmp_path.glob(f"{claims.PARTIAL}*"))
+
+
+def test_a_key_that_begins_like_another_or_has_marks_of_a_pattern_clears_its_own(tmp_path: Path) -> None:
+    other = claims.take(tmp_path, "a[1]-2")
+    other.aside.mkdir()
+    own = claims.take(tmp_path, "a[1]")
+    own.aside.mkdir()
+    own._lock.release()
+    claims.take(tmp_path, "a[1]")
+    assert other.aside.exists()
+    assert not own.aside.exists()
+
+
 def test_a_file_in_the_folders_place_is_told(tmp_path: Path) -> None:
     taken = tmp_path / "runs"
     taken.write_text("a file")

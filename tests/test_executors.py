@@ -20,7 +20,7 @@ from grubench import environment, summary, trials, verdict
 from grubench.engine import keras
 from grubench.errors import TrainingError
 from grubench.runs import Run, load
-from grubench.trials import Where
+from grubench.where import Where
 
 pytestmark = pytest.mark.slow
 

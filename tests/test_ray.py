@@ -14,7 +14,7 @@ from grubench import trials
 from grubench.engine import keras
 from grubench.errors import TrainingError, UsageError
 from grubench.runs import Run
-from grubench.trials import Where
+from grubench.where import Where
 
 ray = pytest.importorskip("ray")
 cluster_utils = pytest.importorskip("ray.cluster_utils")
@@ -53,6 +53,14 @@ def test_a_node_killed_in_the_middle_costs_no_trial(
         for one, other in zip(weights(arm[0]), weights(trained[name.lower()]), strict=True):
             np.testing.assert_array_equal(one, other)
     assert {run.environment["shared"] for run in found.runs} == {"beside other trials on a Ray cluster"}
+    assert trials.compare(tiny(), seeds=6, output=tmp_path, where=where).reused == 12
+
+
+def test_more_cores_than_any_node_has_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no node of the cluster has 4096 cores") as caught:
+        trials.compare(tiny(threads=4096), seeds=1, output=tmp_path, where=Where(executor="ray"))
+    assert "--threads" in caught.value.remedy
+    assert not ray.is_initialized()
 
 
 def test_an_error_of_a_trial_comes_back_as_it_was(tmp_path: Path) -> None:

@@ -248,6 +248,21 @@ class TestRecorder:
         assert self.recorded([1.4])["epoch_s"] == pytest.approx((1.4 - 0.5) * 10 / 9)
         assert self.recorded([1.4], steps=1)["epoch_s"] == 1.4
 
+    def test_epochs_that_traced_anew_are_neither_steady_nor_counted_in_full(self) -> None:
+        recorder = Recorder(windows=100, steps=10, report=ignore)
+        recorder.restore(
+            {
+                "first_call_s": 0.5,
+                "first_steps": 1,
+                "resumed": [],
+                "epochs": [{"seconds": one} for one in (9.0, 1.0, 1.0)],
+            }
+        )
+        recorder.epochs += [{"seconds": one} for one in (7.0, 2.0)]
+        found = recorder.timing()
+        assert (found["epoch_s"], found["steady_epochs"], found["resumed_after_epochs"]) == (1.0, 3, [3])
+        assert found["train_s"] == 9 + 1 + 1 + 1 + 2
+
     @given(st.floats(0.1, 5), st.floats(0.01, 3), st.floats(0.1, 60), st.integers(1, 9))
     def test_a_budget_ends_at_the_epoch_that_comes_nearest(
         self, epoch_s: float, first_step: float, budget: float, steps: int

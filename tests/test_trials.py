@@ -16,7 +16,7 @@ from grubench.executors import Here, Job
 from grubench.experiment import Experiment
 from grubench.runs import Run
 from grubench.scheduling import KEY_DIGITS
-from grubench.trials import Where
+from grubench.where import Where
 
 
 def test_finished_trials_are_reused_until_fresh(tmp_path: Path) -> None:
@@ -80,6 +80,41 @@ def test_what_is_wrong_with_every_trial_ends_the_comparison(tmp_path: Path, monk
         trials.compare(tiny(), seeds=3, output=tmp_path)
     claim = claims.take(tmp_path, tiny().digest[:KEY_DIGITS])
     assert claim  # it was let go
+
+
+def test_what_only_a_later_arm_cannot_have_is_its_failure(trained: dict[str, Run], tmp_path: Path, monkeypatch) -> None:
+    def end(trial: Experiment) -> Run | GrubenchError:
+        return UsageError("no such kernel") if trial.model.cell == "lstm" else trained[trial.model.cell]
+
+    monkeypatch.setattr(Where, "made", lambda *_: Scripted(end))
+    found = trials.compare(tiny(), seeds=1, output=tmp_path)
+    assert [(one.arm, one.message) for one in found.failures] == [("LSTM", "no such kernel")]
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"executor": "rya"}, "--executor"),
+        ({"jobs": 0}, "--jobs: 0"),
+        ({"executor": "here", "jobs": 2}, "--in-process"),
+        ({"executor": "ray", "jobs": 2}, "--executor ray"),
+        ({"executor": "ray", "checkpoint_every": 1}, "--checkpoint-every"),
+        ({"ray_address": "auto"}, "--ray-address"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(settings: dict, named: str) -> None:
+    with pytest.raises(UsageError, match=named):
+        Where(**settings)
+
+
+@pytest.mark.parametrize("where", [Where(jobs=2), Where(executor="ray")])
+def test_trials_that_need_a_machine_for_themselves_do_not_share_one(where: Where, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"training\.seconds"):
+        trials.compare(tiny(), match="time", output=tmp_path, where=where)
+    with pytest.raises(UsageError, match=r"training\.seconds"):
+        trials.compare(tiny(seconds=1), output=tmp_path, where=where)
+    with pytest.raises(UsageError, match=r"training\.strategy"):
+        trials.compare(tiny(strategy="mirrored"), output=tmp_path, where=where)
 
 
 def test_a_trial_of_another_process_is_waited_for_and_taken(

@@ -68,9 +68,10 @@ def fakes(vary: dict[str, list[float]], seeds: int, folder: Path) -> int:
     """Write the fakes; how many there are."""
     from grubench import files, trials
     from grubench.arms import arms_of, plan
+    from grubench.where import Where
 
     draw = np.random.default_rng(0)
-    real = trials.train(spec(), output=folder / "real", where=trials.Where(executor="here"))
+    real = trials.train(spec(), output=folder / "real", where=Where(executor="here"))
     every = plan(arms_of(spec(), ("gru", "lstm"), vary, "units"), seeds)
     for number, (_, one) in enumerate(every):
         target = folder / "runs" / f"2026-01-01-{number:06}-activities-{one.model.cell}-s{one.seed}-{one.digest[:6]}"

@@ -186,6 +186,8 @@ def race(name: str, cell: str, variants: list[str], rounds: int) -> dict[str, di
         if not ready.startswith("{"):
             said.seek(0)
             print(f"{variant} could not run {name}, {cell}: {said.read()[-500:]}", file=sys.stderr)
+            team.kill()
+            team.wait()
             continue
         teams[variant], found[variant] = team, {**json.loads(ready), "ms": []}
 

@@ -72,7 +72,17 @@ def register(app: typer.Typer) -> None:
             _compare_runs(names or [], output, export or [], report)
             return
         _check(names or [], flags, pictures)
-        where = _where(executor, jobs, ray_address, retries, checkpoint_every, in_process=in_process)
+        from grubench.where import Where
+
+        if in_process and executor != "processes":
+            raise UsageError(f"--executor {executor} does not go with --in-process.", "Leave one out.")
+        where = Where(
+            executor="here" if in_process else executor,
+            jobs=jobs,
+            ray_address=ray_address,
+            retries=retries,
+            checkpoint_every=checkpoint_every,
+        )
         from grubench.presets import resolve
 
         spec = resolve(names[0] if names else None, flags)
@@ -115,32 +125,6 @@ def _check(names: list[str], flags: dict[str, Any], pictures: str) -> None:
         raise UsageError("--cell: every cell of --cells is compared.", "Use --cells, such as --cells gru,rnn.")
     if len(names) > 1:
         raise UsageError(f"More than one preset is given: {', '.join(names)}.", "Runs go after --runs.")
-
-
-def _where(executor: str, jobs: int, address: str, retries: int, every: int, *, in_process: bool) -> Any:
-    from grubench.trials import Where
-
-    if executor not in ("processes", "ray"):
-        raise UsageError(f"--executor: unknown value {executor!r}.", "Valid: processes, ray.")
-    if (executor == "ray" or in_process) and jobs > 1:
-        raise UsageError(
-            f"--jobs: {jobs} processes do not go with {'--in-process' if in_process else '--executor ray'}.",
-            "Leave --jobs out; Ray runs as many trials as its nodes have cores for.",
-        )
-    if executor == "ray" and (in_process or every):
-        raise UsageError(
-            f"--executor ray does not go with {'--in-process' if in_process else '--checkpoint-every'}.",
-            "Leave one out.",
-        )
-    if address and executor != "ray":
-        raise UsageError("--ray-address is for --executor ray.", "Add --executor ray.")
-    return Where(
-        executor="here" if in_process else executor,
-        jobs=jobs,
-        ray_address=address,
-        retries=retries,
-        checkpoint_every=every,
-    )
 
 
 def _compare_runs(names: list[str], output: Path, export: list[Path], report: Path | None) -> None:

@@ -37,9 +37,10 @@ def register(app: typer.Typer) -> None:
 
         from grubench import tables, trials
         from grubench.progress import Display
+        from grubench.where import Where
 
         with Display(Console(stderr=True)) as display:
-            where = trials.Where(executor="here" if in_process else "processes", checkpoint_every=checkpoint_every)
+            where = Where(executor="here" if in_process else "processes", checkpoint_every=checkpoint_every)
             run = trials.train(spec, output=output, where=where, report=display)
         console = Console()
         tables.show_run(run, console)

@@ -37,14 +37,15 @@ class Cluster:
 
     Args:
         address: The cluster's address, such as `auto`; one is started on this machine where it is empty.
+        threads: Cores of a trial.
         retries: How often a trial whose worker or node died is run again.
         tell: Called with the progress.
 
     Raises:
-        UsageError: Ray is not installed, or the cluster cannot be reached.
+        UsageError: Ray is not installed, the cluster cannot be reached, or no node has so many cores.
     """
 
-    def __init__(self, address: str, retries: int, tell: Tell) -> None:
+    def __init__(self, address: str, threads: int, retries: int, tell: Tell) -> None:
         try:
             import ray
         except ImportError as error:
@@ -53,23 +54,33 @@ class Cluster:
             ) from error
         self._ray, self._tell = ray, tell
         self._ours = not ray.is_initialized()
+        self._jobs: dict[Any, Job] = {}
         if self._ours:
             _connect(ray, address)
+        self._threads = threads
+        most = max(int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"])
+        if threads > most:
+            self.close()
+            raise UsageError(
+                f"training.threads: no node of the cluster has {threads} cores; the largest has {most}.",
+                f"Use --threads {most} or fewer.",
+            )
         self._events = _queue(ray)
         self._most = _most_claims()
         # A fresh process a trial, as everywhere: what ran before must not be seen in it, nor its memory.
         self._task = ray.remote(max_calls=1, max_retries=retries, num_gpus=min(1, int(self._total("GPU"))))(_train)
-        self._jobs: dict[Any, Job] = {}
         self._dataset: Any = None
 
     @property
     def slots(self) -> int:
-        """As many trials as the cluster has cores, and some that wait; a claim of each is an open file here."""
-        return min(int(self._total("CPU")) + AHEAD, self._most)
+        """As many trials as the cluster has room for, and some that wait; a claim of each is an open file here."""
+        room = int(self._total("CPU")) // self._threads
+        gpus = int(self._total("GPU"))
+        return min(min(room, gpus) if gpus else room, self._most) + AHEAD
 
     def setup(self, spec: Experiment, slot: int) -> Setup:  # noqa: ARG002
         """One core a trial where the spec does not say: more trials at a time finish sooner than faster ones."""
-        return Setup(threads=spec.training.threads or 1, shared="beside other trials on a Ray cluster")
+        return Setup(threads=spec.training.threads or self._threads, shared="beside other trials on a Ray cluster")
 
     def start(self, job: Job) -> None:
         """Hand a trial to the cluster."""
@@ -104,8 +115,12 @@ class Cluster:
         return float(self._ray.cluster_resources().get(what, 0))
 
     def _received(self) -> list[tuple[int, dict[str, Any]]]:
-        size = self._events.qsize()
-        events: list[tuple[int, dict[str, Any]]] = self._events.get_nowait_batch(size) if size else []
+        """What trials have told since; nothing where the queue is gone, which no trial needs."""
+        try:
+            size = self._events.qsize()
+            events: list[tuple[int, dict[str, Any]]] = self._events.get_nowait_batch(size) if size else []
+        except self._ray.exceptions.RayError:
+            return []
         return events
 
     def _finished(self, reference: Any) -> tuple[int, Outcome]:
@@ -151,8 +166,9 @@ def _most_claims() -> int:
         return FEWEST_CLAIMS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        soft = hard
+        with contextlib.suppress(ValueError, OSError):  # macOS allows less than it says
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            soft = hard
     return max(FEWEST_CLAIMS, soft // 2)
 
 

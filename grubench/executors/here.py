@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from grubench.errors import GrubenchError
@@ -33,8 +34,10 @@ class Here:
         """Have a trial run at the next `wait`."""
         self._jobs.append(job)
 
-    def wait(self, timeout_s: float) -> list[tuple[int, Outcome]]:  # noqa: ARG002
+    def wait(self, timeout_s: float) -> list[tuple[int, Outcome]]:
         """Run what was started."""
+        if not self._jobs:
+            time.sleep(timeout_s)
         jobs, self._jobs = self._jobs, []
         return [(job.number, self._run(job)) for job in jobs]
 

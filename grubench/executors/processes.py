@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import multiprocessing as mp
 import os
+import select
 import signal
 import sys
 import tempfile
+import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -134,7 +136,7 @@ def _received(child: _Child) -> dict[str, Any]:
         if child.pipe.poll():
             event: dict[str, Any] = child.pipe.recv()
             return event
-    except EOFError:
+    except (EOFError, OSError):  # it died, perhaps in the middle of a message
         pass
     child.process.join()
     return {
@@ -171,7 +173,8 @@ def _last_words(log: Path) -> str:
 
 def _cause(code: int | None) -> str:
     if code is not None and code < 0:
-        return signal.Signals(-code).name
+        known = {one.value: one.name for one in signal.Signals}
+        return known.get(-code, f"signal {-code}")
     return f"exit code {code}"
 
 
@@ -185,6 +188,8 @@ def _trial(pipe: Connection, tree: dict[str, Any], folder: str, setup: Setup, se
     with open(log, "wb") as file:  # noqa: PTH123  (a descriptor, not a path, is what is needed)
         os.dup2(file.fileno(), 2)
     os.environ.update(env)  # the fork server keeps the environment of its own start
+    if hasattr(select, "poll"):  # not on Windows
+        threading.Thread(target=_end_with_reader, args=(pipe.fileno(),), daemon=True).start()
     try:
         from grubench.training import run_trial
 
@@ -193,6 +198,14 @@ def _trial(pipe: Connection, tree: dict[str, Any], folder: str, setup: Setup, se
     except Exception as error:
         known = error if isinstance(error, GrubenchError) else unforeseen(error)
         pipe.send({"kind": "failed", "type": type(known).__name__, "message": known.message, "remedy": known.remedy})
+
+
+def _end_with_reader(descriptor: int) -> None:
+    """End this process when nobody reads its pipe any more: what it would tell or write then is wanted by none."""
+    watch = select.poll()
+    watch.register(descriptor, 0)  # of errors it tells anyway
+    watch.poll()
+    os._exit(1)
 
 
 @contextmanager
