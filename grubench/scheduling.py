@@ -93,7 +93,8 @@ class Schedule:
                 elsewhere = self._start(waiting)
                 if elsewhere and not self._running and not told:
                     told = True
-                    text = f"{elsewhere} trials are being trained by another process; waiting for them."
+                    trials_are = "1 trial is" if elsewhere == 1 else f"{elsewhere} trials are"
+                    text = f"{trials_are} being trained by another process; waiting for its end."
                     self.report({"kind": "note", "text": text})
                 for number, outcome in self.executor.wait(LOOK_EVERY_S):
                     self._end(number, outcome)

@@ -253,5 +253,5 @@ def _folder_name(root: Path, arms: Sequence[Experiment], seeds: int) -> str:
     """The folder of this comparison: the one that it had before, or a new one."""
     digest = hashlib.sha256(" ".join([*(arm.digest for arm in arms), str(seeds)]).encode()).hexdigest()
     middle = f"compare-{arms[0].data_name}"
-    before = sorted(root.glob(f"*-{middle}-{digest[:6]}"))
-    return before[-1].name if before else runs.free_name(root, middle, digest)
+    before = [name for name in runs.names(root) if name.endswith(f"-{middle}-{digest[: runs.DIGEST_DIGITS]}")]
+    return before[0] if before else runs.free_name(root, middle, digest)

@@ -66,12 +66,6 @@ def register(app: typer.Typer) -> None:
             check_file("--export", path, EXPORTS)
         if report:
             check_file("--report", report, (".html",))
-        if runs:
-            if flags or vary or (cells, seeds, fresh) != ("gru,lstm", 3, False):
-                raise UsageError("--runs compares finished runs: no setting can be changed.", "Leave the flags out.")
-            _compare_runs(names or [], output, export or [], report)
-            return
-        _check(names or [], flags, pictures)
         from grubench.where import Where
 
         if in_process and executor != "processes":
@@ -83,6 +77,13 @@ def register(app: typer.Typer) -> None:
             retries=retries,
             checkpoint_every=checkpoint_every,
         )
+        if runs:
+            trained = (cells, match, seeds, fresh, where) != ("gru,lstm", "units", 3, False, Where())
+            if flags or vary or trained:
+                raise UsageError("--runs compares finished runs: no setting can be changed.", "Leave the flags out.")
+            _compare_runs(names or [], output, export or [], report)
+            return
+        _check(names or [], flags, pictures)
         from grubench.presets import resolve
 
         spec = resolve(names[0] if names else None, flags)
