@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from grubench import models
 from grubench.batches import Batches, EpochOrder
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from grubench.experiment import Experiment
+    from grubench.experiment import Experiment, Training
     from grubench.windows import Windows
 
 # Windows forecast at a time; a forecast keeps no gradients, so more fit than in training.
@@ -60,18 +60,11 @@ def fit(
         validation = Batches(windows, windows.index("validation"), _predict_batch(spec))
     ahead = AHEAD if models.gpus() else 0
     recorder = Recorder(len(batches.starts), len(batches), report, training.seconds)
-    callbacks: list[Any] = [EpochOrder(batches), recorder]
-    stopper = None
-    if training.patience:
-        stopper = keras.callbacks.EarlyStopping(
-            monitor="val_loss", patience=training.patience, min_delta=training.min_delta, restore_best_weights=True
-        )
-        callbacks.append(stopper)
+    stopper = _stopper(training)
     checkpoint = checkpoint or Checkpoint()
     checkpoint.watch(recorder, stopper)
     with model.distribute_strategy.scope():
         checkpoint.restore(model)
-    callbacks.append(checkpoint)
     text = f"going on after epoch {checkpoint.first_epoch}" if checkpoint.saved else "first step"
     report({"kind": "stage", "text": text})
     model.steps_per_execution = steps_a_call(spec, windows, len(batches))
@@ -81,12 +74,21 @@ def fit(
             epochs=sys.maxsize if training.seconds else training.epochs,
             initial_epoch=checkpoint.first_epoch,
             validation_data=validation.stream(ahead=ahead) if validation else None,
-            callbacks=callbacks,
+            callbacks=[one for one in (EpochOrder(batches), recorder, stopper, checkpoint) if one],
             verbose=0,
             shuffle=False,
         )
     model.steps_per_execution = 1
     return recorder, stopper.best_epoch if stopper else len(recorder.epochs) - 1
+
+
+def _stopper(training: Training) -> keras.callbacks.EarlyStopping | None:
+    """What stops a fit early, if it is to be."""
+    if not training.patience:
+        return None
+    return keras.callbacks.EarlyStopping(
+        monitor="val_loss", patience=training.patience, min_delta=training.min_delta, restore_best_weights=True
+    )
 
 
 def steps_a_call(spec: Experiment, windows: Windows, steps: int) -> int:

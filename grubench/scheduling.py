@@ -110,7 +110,12 @@ class Schedule:
             if len(self._running) >= self.executor.slots:
                 break
             number, (name, spec) = waiting.popleft()
-            claim = claims.take(self.root, spec.digest[:KEY_DIGITS])
+            try:
+                claim = claims.take(self.root, spec.digest[:KEY_DIGITS])
+            except RunError as error:  # a disk that is full by now
+                self.failed[spec] = error
+                self.report({"kind": "note", "text": f"{name} seed {spec.seed}: {error}"})
+                continue
             if claim is None:
                 elsewhere += 1
                 waiting.append((number, (name, spec)))

@@ -74,6 +74,23 @@ def test_when_every_trial_fails_the_first_error_is_told(tmp_path: Path, monkeypa
         trials.compare(tiny(), seeds=1, output=tmp_path)
 
 
+def test_a_trial_that_cannot_be_claimed_is_a_failure_and_the_others_go_on(
+    trained: dict[str, Run], tmp_path: Path, monkeypatch
+) -> None:
+    take = claims.take
+
+    def full_for_one(root: Path, key: str, **more: object) -> claims.Claim | None:
+        if key == trained["lstm"].experiment.digest[:KEY_DIGITS]:
+            raise RunError(f"{root} could not be written: No space left on device.")
+        return take(root, key, **more)
+
+    monkeypatch.setattr(claims, "take", full_for_one)
+    monkeypatch.setattr(Where, "made", lambda *_: Scripted(lambda one: trained[one.model.cell]))
+    found = trials.compare(tiny(), seeds=1, output=tmp_path)
+    assert [(one.arm, "No space left" in one.message) for one in found.failures] == [("LSTM", True)]
+    assert len(found.arms["GRU"]) == 1
+
+
 def test_what_is_wrong_with_every_trial_ends_the_comparison(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(Where, "made", lambda *_: Scripted(lambda _: UsageError("a wrong setting")))
     with pytest.raises(UsageError, match="a wrong setting"):
