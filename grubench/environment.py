@@ -16,6 +16,10 @@ PACKAGES = ("grubench", "tensorflow", "keras", "llvmlite", "numpy", "pandas")
 CUDA_PACKAGES = ("nvidia-cudnn-cu12", "nvidia-cudnn-cu13")
 
 
+# What CUDA is told of the cards that it may see.
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+
 def versions() -> dict[str, str]:
     """The installed version of Python and of each package that decides a result."""
     found = {"python": platform.python_version()}
@@ -40,8 +44,16 @@ def cards() -> list[str]:
     """The NVIDIA cards that the driver shows and CUDA_VISIBLE_DEVICES leaves, without loading TensorFlow."""
     files = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
     found = [_field(path, "Model") for path in files]
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return found if chosen is None else [*found, f"CUDA_VISIBLE_DEVICES={chosen}"]
+    chosen = os.environ.get(VISIBLE)
+    return found if chosen is None else [*found, f"{VISIBLE}={chosen}"]
+
+
+def visible_cards() -> list[str]:
+    """The NVIDIA cards that trials may use, each as CUDA_VISIBLE_DEVICES names it."""
+    chosen = os.environ.get(VISIBLE)
+    if chosen is None:
+        return [str(number) for number in range(len(cards()))]
+    return [name.strip() for name in chosen.split(",") if name.strip()]
 
 
 def cores() -> int:

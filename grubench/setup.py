@@ -13,7 +13,7 @@ class Setup:
     Attributes:
         threads: Processor threads; 0 for what the spec says.
         shared: Why its times are not those of a machine of its own, in words; empty where it has one for itself.
-        card: The number of the GPU that is the trial's own; -1 for all there are.
+        card: The GPU that is the trial's own, as CUDA_VISIBLE_DEVICES names it; empty for all there are.
         cards: The GPUs that the comparison may use, as `environment.cards` names them.
         checkpoint: Where a checkpoint is kept; None for nowhere.
         every: Epochs between checkpoints; 0 to make none, and go on from one that is there.
@@ -21,7 +21,7 @@ class Setup:
 
     threads: int = 0
     shared: str = ""
-    card: int = -1
+    card: str = ""
     cards: tuple[str, ...] = ()
     checkpoint: Path | None = None
     every: int = 0

@@ -161,7 +161,7 @@ def _losses(recorder: Recorder, kept: int) -> dict[str, Any]:
 
 def _machine(setup: Setup) -> dict[str, Any]:
     """What the trial runs on: the cards are those of the whole comparison, of which it may have one for itself."""
-    return environment.machine() | ({"cards": list(setup.cards)} if setup.card >= 0 else {})
+    return environment.machine() | ({"cards": list(setup.cards)} if setup.card else {})
 
 
 def _write(

@@ -19,10 +19,11 @@ from conftest import half_done, tiny, visible
 from grubench import environment, summary, trials, verdict
 from grubench.engine import keras
 from grubench.errors import TrainingError
+from grubench.executors import Processes
 from grubench.runs import Run, load
 from grubench.where import Where
 
-pytestmark = pytest.mark.slow
+slow = pytest.mark.slow
 
 
 def weights(run: Run) -> list[np.ndarray]:
@@ -33,6 +34,7 @@ def same_weights(one: Run, other: Run) -> bool:
     return all(np.array_equal(left, right) for left, right in zip(weights(one), weights(other), strict=True))
 
 
+@slow
 def test_a_process_of_its_own_gives_the_same_weights(trained: dict[str, Run], tmp_path: Path) -> None:
     events: list[dict] = []
     run = trials.train(trained["gru"].experiment, output=tmp_path, report=events.append)
@@ -41,6 +43,7 @@ def test_a_process_of_its_own_gives_the_same_weights(trained: dict[str, Run], tm
     assert run.environment["command"] == trained["gru"].environment["command"]
 
 
+@slow
 def test_trials_at_a_time_give_the_same_weights_and_say_that_their_times_are_shared(
     trained: dict[str, Run], tmp_path: Path
 ) -> None:
@@ -59,6 +62,7 @@ def test_trials_at_a_time_give_the_same_weights_and_say_that_their_times_are_sha
     assert all(row["shared"] for row in summary.rows(found) if row["seeds"])
 
 
+@slow
 def test_an_error_comes_back_as_it_was(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="in epoch 1") as caught:
         trials.train(tiny(optimizer="sgd", learning_rate=1e30), output=tmp_path)
@@ -66,6 +70,7 @@ def test_an_error_comes_back_as_it_was(tmp_path: Path) -> None:
     assert not visible(tmp_path)
 
 
+@slow
 def test_a_killed_trial_is_told_and_leaves_nothing(tmp_path: Path) -> None:
     def kill(event: dict) -> None:
         if event["kind"] == "epoch":
@@ -78,6 +83,7 @@ def test_a_killed_trial_is_told_and_leaves_nothing(tmp_path: Path) -> None:
     assert not half_done(tmp_path)
 
 
+@slow
 def test_a_killed_trial_goes_on_from_its_checkpoint_to_the_same_weights(tmp_path: Path) -> None:
     spec = tiny(epochs=12, patience=3, min_delta=0.05, optimizer="adam")
     spec = replace(spec, model=replace(spec.model, layers=("lstm:4", "gru:3"), dropout=(0.3,)))
@@ -108,6 +114,7 @@ def test_a_killed_trial_goes_on_from_its_checkpoint_to_the_same_weights(tmp_path
     assert not list(tmp_path.glob(".checkpoints/*"))
 
 
+@slow
 def test_a_script_without_a_guard_is_not_run_again(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
@@ -129,6 +136,7 @@ def grubench(*words: str) -> list[str]:
     return [sys.executable, "-m", "grubench", *words]
 
 
+@slow
 def test_ctrl_c_ends_with_130_and_keeps_what_is_finished(tmp_path: Path) -> None:
     words = grubench("compare", "--cells", "gru,rnn", "--seeds", "50", "--epochs", "1", "--stride", "30")
     process = subprocess.Popen(
@@ -150,6 +158,7 @@ def test_ctrl_c_ends_with_130_and_keeps_what_is_finished(tmp_path: Path) -> None
     assert all(load(tmp_path / "runs" / name) for name in left)
 
 
+@slow
 def test_a_model_loads_where_grubench_is_not_installed(trained: dict[str, Run], tmp_path: Path) -> None:
     script = (
         "import sys; sys.modules['grubench'] = None\n"
@@ -159,3 +168,27 @@ def test_a_model_loads_where_grubench_is_not_installed(trained: dict[str, Run], 
     words = [sys.executable, "-c", script, str(trained["lstm"].folder / "model.keras")]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "{'keras'} (None, 14, 1)"
+
+
+@pytest.mark.parametrize(
+    ("visible", "cards", "own"),
+    [
+        (None, ["A", "B"], ["0", "1", "0"]),
+        ("2,3", ["A", "B", "C", "D"], ["2", "3", "2"]),
+        ("GPU-a, GPU-b", ["A", "B"], ["GPU-a", "GPU-b", "GPU-a"]),
+        (None, ["A"], ["", "", ""]),
+        ("1", ["A", "B"], ["", "", ""]),
+        ("", ["A", "B"], ["", "", ""]),
+        (None, [], ["", "", ""]),
+    ],
+)
+def test_trials_at_a_time_have_a_gpu_each_where_there_are_several(
+    visible: str | None, cards: list[str], own: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "cards", lambda: cards)
+    monkeypatch.delenv(environment.VISIBLE, raising=False)
+    if visible is not None:
+        monkeypatch.setenv(environment.VISIBLE, visible)
+    executor = Processes(3, lambda number, event: None)
+    assert [executor.setup(tiny(), slot).card for slot in range(3)] == own
+    assert Processes(1, lambda number, event: None).setup(tiny(), 0).card == ""

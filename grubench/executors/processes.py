@@ -65,19 +65,17 @@ class Processes:
         self.slots = jobs
         self._tell = tell
         self._children: dict[int, _Child] = {}
-        self._cards = environment.cards()
 
     def setup(self, spec: Experiment, slot: int) -> Setup:
         """An equal share of the cores, and a GPU where there are several."""
         if self.slots == 1:
             return Setup()
-        cards = [name for name in self._cards if "=" not in name]
-        own = slot % len(cards) if len(cards) > 1 and len(cards) == len(self._cards) else -1
+        pool = environment.visible_cards()
         return Setup(
             threads=spec.training.threads or max(1, environment.cores() // self.slots),
             shared=f"with {self.slots} trials at a time (--jobs {self.slots})",
-            card=own,
-            cards=tuple(self._cards),
+            card=pool[slot % len(pool)] if len(pool) > 1 else "",
+            cards=tuple(environment.cards()),
         )
 
     def start(self, job: Job) -> None:
@@ -86,7 +84,7 @@ class Processes:
         context: BaseContext = mp.get_context("forkserver" if "forkserver" in mp.get_all_start_methods() else "spawn")
         ours, theirs = context.Pipe(duplex=False)
         said = tempfile.TemporaryDirectory(prefix="grubench-")
-        env = dict(os.environ) | ({"CUDA_VISIBLE_DEVICES": str(job.setup.card)} if job.setup.card >= 0 else {})
+        env = dict(os.environ) | ({environment.VISIBLE: job.setup.card} if job.setup.card else {})
         setting = (env, sys.argv, str(Path(said.name) / "stderr"))
         arguments = (theirs, job.spec.to_dict(), str(job.folder), job.setup, setting)
         process = context.Process(target=_trial, args=arguments, daemon=True)  # type: ignore[attr-defined]
