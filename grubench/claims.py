@@ -144,7 +144,23 @@ def check_writable(root: Path) -> None:
 
 
 @contextmanager
-def os_errors(path: Path) -> Iterator[None]:
+def file_aside(path: Path, remedy: str) -> Iterator[Path]:
+    """A path to write to, which is renamed to `path` when the block ends well: that file is whole or is not there.
+
+    Raises:
+        RunError: It cannot be written.
+    """
+    aside = path.with_name(f".{path.name}.partial{path.suffix}")
+    with os_errors(path, remedy):
+        try:
+            yield aside
+            aside.replace(path)
+        finally:
+            aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def os_errors(path: Path, remedy: str = "Free some space, or choose another --output.") -> Iterator[None]:
     """Turn what the system says when it cannot write into an error that names the place.
 
     Raises:
@@ -154,6 +170,4 @@ def os_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        raise RunError(
-            f"{path} could not be written: {reason}.", "Free some space, or choose another --output."
-        ) from error
+        raise RunError(f"{path} could not be written: {reason}.", remedy) from error

@@ -10,6 +10,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogFormatter, NullLocator
 
+from grubench import claims
 from grubench.errors import RunError
 from grubench.tables import COLOURS
 from grubench.timings import AXES, axis_value, varied
@@ -132,19 +133,13 @@ def save(figure: Figure, path: Path) -> Path:
     Raises:
         RunError: It cannot be written.
     """
-    aside = path.with_name(f".{path.name}.partial{path.suffix}")
     try:
-        figure.savefig(aside, dpi=150)
-        aside.replace(path)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise RunError(f"{path} could not be written: {reason}.", "Free some space, or give another path.") from error
+        with claims.file_aside(path, "Free some space, or give another path.") as aside:
+            figure.savefig(aside, dpi=150)
     except ValueError as error:
         raise RunError(
             f"The picture {path} could not be written: {error}", "Give a path ending in .png or .svg."
         ) from error
-    finally:
-        aside.unlink(missing_ok=True)
     return path
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from grubench import claims, evaluation, files, over_series, pairs, verdict
 from grubench.comparison import SCHEMA
-from grubench.errors import RunError
 from grubench.summary import COST, NONE, TEST, Row, cell, facts, kernel_line, rows, settings, shown_columns
 from grubench.tables import blocks
 
@@ -68,13 +67,8 @@ def write_aside(path: Path, content: str) -> None:
     Raises:
         RunError: It cannot be written.
     """
-    aside = path.with_name(f".{path.name}.partial")
-    try:
+    with claims.file_aside(path, "Give another path.") as aside:
         aside.write_text(content, encoding="utf-8")
-        aside.replace(path)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise RunError(f"{path} could not be written: {error.strerror or error}.", "Give another path.") from error
 
 
 def text(comparison: Comparison, ending: str) -> str:

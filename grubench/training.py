@@ -56,7 +56,7 @@ def run_trial(
     with models.strategy(spec).scope():
         model = models.build(spec, windows.lookback, windows.feature, windows.outputs, setup.threads)
     clock.lap("build_s")
-    identity = {"digest": spec.digest, "data": dataset.fingerprint(), "machine": _machine(setup)}
+    identity = {"digest": spec.digest, "data": dataset.fingerprint(), "machine": environment.machine() | _cards(setup)}
     checkpoint = Checkpoint(setup.checkpoint, setup.every, identity, clock.began)
     recorder, kept = fit(model, windows, spec, report, checkpoint)
     clock.lap("fit_s")
@@ -85,7 +85,8 @@ def run_trial(
                 "peak_memory_bytes": environment.peak_memory_bytes(),
             },
         }
-        _write(folder, spec, setup, metrics=metrics, recorder=recorder, windows=windows)
+        replicas = model.distribute_strategy.num_replicas_in_sync
+        _write(folder, spec, setup, metrics=metrics, recorder=recorder, windows=windows, replicas=replicas)
         rows = evaluation.csv_text(evaluation.forecast_rows(dataset, windows, predicted))
         (folder / "predictions.csv").write_text(rows, encoding="utf-8")
 
@@ -159,13 +160,20 @@ def _losses(recorder: Recorder, kept: int) -> dict[str, Any]:
     }
 
 
-def _machine(setup: Setup) -> dict[str, Any]:
-    """What the trial runs on: the cards are those of the whole comparison, of which it may have one for itself."""
-    return environment.machine() | ({"cards": list(setup.cards)} if setup.card else {})
+def _cards(setup: Setup) -> dict[str, Any]:
+    """The cards of the whole comparison, where the trial has one of them for itself and sees no other."""
+    return {"cards": list(setup.cards)} if setup.card else {}
 
 
 def _write(
-    folder: Path, spec: Experiment, setup: Setup, *, metrics: dict[str, Any], recorder: Recorder, windows: Windows
+    folder: Path,
+    spec: Experiment,
+    setup: Setup,
+    *,
+    metrics: dict[str, Any],
+    recorder: Recorder,
+    windows: Windows,
+    replicas: int,
 ) -> None:
     (folder / "experiment.toml").write_text(spec.to_toml(), encoding="utf-8")
     files.write_json(folder / "metrics.json", metrics)
@@ -173,12 +181,12 @@ def _write(
     files.write_json(
         folder / "environment.json",
         environment.describe()
-        | _machine(setup)
+        | _cards(setup)
         | {
             "devices": devices,
             "threads": setup.threads or spec.training.threads or "all",
             "shared": setup.shared,
-            "replicas": models.strategy(spec).num_replicas_in_sync,
+            "replicas": replicas,
             "kernels": models.kernel_records(spec),
         },
     )

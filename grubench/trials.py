@@ -72,10 +72,9 @@ def compare(
     if seeds < 1:
         raise UsageError(f"--seeds: {seeds} is too few.", "Give at least 1; 3 or more for a verdict.")
     where = where or Where()
-    where.check(spec, match)
     arms = arms_of(spec, cells, vary, match)
     for arm in arms.values():
-        where.check(arm)
+        where.check(arm, match)
     ground = _Ground(spec, Path(output), report, reuse=not fresh, afresh=fresh, where=where)
     if match == "time" and not spec.training.seconds:
         pilot = _pilot(spec, cells)

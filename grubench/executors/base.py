@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from grubench import errors
 from grubench.errors import GrubenchError, TrainingError
 
 if TYPE_CHECKING:
@@ -57,6 +58,22 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """End what still runs, and let go of everything."""
+
+
+# An error on its way out of a trial's process: its class, its message, its remedy.
+Told = tuple[str, str, str]
+
+
+def told(error: Exception) -> Told:
+    """An error as a trial's process hands it on."""
+    known = error if isinstance(error, GrubenchError) else unforeseen(error)
+    return type(known).__name__, known.message, known.remedy
+
+
+def failure(kind: str, message: str, remedy: str) -> GrubenchError:
+    """The error that `told` was given."""
+    made: GrubenchError = getattr(errors, kind, TrainingError)(message, remedy)
+    return made
 
 
 def unforeseen(error: BaseException) -> TrainingError:

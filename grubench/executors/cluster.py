@@ -15,9 +15,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from grubench import errors
-from grubench.errors import GrubenchError, RunError, TrainingError, UsageError
-from grubench.executors.base import unforeseen
+from grubench.errors import RunError, TrainingError, UsageError
+from grubench.executors.base import failure, told, unforeseen
 from grubench.experiment import Experiment
 from grubench.setup import Setup
 
@@ -136,8 +135,7 @@ class Cluster:
                 "Give more --retries, or look at Ray's dashboard for the cause.",
             )
         if isinstance(made, tuple):
-            kind, message, remedy = made
-            return job.number, getattr(errors, kind, TrainingError)(message, remedy)
+            return job.number, failure(*made)
         try:
             _unpack(made, job.folder)
         except RunError as error:
@@ -208,8 +206,7 @@ def _train(tree: dict[str, Any], dataset: Any, setup: Setup, *, number: int, eve
         try:
             run_trial(Experiment.from_dict(tree), folder, report, setup=setup, dataset=dataset)
         except Exception as error:
-            known = error if isinstance(error, GrubenchError) else unforeseen(error)
-            return type(known).__name__, known.message, known.remedy
+            return told(error)
         return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 

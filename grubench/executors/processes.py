@@ -22,9 +22,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from grubench import environment, errors
-from grubench.errors import GrubenchError, TrainingError
-from grubench.executors.base import unforeseen
+from grubench import environment
+from grubench.errors import TrainingError
+from grubench.executors.base import failure, told
 from grubench.experiment import Experiment
 from grubench.settings import escaped
 from grubench.setup import Setup
@@ -137,20 +137,12 @@ def _received(child: _Child) -> dict[str, Any]:
     except (EOFError, OSError):  # it died, perhaps in the middle of a message
         pass
     child.process.join()
-    return {
-        "kind": "failed",
-        "type": "TrainingError",
-        "message": f"The trial's process died ({_cause(child.process.exitcode)}).{_last_words(child.log)}",
-        "remedy": "If memory ran out, use a smaller --batch-size.",
-    }
+    death = f"The trial's process died ({_cause(child.process.exitcode)}).{_last_words(child.log)}"
+    return {"kind": "failed", "error": told(TrainingError(death, "If memory ran out, use a smaller --batch-size."))}
 
 
 def _outcome(event: dict[str, Any]) -> Outcome:
-    if event["kind"] == "done":
-        return None
-    kind = getattr(errors, event["type"], TrainingError)
-    failure: GrubenchError = kind(event["message"], event["remedy"])
-    return failure
+    return None if event["kind"] == "done" else failure(*event["error"])
 
 
 def warm_up() -> None:
@@ -194,8 +186,7 @@ def _trial(pipe: Connection, tree: dict[str, Any], folder: str, setup: Setup, se
         run_trial(Experiment.from_dict(tree), Path(folder), pipe.send, setup=setup)
         pipe.send({"kind": "done"})
     except Exception as error:
-        known = error if isinstance(error, GrubenchError) else unforeseen(error)
-        pipe.send({"kind": "failed", "type": type(known).__name__, "message": known.message, "remedy": known.remedy})
+        pipe.send({"kind": "failed", "error": told(error)})
 
 
 def _end_with_reader(descriptor: int) -> None:
