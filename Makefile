@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install compare test slow check format bench bench-peers bench-trials fuzz clean
+.PHONY: help install compare test slow test-torch test-gpu check format bench bench-gpu bench-peers bench-trials fuzz clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,24 @@ test: $(VENV)/.developing ## Run the fast tests
 
 slow: $(VENV)/.developing ## Run the slow tests
 	$(BIN)/python -m pytest -m slow
+
+# TORCH is what pip is asked for; the index of CPU builds saves gigabytes where there is no GPU:
+# make test-torch TORCH='torch --index-url https://download.pytorch.org/whl/cpu'
+TORCH ?= torch
+
+test-torch: $(VENV)/.torch ## Run the tests of Keras's other backends, with PyTorch installed
+	$(BIN)/python -m pytest tests/test_engines.py
+
+$(VENV)/.torch: $(VENV)/.developing
+	$(BIN)/python -m pip install --quiet $(TORCH)
+	@touch $@
+
+# GPU names a Python that has the backends to be tested or measured, where it is not that of .venv.
+test-gpu: $(if $(GPU),,$(VENV)/.developing) ## Run the tests that need a GPU, on every backend that is installed
+	$(or $(GPU),$(BIN)/python) -m pytest tests/test_gpu.py
+
+bench-gpu: $(if $(GPU),,$(VENV)/.installed) ## Measure the workloads with cuDNN and without, on every backend that is installed
+	PYTHONPATH=. $(or $(GPU),$(BIN)/python) experiments/benchmarks/gpu.py $(ARGS)
 
 check: $(VENV)/.developing ## Lint, types, layers
 	$(BIN)/ruff check .

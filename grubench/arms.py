@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from difflib import get_close_matches
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from grubench.errors import SpecError, UsageError
 from grubench.experiment import CELLS, SECTIONS, Experiment
 from grubench.matching import matched
+from grubench.settings import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -36,7 +39,7 @@ def arms_of(
     Args:
         spec: What the arms share.
         cells: The cells.
-        vary: The values of each setting, by its dotted key.
+        vary: The values of each setting, by its dotted key or its name alone.
         match: `params` gives each cell the widths that come nearest to the LSTM's parameters, all else the same widths.
 
     Raises:
@@ -52,7 +55,7 @@ def arms_of(
     if match not in MATCHES:
         raise UsageError(f"--match: unknown value {match!r}.", f"Valid: {', '.join(MATCHES)}.")
     stacks = [matched(spec, cell) if match == "params" else spec.with_cell(cell) for cell in cells] + [spec] * mixed
-    vary = vary or {}
+    vary = {setting_key(key): values for key, values in (vary or {}).items()}
     if "training.epochs" in vary and (match == "time" or spec.training.seconds):
         raise UsageError("--vary: training.epochs decides nothing where all train for the same time.", "Leave it out.")
     if "training.seconds" in vary and match == "time":
@@ -68,11 +71,9 @@ def with_settings(spec: Experiment, chosen: Mapping[str, Any]) -> Experiment:
         SpecError: A key is unknown, or a value is not valid.
     """
     tree = spec.to_dict()
-    for key, value in chosen.items():
+    for name_or_key, value in chosen.items():
+        key = setting_key(name_or_key)
         section, _, name = key.partition(".")
-        if section not in SECTIONS or name not in tree[section]:
-            keys = ", ".join(f"{part}.{one}" for part in SECTIONS for one in tree[part])
-            raise SpecError(f"--vary: unknown key {key!r}.", f"Valid: {keys}.")
         if key in OF_THE_NAME or section in ("data", "window"):
             raise SpecError(
                 f"--vary: {key} cannot be varied.",
@@ -80,6 +81,22 @@ def with_settings(spec: Experiment, chosen: Mapping[str, Any]) -> Experiment:
             )
         tree[section][name] = value
     return Experiment.from_dict(tree)
+
+
+def setting_key(text: str) -> str:
+    """The dotted key of a setting, from that or from its name alone: `backend` for `training.backend`.
+
+    Raises:
+        SpecError: There is no such setting; with the likeliest meant.
+    """
+    keys = [f"{name}.{one.name}" for name, section in SECTIONS.items() for one in fields(section)]  # type: ignore[arg-type]
+    found = [key for key in keys if text in (key, key.partition(".")[2])]
+    if len(found) == 1:
+        return found[0]
+    names = [*keys, *(key.partition(".")[2] for key in keys)]
+    close = get_close_matches(text, names, 1)
+    hint = f"Did you mean {close[0]}? " if close else ""
+    raise SpecError(f"--vary: unknown key {quoted(text)}.", f"{hint}Valid: {', '.join(keys)}.")
 
 
 def named(specs: Iterable[Experiment]) -> dict[str, Experiment]:

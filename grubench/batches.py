@@ -1,7 +1,6 @@
 """The path from windows to Keras: batches cut when they are needed, in an order that the seed decides.
 
-Windows are cut some batches at a time and handed to TensorFlow, which takes the batches apart: a call of Python for
-every batch takes as long as a tenth of a small model's step.
+One path for every backend; how each takes the batches is in `grubench.engine`.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from grubench.engine import keras, tf
+from grubench.engine import ENGINE, keras
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,24 +65,19 @@ class Batches:
             starts = self.current[first : first + size]
             yield self.windows.inputs(starts), self.windows.targets(starts)
 
-    def stream(self, *, ahead: int = 0) -> tf.data.Dataset:
-        """The batches of an epoch as TensorFlow takes them, anew each time it goes through them.
+    def batch(self, number: int) -> Batch:
+        """The inputs and targets of one batch of the epoch."""
+        starts = self.current[number * self.batch_size : (number + 1) * self.batch_size]
+        return self.windows.inputs(starts), self.windows.targets(starts)
+
+    def stream(self, *, ahead: int = 0) -> Any:
+        """The batches of an epoch as Keras's backend takes them, anew each time it goes through them.
 
         Args:
             ahead: Batches to have ready beside the step that runs: for a device that would wait for them. Where the
                 processor computes the step, cutting them meanwhile takes from it what it saves.
         """
-        one = self.starts[:1]
-        kinds = tuple(
-            tf.TensorSpec([None, *values.shape[1:]], values.dtype)
-            for values in (self.windows.inputs(one), self.windows.targets(one))
-        )
-        made = tf.data.Dataset.from_generator(self.chunks, output_signature=kinds).rebatch(self.batch_size)
-        made = made.apply(tf.data.experimental.assert_cardinality(len(self)))
-        options = tf.data.Options()
-        # Its thread sleeps twice as long each time, and the end of an epoch now and then waits until it wakes.
-        options.autotune.enabled = False
-        return (made.prefetch(ahead) if ahead else made).with_options(options)
+        return ENGINE.stream(self, ahead=ahead)
 
 
 class EpochOrder(keras.callbacks.Callback):  # type: ignore[misc]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,13 +13,11 @@ from typing import Any
 import numpy as np
 
 from grubench import models
-from grubench.engine import keras, tf
+from grubench.engine import ENGINE, keras
 from grubench.errors import GrubenchError, UsageError
 from grubench.experiment import Experiment
 from grubench.kernels.buffers import POOL
-from grubench.kernels.layer import one_at_a_time
 from grubench.matching import GATES, outputs
-from grubench.training import set_threads
 
 Report = Callable[[dict[str, Any]], None]
 # A round of one arm lasts about this long, so that a clock's grain and a moment's disturbance weigh little.
@@ -156,13 +155,16 @@ def measure(spec: Experiment, arms: Sequence[Arm], sizes: Sequence[Shape], *, ro
     Raises:
         UsageError: An arm cannot run here.
     """
-    set_threads(spec.training.threads)
+    ENGINE.set_threads(spec.training.threads)
+    ENGINE.start()
     if all(arm.kernel == "fused" for arm in arms):
+        from grubench.kernels.layer import one_at_a_time
+
         one_at_a_time()
-    tf.get_logger().setLevel("ERROR")  # it warns of many functions, and here each arm is one
+    logging.getLogger("tensorflow").setLevel("ERROR")  # it warns of many functions, and here each arm is one
     for arm in arms:
         try:
-            models.check_kernels(_spec(spec, arm, sizes[0]))
+            models.check(_spec(spec, arm, sizes[0]))
         except GrubenchError as error:
             raise UsageError(error.message, "Leave that kernel out of --kernels.") from error
     found: list[Timing] = []
@@ -211,7 +213,7 @@ class _Job:
     def __init__(self, spec: Experiment, shape: Shape, x: Any, y: Any) -> None:
         keras.utils.set_random_seed(0)
         self._model = models.build(spec, shape.length, shape.features, shape.outputs)
-        self._x, self._y = tf.constant(x), tf.constant(y)
+        self._x, self._y = keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(y)
         self.first_step_s = _seconds(self._step)
         self._forward()
         # The first few steps still allocate what later ones use again.
@@ -235,6 +237,7 @@ def _seconds(call: Callable[[], None], times: int = 1) -> float:
     began = time.perf_counter()
     for _ in range(times):
         call()
+    ENGINE.wait()
     return (time.perf_counter() - began) / times
 
 
@@ -252,10 +255,10 @@ def _spec(spec: Experiment, arm: Arm, shape: Shape) -> Experiment:
 
 def matrix_limit() -> float:
     """Floating-point operations a second of a product of large matrices in float32: the best of several."""
-    matrix = tf.random.normal((LIMIT_SIDE, LIMIT_SIDE))
+    matrix = keras.random.normal((LIMIT_SIDE, LIMIT_SIDE))
 
     def multiply() -> None:
-        float(tf.linalg.matmul(matrix, matrix)[0, 0])
+        float(keras.ops.matmul(matrix, matrix)[0, 0])
 
     multiply()
     return 2.0 * LIMIT_SIDE**3 / min(_seconds(multiply) for _ in range(LIMIT_TRIES))

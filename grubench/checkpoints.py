@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from grubench.claims import os_errors
-from grubench.engine import keras
+from grubench.engine import ENGINE, keras
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,8 +95,12 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         self.recorder.restore(self.saved.state["recorder"])
 
     def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
-        """Give the stopper back what it knew; it has just forgotten everything."""
-        if self.saved is None or self.stopper is None:
+        """Give the stopper back what it knew, which it has just forgotten, and the generators their states."""
+        if self.saved is None:
+            return
+        # Not before: PyTorch's loader has drawn meanwhile.
+        ENGINE.set_random_state({name[1:]: one for name, one in self.saved.arrays.items() if name[0] == "r"})
+        if self.stopper is None:
             return
         for name, value in self.saved.state["stopper"].items():
             setattr(self.stopper, name, value)
@@ -111,6 +115,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         arrays = {
             f"v{number}": keras.ops.convert_to_numpy(variable) for number, variable in enumerate(_variables(self.model))
         }
+        arrays |= {f"r{name}": one for name, one in ENGINE.random_state().items()}
         stopper: dict[str, Any] = {}
         if self.stopper is not None:
             stopper = {name: getattr(self.stopper, name) for name in ("wait", "best_epoch", "stopped_epoch")}

@@ -154,9 +154,15 @@ def differences(specs: Sequence[Experiment]) -> tuple[str, ...]:
 
 
 def differing_machines(given: Sequence[Run]) -> list[str]:
-    """What of the software and the machine is not the same for all runs; their times cannot be compared then."""
-    keys = ("versions", "processor", "cores", "devices", "threads")
-    return [key for key in keys if len({repr(run.environment.get(key)) for run in given}) > 1]
+    """What of the software and the machine is not the same for all runs; their times cannot be compared then.
+
+    Of packages that not all have, such as the backend's own, those have to agree that are there.
+    """
+    packages = {name for run in given for name in run.environment["versions"]}
+    versions = [{run.environment["versions"].get(name) for run in given} - {None} for name in packages]
+    keys = ("processor", "cores", "devices", "threads")
+    found = [key for key in keys if len({repr(run.environment.get(key)) for run in given}) > 1]
+    return ["versions"] * any(len(one) > 1 for one in versions) + found
 
 
 def _check_same_measures(arms: dict[str, list[Run]]) -> None:

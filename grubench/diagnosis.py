@@ -1,17 +1,20 @@
-"""What this machine trains with: versions, devices, threads, cuDNN, and the kernel of each layer of a stack."""
+"""What this machine trains with: versions, backends, devices, threads, cuDNN, and what runs each layer of a stack."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
 
-from grubench import environment, models
+from grubench import backends, environment, models
 from grubench.datasets.download import VARIABLE, cache_folder
-from grubench.engine import IMPORT_S, tf
-from grubench.training import set_threads
+from grubench.engine import ENGINE, IMPORT_S
+from grubench.matching import inputs, outputs
+from grubench.sections import BACKENDS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,19 +23,30 @@ if TYPE_CHECKING:
 
 
 def examine(spec: Experiment) -> dict[str, Any]:
-    """What a trial of this spec would run on.
+    """What a trial of this spec would run on; each layer is run for two steps, to see what runs it.
 
     Returns:
-        Plain values: versions, processor, devices, threads, cuDNN, import time, and a record a layer.
+        Plain values: versions, processor, backends, devices, threads, cuDNN, import time, and a record a layer.
+
+    Raises:
+        UsageError: The spec asks for what cannot be had here.
     """
-    set_threads(spec.training.threads)
-    build = tf.sysconfig.get_build_info()
-    return environment.describe() | {
-        "devices": models.gpus() or ["CPU"],
+    ENGINE.set_threads(spec.training.threads)
+    ENGINE.start()
+    model = models.build(spec, spec.window.lookback, inputs(spec), outputs(spec))
+    capability = ENGINE.capability()
+    return environment.describe(spec.training.backend) | {
+        "backend": ENGINE.name,
+        "backends": {name: metadata.version(name) if backends.installed(name) else None for name in BACKENDS},
+        "devices": ENGINE.gpus() or ["CPU"],
+        "capability": ".".join(map(str, capability)) if capability else None,
         "threads": spec.training.threads or os.cpu_count(),
-        "cudnn": build.get("cudnn_version") if build.get("is_cuda_build") else None,
+        "cudnn": ENGINE.cudnn_version() or None,
+        "lacks_cudnn": ENGINE.lacks_cudnn(),
+        "precision": spec.training.precision,
+        "jit_compile": bool(model.jit_compile),
         "import_s": IMPORT_S,
-        "kernels": models.kernel_records(spec),
+        "kernels": [asdict(one) for one in models.kernels_that_run(model, spec)],
     }
 
 
@@ -42,21 +56,34 @@ def show(found: dict[str, Any], console: Console) -> None:
     facts.add_row("versions", ", ".join(f"{name} {version}" for name, version in found["versions"].items()))
     facts.add_row("system", found["system"])
     facts.add_row("processor", f"{found['processor']}, {found['cores']} cores, {found['threads']} threads used")
-    facts.add_row("devices", ", ".join(found["devices"]))
-    facts.add_row("cuDNN", _cudnn(found))
-    facts.add_row("import", f"{found['import_s']:.1f} s for Keras and TensorFlow")
+    facts.add_row("backend", Text(_backends(found)))
+    card = f", compute capability {found['capability']}" if found["capability"] else ""
+    facts.add_row("devices", ", ".join(found["devices"]) + card)
+    facts.add_row("cuDNN", Text(_cudnn(found)))
+    facts.add_row("precision", f"{found['precision']}, jit_compile {'on' if found['jit_compile'] else 'off'}")
+    facts.add_row("import", f"{found['import_s']:.1f} s for Keras and {ENGINE.title}")
     facts.add_row("data", f"{VARIABLE}={os.environ.get(VARIABLE, '(not set)')}, cache {cache_folder()}")
     console.print(facts)
     console.print()
     for kernel in found["kernels"]:
-        console.print(Text.assemble((kernel["layer"], "bold"), f" would run on {kernel['kernel']}"))
+        seen = f" (seen: {kernel['operation']})" if kernel["operation"] else ""
+        console.print(Text.assemble((kernel["layer"], "bold"), f" runs on {kernel['kernel']}", (seen, "dim")))
         for name, key in (("cuDNN", "reasons"), ("the fused kernel", "fused_reasons")):
             for reason in kernel[key]:
                 console.print(Text(f"  not {name}: {reason}", style="dim"))
 
 
+def _backends(found: dict[str, Any]) -> str:
+    others = [
+        f"{name} {version}" if version else f"{name} is not installed (pip install '{backends.EXTRAS[name]}')"
+        for name, version in found["backends"].items()
+        if name != found["backend"]
+    ]
+    return "; ".join([found["backend"], *others])
+
+
 def _cudnn(found: dict[str, Any]) -> str:
-    if not found["cudnn"]:
-        return "TensorFlow was built without CUDA"
-    here = "" if found["devices"] != ["CPU"] else ", and finds no GPU here"
-    return f"TensorFlow was built for version {found['cudnn']}{here}"
+    if found["lacks_cudnn"]:
+        built = f" ({ENGINE.title} was built for version {found['cudnn']})" if found["cudnn"] else ""
+        return f"none: {found['lacks_cudnn']}{built}"
+    return f"version {found['cudnn']}" if found["cudnn"] else "yes"

@@ -16,8 +16,12 @@ def cudnn_reasons(model: Model, training: Training, layer: Layer) -> list[str]:
     """
     rules = (
         (training.kernel in ("fused", "keras"), f"--kernel {training.kernel} forces another kernel"),
-        (training.jit, "XLA cannot compile cuDNN's layers (leave out --jit)"),
+        (training.jit and training.backend == "tensorflow", "XLA cannot compile cuDNN's layers (leave out --jit)"),
         (layer.cell == "rnn", "Keras has no cuDNN kernel for SimpleRNN (use --cell gru or lstm)"),
+        (
+            layer.cell == "gru" and training.backend == "jax",
+            "Keras has no cuDNN kernel for GRU on JAX (use --backend tensorflow or torch, or --cell lstm)",
+        ),
         *_shared("cuDNN", model, layer),
         (
             layer.cell == "gru" and not model.reset_after,
@@ -31,12 +35,18 @@ def fused_reasons(model: Model, training: Training, layer: Layer) -> list[str]:
     """Why a layer cannot run on the fused CPU kernel on any machine; empty where it can."""
     rules = (
         (training.kernel in ("cudnn", "keras"), f"--kernel {training.kernel} forces another kernel"),
+        (training.backend != "tensorflow", "it is built for TensorFlow (set --backend tensorflow)"),
         (training.jit, "XLA compiles Keras's loop (leave out --jit)"),
         (training.precision != "float32", "it computes in float32 (set --precision float32)"),
         (training.strategy == "mirrored", "it runs on one device (set --strategy one)"),
         *_shared("it", model, layer),
     )
     return [reason for applies, reason in rules if applies]
+
+
+def may_be_refused(training: Training) -> bool:
+    """Whether it takes a look at the machine, with the backend loaded, to know that a training can run there."""
+    return training.kernel in ("cudnn", "fused") or training.precision in ("mixed_float16", "tf32")
 
 
 def _shared(what: str, model: Model, layer: Layer) -> tuple[tuple[bool, str], ...]:

@@ -11,8 +11,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("grubench", "tensorflow", "keras", "llvmlite", "numpy", "pandas")
-# Installed by the extra `cuda`: the same TensorFlow then runs on another device.
+PACKAGES = ("grubench", "keras", "numpy", "pandas")
+# What each backend is made of; it is recorded for the trials that it ran.
+BACKEND_PACKAGES = {"tensorflow": ("tensorflow", "llvmlite"), "torch": ("torch",), "jax": ("jax", "jaxlib")}
+# Where these are installed, the same backend runs on another device.
 CUDA_PACKAGES = ("nvidia-cudnn-cu12", "nvidia-cudnn-cu13")
 
 
@@ -20,10 +22,10 @@ CUDA_PACKAGES = ("nvidia-cudnn-cu12", "nvidia-cudnn-cu13")
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
-def versions() -> dict[str, str]:
-    """The installed version of Python and of each package that decides a result."""
+def versions(backend: str = "tensorflow") -> dict[str, str]:
+    """The installed version of Python and of each package that decides a result on a backend."""
     found = {"python": platform.python_version()}
-    for package in PACKAGES:
+    for package in (*PACKAGES, *BACKEND_PACKAGES[backend]):
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
@@ -35,9 +37,9 @@ def _installed(package: str) -> bool:
     return next(iter(metadata.distributions(name=package)), None) is not None
 
 
-def machine() -> dict[str, Any]:
+def machine(backend: str = "tensorflow") -> dict[str, Any]:
     """The software, the processor and the cards: trials with the same can be compared in error and in time."""
-    return {"versions": versions(), "processor": processor(), "cores": os.cpu_count(), "cards": cards()}
+    return {"versions": versions(backend), "processor": processor(), "cores": os.cpu_count(), "cards": cards()}
 
 
 def cards() -> list[str]:
@@ -74,9 +76,9 @@ def _field(path: Path, name: str) -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")
 
 
-def describe() -> dict[str, Any]:
+def describe(backend: str = "tensorflow") -> dict[str, Any]:
     """Everything about where a trial ran that does not need Keras."""
-    return machine() | {"system": platform.platform(), "commit": commit(), "command": command()}
+    return machine(backend) | {"system": platform.platform(), "commit": commit(), "command": command()}
 
 
 def command() -> str:

@@ -218,7 +218,23 @@ def _check_kernel(spec: Experiment) -> Complaint:
     return None
 
 
+def _check_backend(spec: Experiment) -> Complaint:
+    backend = spec.training.backend
+    if spec.training.strategy == "mirrored" and backend != "tensorflow":
+        return (
+            f"training.strategy: mirrored is built for TensorFlow, and the backend is {backend}.",
+            "Use --strategy one, or --backend tensorflow.",
+        )
+    if spec.training.jit and backend == "torch":
+        return (
+            "training.jit: XLA compiles for TensorFlow and JAX, and the backend is torch.",
+            "Leave out --jit, or use --backend tensorflow or jax.",
+        )
+    return None
+
+
 _COMBINATIONS = (
+    _check_backend,
     _check_source,
     _check_every_step,
     _check_patience,

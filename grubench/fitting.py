@@ -7,10 +7,9 @@ import sys
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from grubench import models
 from grubench.batches import Batches, EpochOrder
 from grubench.checkpoints import Checkpoint
-from grubench.engine import keras
+from grubench.engine import ENGINE, keras
 from grubench.errors import TrainingError
 from grubench.recorder import Recorder, Report
 
@@ -31,6 +30,8 @@ MOST_STEPS_A_CALL = 16
 CALL_S = 0.1
 TIME_STEP_S = 20e-6
 FLOPS_PER_S = 100e9
+# What JAX says, and PyTorch of the processor's memory.
+OUT_OF_MEMORY = ("RESOURCE_EXHAUSTED", "can't allocate memory")
 
 
 def fit(
@@ -58,12 +59,12 @@ def fit(
     validation = None
     if windows.count("validation"):
         validation = Batches(windows, windows.index("validation"), _predict_batch(spec))
-    ahead = AHEAD if models.gpus() else 0
+    ahead = AHEAD if ENGINE.gpus() else 0
     recorder = Recorder(len(batches.starts), len(batches), report, training.seconds)
     stopper = _stopper(training)
     checkpoint = checkpoint or Checkpoint()
     checkpoint.watch(recorder, stopper)
-    with model.distribute_strategy.scope():
+    with ENGINE.scope(model):
         checkpoint.restore(model)
     text = f"going on after epoch {checkpoint.first_epoch}" if checkpoint.saved else "first step"
     report({"kind": "stage", "text": text})
@@ -99,7 +100,7 @@ def steps_a_call(spec: Experiment, windows: Windows, steps: int) -> int:
         windows: The windows.
         steps: The steps of an epoch; a quarter of them at most run in one call, so that the first stands apart.
     """
-    if spec.training.strategy == "mirrored":  # Keras's loop over steps does not run over replicas
+    if not ENGINE.runs_many_steps or spec.training.strategy == "mirrored":  # Keras's loop does not run over replicas
         return 1
     widths = [windows.feature, *(layer.units for layer in spec.model.stack)]
     most_gates = 4
@@ -123,7 +124,7 @@ def _predict_batch(spec: Experiment) -> int:
 
 
 class _memory_errors:  # noqa: N801  (reads as a statement: with _memory_errors(spec))
-    """Turn TensorFlow's out-of-memory into an error that says what to do."""
+    """Turn a backend's out-of-memory into an error that says what to do."""
 
     def __init__(self, spec: Experiment) -> None:
         self.spec = spec
@@ -132,9 +133,17 @@ class _memory_errors:  # noqa: N801  (reads as a statement: with _memory_errors(
         """Nothing to set up."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if error is not None and (isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"):
+        if error is not None and _out_of_memory(error):
             raise TrainingError(
                 f"Memory ran out with training.batch_size {self.spec.training.batch_size}, lookback "
                 f"{self.spec.window.lookback} and the stack {','.join(self.spec.model.layers)}.",
                 "Use a smaller --batch-size.",
             ) from error
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, whatever the backend calls it."""
+    said = isinstance(error, RuntimeError) and any(word in str(error) for word in OUT_OF_MEMORY)
+    return (
+        said or isinstance(error, MemoryError) or type(error).__name__ in ("ResourceExhaustedError", "OutOfMemoryError")
+    )

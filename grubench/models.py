@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+import contextlib
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from grubench import eligibility
-from grubench.engine import keras, quiet_stderr, tf
+from grubench.engine import ENGINE, keras
+from grubench.engine.base import TF32_CAPABILITY
 from grubench.errors import UsageError
 from grubench.kernels import machine
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from grubench.experiment import Experiment, Layer, Training
 
 # With True Keras itself refuses a layer that cannot have it, should our own rules be behind Keras's.
 USE_CUDNN = {"auto": "auto", "cudnn": True, "fused": False, "keras": False}
+# Steps of the sequence that a layer is given to see what runs it: which kernel that is does not depend on their number.
+STEPS_SEEN = 2
 LAYERS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM, "rnn": keras.layers.SimpleRNN}
 
 
@@ -28,12 +33,15 @@ class LayerKernel:
         kernel: `cudnn`, `fused`, `xla` or `keras`.
         reasons: Why it is not cuDNN: a sentence each, naming the flag to change.
         fused_reasons: Why it is not the fused kernel either; empty where it is that or cuDNN.
+        operation: What the backend executed that shows it, such as `CudnnRNNV3`; empty where it was not looked at, or
+            nothing stands for the kernel.
     """
 
     layer: str
     kernel: str
     reasons: tuple[str, ...]
     fused_reasons: tuple[str, ...] = ()
+    operation: str = ""
 
 
 def build(spec: Experiment, lookback: int, feature: int, outputs: int, threads: int = 0) -> keras.Sequential:
@@ -47,10 +55,17 @@ def build(spec: Experiment, lookback: int, feature: int, outputs: int, threads: 
         threads: Threads of the fused kernels; 0 for what the spec says.
 
     Raises:
-        UsageError: cuDNN was asked for and a layer cannot have it.
+        UsageError: A kernel, a precision or devices were asked for that cannot be had.
     """
-    check_kernels(spec)
-    keras.config.set_dtype_policy(spec.training.precision)
+    check(spec)
+    tf32 = spec.training.precision == "tf32"
+    ENGINE.set_tf32(on=tf32)
+    keras.config.set_dtype_policy("float32" if tf32 else spec.training.precision)
+    with strategy(spec):
+        return _built(spec, lookback, feature, outputs, threads)
+
+
+def _built(spec: Experiment, lookback: int, feature: int, outputs: int, threads: int) -> keras.Sequential:
     model = keras.Sequential(name=spec.model.cell.replace("-", "_"))
     model.add(keras.layers.Input((lookback, feature)))
     stack = spec.model.stack
@@ -66,7 +81,8 @@ def build(spec: Experiment, lookback: int, feature: int, outputs: int, threads: 
     # In mixed precision the head stays in float32, as Keras's guide has it.
     model.add(keras.layers.Dense(outputs, dtype="float32"))
     # Keras's own jit_compile="auto" would compile a SimpleRNN and not a GRU, and times would compare compilers.
-    model.compile(optimizer=_optimizer(spec.training), loss=spec.training.loss, jit_compile=spec.training.jit)
+    compiled = spec.training.jit or ENGINE.always_compiles
+    model.compile(optimizer=_optimizer(spec.training), loss=spec.training.loss, jit_compile=compiled)
     return model
 
 
@@ -115,79 +131,106 @@ def _optimizer(training: Training) -> keras.optimizers.Optimizer:
     )
 
 
-def gpus() -> list[str]:
-    """The names of the GPUs that TensorFlow sees."""
-    with quiet_stderr():  # TensorFlow speaks up where there is a driver and no card
-        devices = tf.config.list_physical_devices("GPU")
-    return [tf.config.experimental.get_device_details(device).get("device_name", device.name) for device in devices]
-
-
-def grow_memory() -> None:
-    """Have TensorFlow take a GPU's memory as it needs it, before it starts: several trials may share a card."""
-    for device in tf.config.list_physical_devices("GPU"):
-        with suppress(RuntimeError):  # it has started already, and stays as it is
-            tf.config.experimental.set_memory_growth(device, True)
-
-
-def strategy(spec: Experiment) -> tf.distribute.Strategy:
-    """What spreads a model over devices, as the spec says.
+def strategy(spec: Experiment) -> AbstractContextManager[Any]:
+    """What spreads a model over devices, as the spec says: the model is made in it.
 
     Raises:
         UsageError: The spec asks for several devices, and there are not.
     """
-    if spec.training.strategy == "one":
-        return tf.distribute.get_strategy()
-    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-    if len(devices) < 2:
-        raise UsageError(
-            f"training.strategy: mirrored wants two devices or more, and TensorFlow sees {devices[0].name}.",
-            "Use --strategy one.",
-        )
-    return tf.distribute.MirroredStrategy([device.name for device in devices])
+    return contextlib.nullcontext() if spec.training.strategy == "one" else ENGINE.mirrored()
 
 
-def kernels(spec: Experiment, *, gpu: bool | None = None) -> list[LayerKernel]:
-    """Which kernel runs each recurrent layer of a spec on this machine.
-
-    Args:
-        spec: The spec.
-        gpu: Whether there is a GPU; asked of TensorFlow where not given.
-    """
-    gpu = bool(gpus()) if gpu is None else gpu
-    return [_kernel(spec, layer, gpu=gpu) for layer in spec.model.stack]
+def kernels(spec: Experiment) -> list[LayerKernel]:
+    """Which kernel each recurrent layer of a spec should run on here, by its settings and the machine."""
+    return [_kernel(spec, layer) for layer in spec.model.stack]
 
 
-def _kernel(spec: Experiment, layer: Layer, *, gpu: bool) -> LayerKernel:
+def _kernel(spec: Experiment, layer: Layer) -> LayerKernel:
     training = spec.training
-    reasons = [] if gpu else ["this machine has no GPU that TensorFlow can use"]
-    reasons += eligibility.cudnn_reasons(spec.model, training, layer)
+    lacking = ENGINE.lacks_cudnn()
+    reasons = [*([lacking] if lacking else []), *eligibility.cudnn_reasons(spec.model, training, layer)]
     if not reasons:
         return LayerKernel(layer=str(layer), kernel="cudnn", reasons=())
     fused = eligibility.fused_reasons(spec.model, training, layer)
-    if gpu and training.kernel != "fused":
+    if not lacking and training.kernel != "fused":
         fused.append("it runs on the processor, and there is a GPU")
     if not fused and machine.processor() is None:
         fused.append("this processor has neither AVX2 nor NEON")
-    name = ("xla" if training.jit else "keras") if fused else "fused"
+    name = ("xla" if training.jit or ENGINE.always_compiles else "keras") if fused else "fused"
     return LayerKernel(layer=str(layer), kernel=name, reasons=tuple(reasons), fused_reasons=tuple(fused))
 
 
-def check_kernels(spec: Experiment) -> None:
-    """Refuse a spec that asks for a kernel where a layer cannot have it.
+def kernels_that_run(model: keras.Sequential, spec: Experiment) -> list[LayerKernel]:
+    """Which kernel runs each recurrent layer of a model: found by having each run once, and looking at what it did.
+
+    Args:
+        model: The model, built from the spec.
+        spec: The spec.
 
     Raises:
-        UsageError: Naming each layer and why.
+        UsageError: cuDNN was asked for, and something else ran.
     """
+    recurrent = [one for one in model.layers if isinstance(one, (*LAYERS.values(), keras.layers.Bidirectional))]
+    found = [_seen(layer, planned, spec) for layer, planned in zip(recurrent, kernels(spec), strict=True)]
+    lost = [one for one in found if one.kernel != "cudnn"]
+    if spec.training.kernel == "cudnn" and lost:
+        raise _lost("cudnn", [(one.layer, one.reasons) for one in lost])
+    return found
+
+
+def _seen(layer: keras.layers.Layer, planned: LayerKernel, spec: Experiment) -> LayerKernel:
+    chance = [(one, keras.ops.convert_to_numpy(one)) for one in layer.non_trainable_variables]
+    state = ENGINE.random_state()
+    kernel, operation = ENGINE.kernel_of(ENGINE.operations(layer, (1, STEPS_SEEN, layer.input.shape[-1])))
+    for variable, value in chance:  # recurrent dropout draws, whether it is training or not
+        variable.assign(value)
+    ENGINE.set_random_state(state)
+    if kernel == "keras" and spec.training.jit:
+        kernel = "xla"
+    if kernel == planned.kernel:
+        return replace(planned, operation=operation)
+    one = layer.forward_layer if isinstance(layer, keras.layers.Bidirectional) else layer
+    if planned.kernel == "cudnn" and not ENGINE.allows_cudnn(one):
+        reason = f"Keras's own check (cudnn_ok of its {ENGINE.title} backend) refuses this layer"
+    else:  # a call of cuDNN that failed, say: Keras falls back without a word
+        reason = f"{ENGINE.title} executed {operation or 'other operations'} where {planned.kernel} was to run"
+    return replace(planned, kernel=kernel, operation=operation, reasons=(*planned.reasons, reason))
+
+
+def check(spec: Experiment) -> None:
+    """Refuse a spec that asks for what this machine or this backend cannot give, before anything is trained.
+
+    Raises:
+        UsageError: Naming the setting, and what to do.
+    """
+    _check_precision(spec)
     asked = spec.training.kernel
     if asked not in ("cudnn", "fused"):
         return
     lost = [kernel for kernel in kernels(spec) if kernel.kernel != asked]
     if lost:
-        why = [(kernel.layer, kernel.reasons if asked == "cudnn" else kernel.fused_reasons) for kernel in lost]
-        reasons = "; ".join(f"{layer}: {', '.join(one)}" for layer, one in why)
-        raise UsageError(f"training.kernel: {asked} was asked for and cannot be had: {reasons}.", "Use --kernel auto.")
+        raise _lost(asked, [(one.layer, one.reasons if asked == "cudnn" else one.fused_reasons) for one in lost])
 
 
-def kernel_records(spec: Experiment) -> list[dict[str, Any]]:
-    """The kernels as plain dictionaries, for a run's environment.json."""
-    return [asdict(kernel) for kernel in kernels(spec)]
+def _lost(asked: str, why: list[tuple[str, tuple[str, ...]]]) -> UsageError:
+    reasons = "; ".join(f"{layer}: {', '.join(one)}" for layer, one in why)
+    return UsageError(f"training.kernel: {asked} was asked for and cannot be had: {reasons}.", "Use --kernel auto.")
+
+
+def _check_precision(spec: Experiment) -> None:
+    precision = spec.training.precision
+    if precision == "mixed_float16" and not ENGINE.gpus():
+        raise UsageError(
+            f"training.precision: mixed_float16 is for GPUs, and {ENGINE.title} finds none here.",
+            "On a processor use --precision mixed_bfloat16, or float32.",
+        )
+    if precision == "tf32":
+        capability = ENGINE.capability()
+        if capability is None or capability < TF32_CAPABILITY:
+            there = (
+                f"this one has {'.'.join(map(str, capability))}" if capability else f"{ENGINE.title} finds none here"
+            )
+            raise UsageError(
+                f"training.precision: tf32 needs an NVIDIA card of compute capability 8.0 or more, and {there}.",
+                "Use --precision float32.",
+            )

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 LEAST_PAIRS = 3
 # More pairs of arms than this stand in a table, and not in a sentence each.
 MOST_SENTENCES = 3
+# Settings whose effect on the time is a question of its own, whatever kernel they lead to.
+OF_SPEED = {f"training.{name}" for name in ("backend", "precision", "jit", "kernel", "threads", "strategy")}
 ERROR = ("test", "overall", "rmse_scaled")
 TIME = ("timing", "epoch_s")
 
@@ -65,9 +67,15 @@ def neighbours(comparison: Comparison) -> list[tuple[str, str]]:
 
 
 def compared(comparison: Comparison, path: tuple[str, ...]) -> list[Pair]:
-    """The neighbours that share seeds, by a figure of their metrics, with Holm's correction of the p values."""
+    """The neighbours that share seeds, by a figure of their metrics, with Holm's correction of the p values.
+
+    By time only those whose ratio says something of what they differ in.
+    """
     found = []
-    for one, other in neighbours(comparison):
+    pairs_of_arms = neighbours(comparison)
+    if path == TIME:
+        pairs_of_arms = [pair for pair in pairs_of_arms if not _kernels_apart(comparison, pair)]
+    for one, other in pairs_of_arms:
         first, second, pairs = one, other, comparison.pairs(one, other)
         if pairs:
             ours, theirs = ([figure(pair[arm], path) for pair in pairs] for arm in (0, 1))
@@ -93,19 +101,30 @@ def why_not_timed(comparison: Comparison) -> str:
     differing = differing_machines(comparison.runs)
     if differing:
         return f"the runs were made with different {', '.join(differing)}; their times are not compared."
-    kernels = {name: _kernels(runs) for name, runs in comparison.arms.items()}
-    if len({frozenset(found) for found in kernels.values() if found}) > 1:
-        shown = ", ".join(f"{name} on {' and '.join(sorted(found))}" for name, found in kernels.items())
-        return (
-            f"{shown}: a ratio of their times would compare kernels, not cells. "
-            "The line above the table says which flag to change."
-        )
     if any(shared(run) for run in comparison.runs):
         return "trials shared a machine, and their times say little; train with --jobs 1 (and --fresh) to compare them."
     if any(not run.metrics["timing"]["steady_epochs"] for run in comparison.runs):
         more = "a larger --seconds" if comparison.spec.training.seconds else "--epochs 2 or more"
         return f"a single epoch holds the tracing and compilation; use {more} to compare times."
     return ""
+
+
+def kernels_apart(comparison: Comparison) -> str:
+    """Which arms' times are not compared, since what ran them differs and no setting says so; empty where none."""
+    pairs_of_arms = [pair for pair in neighbours(comparison) if _kernels_apart(comparison, pair)]
+    names = dict.fromkeys(name for pair in pairs_of_arms for name in pair)
+    shown = ", ".join(f"{name} on {' and '.join(sorted(_kernels(comparison.arms[name])))}" for name in names)
+    return (
+        f"{shown}: a ratio of their times would compare kernels, not cells. "
+        "The line above the table says which flag to change."
+    ) * bool(names)
+
+
+def _kernels_apart(comparison: Comparison, pair: tuple[str, str]) -> bool:
+    """Whether two arms ran on different kernels, and differ in no setting that asks how that tells in time."""
+    first, second = (comparison.arms[name] for name in pair)
+    differing = differing_settings([first[0].experiment, second[0].experiment])
+    return _kernels(first) != _kernels(second) and not set(differing) & OF_SPEED
 
 
 def _kernels(runs: list[Run]) -> set[str]:
@@ -131,10 +150,9 @@ def lines(comparison: Comparison) -> list[tuple[str, ...]]:
     found = [head]
     # Cell against cell first: that is the question.
     for pair in sorted(errors, key=lambda pair: split(pair.first)[0] == split(pair.second)[0]):
-        time = [_oriented(times[_arms(pair)], pair)] if times else []
-        found.append(
-            (together(pair.first, pair.second), *_cells(pair), *(part for one in time for part in _cells(one)))
-        )
+        time = times.get(_arms(pair))
+        cells = _cells(_oriented(time, pair)) if time else ("kernels differ", "") if times else ()
+        found.append((together(pair.first, pair.second), *_cells(pair), *cells))
     return found
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from grubench import datasets, evaluation, runs, windows
+from grubench import backends, datasets, evaluation, runs, windows
 from grubench.errors import RunError, UsageError
 from grubench.forms import DAMAGED
 from grubench.scaling import Scaling
@@ -63,7 +63,12 @@ class Forecast:
 
 
 def predict(
-    run: Run | Path | str, *, file: Path | str | None = None, steps: int | None = None, series: str | None = None
+    run: Run | Path | str,
+    *,
+    file: Path | str | None = None,
+    steps: int | None = None,
+    series: str | None = None,
+    backend: str | None = None,
 ) -> Forecast:
     """Forecast with a run's model.
 
@@ -72,6 +77,8 @@ def predict(
         file: New data of the same shape; without it the run's own data, of which the test part is forecast.
         steps: Forecast this many steps past the end of each series; without it every window of the data.
         series: The series of the run whose scaling the new data takes, where names do not tell.
+        backend: What runs the model, which loads on each; without it the one that Keras has in this process, or else
+            the run's.
 
     Raises:
         UsageError: The data does not fit the run, or the future needs inputs that nobody knows yet.
@@ -82,6 +89,7 @@ def predict(
     if steps is not None and steps < 1:
         raise UsageError(f"--steps: {steps} is too few.", "Give at least 1.")
     spec = run.experiment
+    backends.choose(backend or backends.loaded() or spec.training.backend)
     new = Path(file) if file else None
     if new is None and spec.data.file and not is_file(Path(spec.data.file)):
         raise UsageError(

@@ -92,7 +92,7 @@ def record(comparison: Comparison) -> Row:
         "failures": [vars(one) for one in comparison.failures],
         "notes": list(comparison.notes),
         "settings": settings(comparison),
-        "kernel": kernel_line([run.environment for run in comparison.runs]),
+        "kernels": {name: kernel_line([run.environment for run in runs]) for name, runs in comparison.arms.items()},
         "rows": rows(comparison),
         "pairs": {
             name: [asdict(pair) for pair in pairs.compared(comparison, path)]

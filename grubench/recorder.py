@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from grubench.engine import keras
+from grubench.engine import ENGINE, keras
 from grubench.errors import TrainingError
 
 Report = Callable[[dict[str, Any]], None]
@@ -72,8 +72,8 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Time the first call; tell the progress now and then; stop at a loss that is no number."""
+        loss = float((logs or {}).get("loss", math.nan))  # waits for a device that still computes
         now = time.perf_counter()
-        loss = float((logs or {}).get("loss", math.nan))
         if not math.isfinite(loss):
             self.model.stop_training = True
         with self._lock:
@@ -96,7 +96,7 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_test_begin(self, logs: Any = None) -> None:  # noqa: ARG002
         """Stop the epoch's clock: validation is not training."""
-        float(self.model.metrics[0].result())  # waits for a device that still computes
+        ENGINE.wait()
         self._epoch_s = time.perf_counter() - self._began
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -106,7 +106,10 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
             TrainingError: The loss is NaN or infinite.
         """
         logs = logs or {}
-        seconds = time.perf_counter() - self._began if math.isnan(self._epoch_s) else self._epoch_s
+        if math.isnan(self._epoch_s):
+            ENGINE.wait()
+            self._epoch_s = time.perf_counter() - self._began
+        seconds = self._epoch_s
         row = {"epoch": epoch + 1} | {key: float(logs[key]) for key in ("loss", "val_loss") if key in logs}
         row |= {"seconds": seconds, "sequences_per_s": self.windows / seconds}
         self.epochs.append(row)

@@ -19,6 +19,7 @@ from grubench.forms import (
     DAMAGED,
     ERROR,
     FIGURE,
+    FLAG,
     NUMBER,
     POSITIVE,
     SIMPLE,
@@ -87,7 +88,11 @@ ENVIRONMENT: Form = {
     "devices": [TEXT],
     "shared?": TEXT,
     "replicas?": WHOLE,
-    "kernels": [{"layer": TEXT, "kernel": TEXT, "reasons?": [TEXT], "fused_reasons?": [TEXT]}],
+    **dict.fromkeys(("backend?", "precision?"), TEXT),
+    "jit_compile?": FLAG,
+    "kernels": [
+        {"layer": TEXT, "kernel": TEXT, "reasons?": [TEXT], "fused_reasons?": [TEXT], "operation?": TEXT},
+    ],
 }
 SCALINGS: Form = {"series": {ANY: {"offset": [VALUE], "factor": [SPAN]}}}
 

@@ -13,6 +13,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from grubench import claims, runs
+from grubench.eligibility import may_be_refused
 from grubench.errors import DataError, RunError, UsageError
 from grubench.executors import Job
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from grubench.claims import Claim
     from grubench.errors import GrubenchError
     from grubench.executors import Executor
+    from grubench.executors.base import Outcome
     from grubench.experiment import Experiment
     from grubench.runs import Run
     from grubench.series import Dataset
@@ -89,6 +91,7 @@ class Schedule:
         waiting = deque(enumerate(trials))
         told = False
         try:
+            self._check([spec for _, spec in trials])
             while waiting or self._running:
                 elsewhere = self._start(waiting)
                 if elsewhere and not self._running and not told:
@@ -102,6 +105,23 @@ class Schedule:
             self.executor.close()
             for one in self._running.values():
                 one.claim.release()
+
+    def _check(self, specs: Sequence[Experiment]) -> None:
+        """Have the executor look at those that a machine may refuse, before the first of them is trained.
+
+        Raises:
+            GrubenchError: Why one cannot run.
+        """
+        doubtful = dict.fromkeys(spec.with_seed(0) for spec in specs if may_be_refused(spec.training))
+        for number, spec in enumerate(doubtful):
+            setup = self.executor.setup(spec, 0)
+            self.executor.start(Job(number=number, spec=spec, folder=None, setup=setup, dataset=None))
+            ended: list[tuple[int, Outcome]] = []
+            while not ended:
+                ended = self.executor.wait(LOOK_EVERY_S)
+            for _, outcome in ended:
+                if outcome is not None:
+                    raise outcome
 
     def _start(self, waiting: deque[tuple[int, tuple[str, Experiment]]]) -> int:
         """Start what there is room for; how many trials others hold."""

@@ -10,6 +10,8 @@ from grubench.settings import Section, quoted, setting
 
 CELLS = ("gru", "lstm", "rnn")
 KERNELS = ("auto", "cudnn", "fused", "keras")
+BACKENDS = ("tensorflow", "torch", "jax")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16", "tf32")
 INITIALIZERS = (
     "glorot_uniform",
     "glorot_normal",
@@ -194,10 +196,11 @@ class Training(Section):
     shuffle: bool = setting(True, "Shuffle the windows anew each epoch, the same way for every cell.")
     patience: int = setting(0, "Stop after this many epochs without a better validation loss; 0 for never.", low=0)
     min_delta: float = setting(0.0, "The least change of the validation loss that counts as better.", low=0)
+    backend: str = setting("tensorflow", "Keras's backend; torch and jax are extras.", choices=BACKENDS)
     precision: str = setting(
-        "float32", "Numbers to compute with.", choices=("float32", "mixed_bfloat16", "mixed_float16")
+        "float32", "Numbers to compute with; weights stay in float32, and tf32 is for NVIDIA cards.", choices=PRECISIONS
     )
-    jit: bool = setting(False, "Compile the step with XLA (rules cuDNN out).")
+    jit: bool = setting(False, "Compile the step with XLA (rules TensorFlow's cuDNN out; JAX always does).")
     kernel: str = setting(
         "auto", "What runs the recurrence; cudnn and fused refuse to start where they can't.", choices=KERNELS
     )

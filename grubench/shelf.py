@@ -8,6 +8,7 @@ from grubench.errors import RunError, UsageError
 from grubench.runs import DIGEST_DIGITS, DIGEST_START, load, names, shared
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from grubench.experiment import Experiment
@@ -19,11 +20,11 @@ class Shelf:
 
     Args:
         root: The folder.
-        machine: Versions, processor and cards; a run made with others is another.
+        machine: Versions, processor and cards for each backend; a run made with others is another.
         fingerprint: Of the data; a run on other data is another. It may be told later.
     """
 
-    def __init__(self, root: Path, machine: dict[str, Any], fingerprint: str = "") -> None:
+    def __init__(self, root: Path, machine: Callable[[str], dict[str, Any]], fingerprint: str = "") -> None:
         self.root, self.machine, self.fingerprint = root, machine, fingerprint
         self._names: dict[str, list[str]] = {}
         for name in names(root):
@@ -52,9 +53,10 @@ class Shelf:
 
     def _fits(self, run: Run, spec: Experiment) -> bool:
         # A trial that shared its machine may have run on any node of a cluster: its times are not compared anyway.
-        keys = ("versions",) if shared(run) else self.machine
+        machine = self.machine(spec.training.backend)
+        keys = ("versions",) if shared(run) else machine
         return (
             run.metrics["digest"] == spec.digest
             and run.metrics["data"]["fingerprint"] == self.fingerprint
-            and all(run.environment.get(key) == self.machine[key] for key in keys)
+            and all(run.environment.get(key) == machine[key] for key in keys)
         )

@@ -6,7 +6,7 @@ import math
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from grubench.arms import shown
+from grubench.arms import differing_settings, shown
 from grubench.runs import shared
 from grubench.statistics import mean_and_spread
 
@@ -43,15 +43,19 @@ COST = (
     ("total_s", "total s"),
     ("epochs", "epochs"),
     ("steady_s", "trained s"),
+    ("gpu_mb", "GPU MB"),
 )
 # Columns whose figures are marked where trials shared a machine.
 TIMED = ("first_step_s", "epoch_s", "sequences_per_s", "total_s", "steady_s")
 MARK = "*"
+# Backends as their makers write them.
+TITLES = {"tensorflow": "TensorFlow", "torch": "PyTorch", "jax": "JAX"}
 
 
 def values(run: Run) -> dict[str, float | None]:
     """Every number of a run that tables show, by its column."""
     metrics, timing, training = run.metrics, run.metrics["timing"], run.experiment.training
+    gpu = metrics["size"].get("peak_gpu_memory_bytes")
     return {
         **metrics["test"]["overall"],
         "parameters": metrics["parameters"]["trainable"],
@@ -62,6 +66,7 @@ def values(run: Run) -> dict[str, float | None]:
         "steady_s": timing["train_s"] - timing["first_step_s"] if training.seconds else None,
         "total_s": None if training.seconds else timing["total_s"],
         **{key: timing[key] for key in ("first_step_s", "epoch_s", "sequences_per_s")},
+        "gpu_mb": gpu / 1e6 if gpu else None,
         **metrics["size"],
     }
 
@@ -104,7 +109,8 @@ def settings(comparison: Comparison) -> str:
         f"{_length(spec)} of batch {training.batch_size}",
         span,
     ]
-    return " · ".join(parts + _unusual(spec))
+    differing = differing_settings([runs[0].experiment for runs in comparison.arms.values() if runs])
+    return " · ".join(parts + _unusual(spec, differing))
 
 
 def _length(spec: Experiment) -> str:
@@ -137,12 +143,22 @@ NAMED = {
     ),
     "window": ("lookback", "horizon", "every_step"),
     "model": ("layers",),
-    "training": ("optimizer", "learning_rate", "loss", "epochs", "seconds", "batch_size", "shuffle", "kernel"),
+    "training": (
+        "optimizer",
+        "learning_rate",
+        "loss",
+        "epochs",
+        "seconds",
+        "batch_size",
+        "shuffle",
+        "kernel",
+        "backend",
+    ),
 }
 
 
-def _unusual(spec: Experiment) -> list[str]:
-    """The settings that are not the defaults and not named before."""
+def _unusual(spec: Experiment, differing: Sequence[str]) -> list[str]:
+    """The settings that are not the defaults, not named before, and not what the arms differ in."""
     found = []
     for name, named in NAMED.items():
         section = getattr(spec, name)
@@ -150,7 +166,8 @@ def _unusual(spec: Experiment) -> list[str]:
             value = getattr(section, one.name)
             items = value if isinstance(value, tuple) else (value,)
             usual = one.default if isinstance(one.default, tuple) else (one.default,)
-            if one.name not in named and set(items) != set(usual):
+            said = one.name in named or f"{name}.{one.name}" in differing
+            if not said and set(items) != set(usual):
                 short = tuple(dict.fromkeys(items)) if len(set(items)) == 1 else items
                 found.append(f"{one.name.replace('_', ' ')} {shown(short)}")
     return found
@@ -166,6 +183,15 @@ def clock_line(run: Run) -> str:
     return f"Clock: {', '.join(parts)}" if parts else ""
 
 
+def kernel_lines(comparison: Comparison) -> list[str]:
+    """What ran the recurrence: a line for all arms, or for those that it is the same for, with their names."""
+    arms = {name: kernel_line([run.environment for run in runs]) for name, runs in comparison.arms.items() if runs}
+    lines = dict.fromkeys(arms.values())
+    if len(lines) == 1:
+        return list(lines)
+    return [f"{', '.join(name for name, one in arms.items() if one == line)}: {line}" for line in lines]
+
+
 def kernel_line(environments: Sequence[dict[str, Any]]) -> str:
     """One line of what ran the recurrence, on which device, and why it was not cuDNN; each reason once."""
     kernels = [kernel for one in environments for kernel in one["kernels"]]
@@ -177,13 +203,19 @@ def kernel_line(environments: Sequence[dict[str, Any]]) -> str:
     told = "; ".join(f"not {name}: {'; '.join(reasons)}" for name, reasons in why if reasons)
     replicas = " and ".join(sorted({str(one.get("replicas", 1)) for one in environments}))
     spread = f", {replicas} replicas that share each batch" if replicas != "1" else ""
-    return f"{devices}{spread}, kernel {names}" + (f" ({told})" if told else "")
+    engines = " and ".join(dict.fromkeys(_title(one) for one in environments))
+    return f"{engines} on {devices}{spread}, kernel {names}" + (f" ({told})" if told else "")
+
+
+def _title(environment: dict[str, Any]) -> str:
+    backend: str = environment.get("backend", "tensorflow")
+    return TITLES.get(backend, backend)
 
 
 def facts(comparison: Comparison) -> list[str]:
     """The lines that stand below the settings: what ran the recurrence, and what the clock did, if anything."""
     lines = (
-        kernel_line([run.environment for run in comparison.runs]),
+        *kernel_lines(comparison),
         clock_line(comparison.runs[0]),
         _shared_line(comparison.runs),
         _resumed_line(comparison.runs),

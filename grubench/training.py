@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from grubench import datasets, environment, evaluation, files, models, runs
 from grubench import windows as cutting
 from grubench.checkpoints import Checkpoint
 from grubench.claims import os_errors
-from grubench.engine import IMPORT_S, keras, tf
-from grubench.errors import UsageError
+from grubench.engine import ENGINE, IMPORT_S, keras
 from grubench.fitting import fit, forecast
-from grubench.kernels.layer import one_at_a_time
 from grubench.setup import Setup
 
 if TYPE_CHECKING:
@@ -44,19 +44,23 @@ def run_trial(
     """
     setup = setup or Setup()
     clock = Clock()
-    set_threads(setup.threads or spec.training.threads)
-    models.grow_memory()
+    ENGINE.set_threads(setup.threads or spec.training.threads)
+    ENGINE.start()
+    models.check(spec)
     if any(kernel.kernel == "fused" for kernel in models.kernels(spec)):
+        from grubench.kernels.layer import one_at_a_time
+
         one_at_a_time()
     keras.utils.set_random_seed(spec.seed)
     report({"kind": "stage", "text": "reading the data"})
     dataset = dataset or datasets.load(spec.data, spec.data_name)
     windows = cutting.build(dataset, spec)
     clock.lap("data_s")
-    with models.strategy(spec).scope():
-        model = models.build(spec, windows.lookback, windows.feature, windows.outputs, setup.threads)
+    model = models.build(spec, windows.lookback, windows.feature, windows.outputs, setup.threads)
+    ran = models.kernels_that_run(model, spec)
     clock.lap("build_s")
-    identity = {"digest": spec.digest, "data": dataset.fingerprint(), "machine": environment.machine() | _cards(setup)}
+    machine = environment.machine(spec.training.backend) | _cards(setup)
+    identity = {"digest": spec.digest, "data": dataset.fingerprint(), "machine": machine}
     checkpoint = Checkpoint(setup.checkpoint, setup.every, identity, clock.began)
     recorder, kept = fit(model, windows, spec, report, checkpoint)
     clock.lap("fit_s")
@@ -83,12 +87,22 @@ def run_trial(
             "size": {
                 "model_bytes": (folder / "model.keras").stat().st_size,
                 "peak_memory_bytes": environment.peak_memory_bytes(),
+                "peak_gpu_memory_bytes": ENGINE.peak_memory_bytes(),
             },
         }
-        replicas = model.distribute_strategy.num_replicas_in_sync
-        _write(folder, spec, setup, metrics=metrics, recorder=recorder, windows=windows, replicas=replicas)
+        where = environment.describe(spec.training.backend) | _cards(setup) | _ran_on(model, spec, setup, ran)
+        _write(folder, spec, metrics=metrics, where=where, recorder=recorder, windows=windows)
         rows = evaluation.csv_text(evaluation.forecast_rows(dataset, windows, predicted))
         (folder / "predictions.csv").write_text(rows, encoding="utf-8")
+
+
+def check_trial(spec: Experiment) -> None:
+    """See whether a trial could run in this process, without training.
+
+    Raises:
+        UsageError: It asks for what this machine or its backend cannot give.
+    """
+    models.check(spec)
 
 
 class Clock:
@@ -109,25 +123,6 @@ class Clock:
         return time.perf_counter() - self.began
 
 
-def set_threads(threads: int) -> None:
-    """Give TensorFlow this many processor threads; 0 leaves it all cores.
-
-    Raises:
-        UsageError: TensorFlow has already been started in this process with another number.
-    """
-    threading = tf.config.threading
-    if threads == threading.get_intra_op_parallelism_threads():
-        return
-    try:
-        threading.set_intra_op_parallelism_threads(threads)
-        threading.set_inter_op_parallelism_threads(threads)
-    except RuntimeError as error:
-        raise UsageError(
-            f"training.threads: {threads} cannot be set, TensorFlow has started in this process.",
-            "Leave out --in-process, or start a new process.",
-        ) from error
-
-
 def _data_record(dataset: Dataset, windows: Windows) -> dict[str, Any]:
     return {
         "fingerprint": dataset.fingerprint(),
@@ -141,7 +136,7 @@ def _data_record(dataset: Dataset, windows: Windows) -> dict[str, Any]:
 
 
 def _parameters(model: keras.Model) -> dict[str, int]:
-    trainable = sum(int(weight.shape.num_elements()) for weight in model.trainable_weights)
+    trainable = sum(math.prod(weight.shape) for weight in model.trainable_weights)
     return {"trainable": trainable, "total": int(model.count_params())}
 
 
@@ -165,31 +160,32 @@ def _cards(setup: Setup) -> dict[str, Any]:
     return {"cards": list(setup.cards)} if setup.card else {}
 
 
+def _ran_on(model: keras.Model, spec: Experiment, setup: Setup, ran: list[models.LayerKernel]) -> dict[str, Any]:
+    """What environment.json says of a trial beside its machine: devices, threads, and the kernels that ran."""
+    return {
+        "backend": ENGINE.name,
+        "devices": ENGINE.gpus() or ["CPU"],
+        "threads": setup.threads or spec.training.threads or "all",
+        "shared": setup.shared,
+        "replicas": ENGINE.replicas(model),
+        "jit_compile": bool(model.jit_compile),
+        "precision": spec.training.precision,
+        "kernels": [asdict(kernel) for kernel in ran],
+    }
+
+
 def _write(
     folder: Path,
     spec: Experiment,
-    setup: Setup,
     *,
     metrics: dict[str, Any],
+    where: dict[str, Any],
     recorder: Recorder,
     windows: Windows,
-    replicas: int,
 ) -> None:
     (folder / "experiment.toml").write_text(spec.to_toml(), encoding="utf-8")
     files.write_json(folder / "metrics.json", metrics)
-    devices = models.gpus() or ["CPU"]
-    files.write_json(
-        folder / "environment.json",
-        environment.describe()
-        | _cards(setup)
-        | {
-            "devices": devices,
-            "threads": setup.threads or spec.training.threads or "all",
-            "shared": setup.shared,
-            "replicas": replicas,
-            "kernels": models.kernel_records(spec),
-        },
-    )
+    files.write_json(folder / "environment.json", where)
     scalings = {name: scaling.to_dict() for name, scaling in windows.scalings.items()}
     files.write_json(folder / "scaling.json", {"kind": spec.window.scaling, "series": scalings})
     files.write_csv(folder / "history.csv", recorder.epochs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,7 @@ def compare(
     Args:
         spec: The spec; its cells are replaced by each of `cells`, its seed is the first of the seeds.
         cells: The cells to compare.
-        vary: Values of further settings, by dotted key, to cross with the cells.
+        vary: Values of further settings, by dotted key or name, to cross with the cells.
         match: What is equal between the cells: `units`; `params` (the LSTM keeps its units); or `time` (all train as
             long as the LSTM needs for its epochs, told by a short pilot trial, or for `training.seconds`).
         seeds: Trials of each cell.
@@ -73,8 +74,7 @@ def compare(
         raise UsageError(f"--seeds: {seeds} is too few.", "Give at least 1; 3 or more for a verdict.")
     where = where or Where()
     arms = arms_of(spec, cells, vary, match)
-    for arm in arms.values():
-        where.check(arm, match)
+    where.check(arms.values(), match)
     ground = _Ground(spec, Path(output), report, reuse=not fresh, afresh=fresh, where=where)
     if match == "time" and not spec.training.seconds:
         pilot = _pilot(spec, cells)
@@ -113,7 +113,9 @@ def train(
     Raises:
         GrubenchError: What ended it.
     """
-    ground = _Ground(spec, Path(output), report, reuse=False, afresh=False, where=where or Where())
+    where = where or Where()
+    where.check([spec])
+    ground = _Ground(spec, Path(output), report, reuse=False, afresh=False, where=where)
     trials = [(label(spec), spec)]
     ground.prepare(trials)
     return ground.run(trials)[0][spec]
@@ -143,7 +145,7 @@ class _Ground:
         claims.sweep(root)
         self.spec, self.root, self.report, self.where = spec, root, report, where
         self.afresh = afresh
-        self._shelf = Shelf(root, environment.machine()) if reuse else None
+        self._shelf = Shelf(root, cache(environment.machine)) if reuse else None
         self._dataset: Dataset | None = None
         self.reused = 0
 
@@ -152,10 +154,10 @@ class _Ground:
 
         Keras is loaded beside it where a trial will need it.
         """
-        if self.where.executor == "processes" and not all(
-            self._shelf and self._shelf.may_have(one) for _, one in trials
-        ):
-            executors.warm_up()
+        new = [one for _, one in trials if not (self._shelf and self._shelf.may_have(one))]
+        if self.where.executor == "processes" and new:
+            for backend in dict.fromkeys(one.training.backend for one in new):
+                executors.warm_up(backend)
             _compile_ahead(one for _, one in trials)
         if self._dataset is None:
             from grubench import datasets, windows

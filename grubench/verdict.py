@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from grubench.pairs import ERROR, LEAST_PAIRS, MOST_SENTENCES, TIME, compared, figure, neighbours, why_not_timed
+from grubench.pairs import (
+    ERROR,
+    LEAST_PAIRS,
+    MOST_SENTENCES,
+    TIME,
+    compared,
+    figure,
+    kernels_apart,
+    neighbours,
+    why_not_timed,
+)
 from grubench.statistics import ALPHA, Paired, detectable, paired, seeds_needed, written_p
 
 if TYPE_CHECKING:
@@ -72,7 +82,10 @@ def _speed(comparison: Comparison) -> list[str]:
     if why:
         return [f"Speed: {why}"]
     pairs = compared(comparison, TIME)
-    found = [_faster(pair) for pair in pairs] if len(pairs) <= MOST_SENTENCES else [_many(pairs, "Speed")]
+    apart = kernels_apart(comparison)
+    found = [f"Speed: {apart}"] * bool(apart)
+    few = len(pairs) <= MOST_SENTENCES
+    found += [_faster(pair) for pair in pairs] if few else [_many(pairs, "Speed"), _fastest(comparison, pairs)]
     restless = [pair for pair in pairs if pair.found.n >= LEAST_PAIRS and pair.found.spread > RESTLESS]
     if restless:
         most = max(restless, key=lambda pair: pair.found.spread)
@@ -97,6 +110,19 @@ def _faster(pair: Pair) -> str:
     )
     called = "" if pair.differs else "no difference shown; "
     return f"Speed: {called}{pair.first} trained {ratio:.2f} times as fast as {pair.second} ({numbers})."
+
+
+def _fastest(comparison: Comparison, pairs: Sequence[Pair]) -> str:
+    """Of many arms the one with the shortest epochs, beside the next and the last."""
+    arms = {name for pair in pairs for name in (pair.first, pair.second)}
+    epochs = {name: float(np.mean([figure(run, TIME) for run in comparison.arms[name]])) for name in arms}
+    first, second, *_, last = sorted(epochs, key=lambda name: epochs[name])
+    told = next((pair.differs for pair in pairs if {pair.first, pair.second} == {first, second}), True)
+    unsure = "" if told else " (these seeds cannot tell the two apart)"
+    return (
+        f"Speed: {first} trained fastest, {epochs[second] / epochs[first]:.2f} times as fast as {second}, the next"
+        f"{unsure}, and {epochs[last] / epochs[first]:.2f} times as fast as {last}, the slowest (mean epochs)."
+    )
 
 
 def _first_epochs(comparison: Comparison) -> list[str]:

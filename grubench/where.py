@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from grubench import executors
+from grubench import backends, executors
 from grubench.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from grubench.executors import Executor
     from grubench.experiment import Experiment
@@ -64,12 +64,26 @@ class Where:
             if applies:
                 raise UsageError(message, remedy)
 
-    def check(self, spec: Experiment, match: str = "units") -> None:
-        """Refuse a spec whose trials need a machine, or all its devices, for themselves.
+    def check(self, specs: Iterable[Experiment], match: str = "units") -> None:
+        """Refuse specs whose trials cannot run so.
 
         Raises:
             UsageError: Naming the setting.
         """
+        chosen = list(specs)
+        wanted = dict.fromkeys(spec.training.backend for spec in chosen)
+        if self.executor == "here" and len(wanted) > 1:
+            raise UsageError(
+                f"training.backend: {' and '.join(wanted)} are asked for, and a process has one.",
+                "Leave out --in-process.",
+            )
+        for backend in wanted if self.executor != "ray" else ():
+            backends.check_installed(backend)
+        for spec in chosen:
+            self._check_devices(spec, match)
+
+    def _check_devices(self, spec: Experiment, match: str) -> None:
+        """Refuse a spec whose trials need a machine, or all its devices, for themselves."""
         if self.jobs == 1 and self.executor != "ray":
             return
         how = FLAGS["ray"] if self.executor == "ray" else f"--jobs {self.jobs}"

@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import numpy as np
@@ -17,6 +18,9 @@ from grubench.experiment import Data, Experiment, Model, Training, Window
 from grubench.runs import Run
 from grubench.series import Dataset, Series
 from grubench.where import Where
+
+if TYPE_CHECKING:
+    from grubench.models import LayerKernel
 
 # Trials in this process: what a test of one trial wants.
 HERE = Where(executor="here")
@@ -55,6 +59,16 @@ def tiny(**training: object) -> Experiment:
         model=Model(layers=("gru:4",)),
         training=Training(**settings),  # type: ignore[arg-type]
     )
+
+
+def kernels_with(spec: Experiment, *, gpu: bool) -> list[LayerKernel]:
+    """What a spec's layers should run on, as if there were a GPU with cuDNN here, or none."""
+    from grubench import models
+
+    with pytest.MonkeyPatch.context() as patch:
+        lacking = "" if gpu else "this machine has no GPU that TensorFlow can use"
+        patch.setattr(models.ENGINE, "lacks_cudnn", lambda: lacking)
+        return models.kernels(spec)
 
 
 def run_with(run: Run, *, seed: int = 0, error: float = 1.0, epoch_s: float = 1.0, kernel: str = "fused") -> Run:

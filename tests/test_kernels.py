@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import tiny
+import tensorflow as tf
+from conftest import kernels_with, tiny
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from grubench import models
-from grubench.engine import keras, tf
+from grubench.engine import ENGINE, keras
 from grubench.experiment import Experiment, Model, Training, Window
 from grubench.kernels import machine, recurrence
 from grubench.kernels.buffers import Pool
@@ -30,7 +31,7 @@ from grubench.training import run_trial
 
 HOST = processor()
 pytestmark = pytest.mark.skipif(
-    HOST is None or bool(models.gpus()), reason="needs a machine without a GPU, and a processor with AVX2 or NEON"
+    HOST is None or bool(ENGINE.gpus()), reason="needs a machine without a GPU, and a processor with AVX2 or NEON"
 )
 LAYERS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM, "rnn": keras.layers.SimpleRNN}
 CELLS = ("gru", "gru_before", "lstm", "rnn")
@@ -435,7 +436,7 @@ class TestChoice:
     def kernel(self, gpu: bool = False, layer: str = "gru:4", **sections: object) -> models.LayerKernel:
         model = sections.get("model", Model())
         spec = Experiment(model=replace(model, layers=(layer,)), training=sections.get("training", Training()))  # type: ignore[type-var, arg-type]
-        return models.kernels(spec, gpu=gpu)[0]
+        return kernels_with(spec, gpu=gpu)[0]
 
     def test_auto_takes_the_fused_kernel_without_a_gpu_and_cudnn_with_one(self) -> None:
         assert self.kernel().kernel == "fused"

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import tiny
+from conftest import kernels_with, tiny
 
 from grubench import models
+from grubench.engine import ENGINE
 from grubench.errors import UsageError
 from grubench.experiment import Experiment, Model, Training
 from grubench.prediction import load_model
@@ -118,7 +119,7 @@ def test_every_optimizer_takes_its_rate_and_clipping(optimizer: str) -> None:
 class TestKernels:
     def reasons(self, gpu: bool = True, training: Training | None = None, **model: object) -> list[str]:
         spec = Experiment(model=Model(**({"layers": ("gru:4",)} | model)), training=training or Training())  # type: ignore[arg-type]
-        (found,) = models.kernels(spec, gpu=gpu)
+        (found,) = kernels_with(spec, gpu=gpu)
         assert (found.kernel == "cudnn") == (not found.reasons)
         return list(found.reasons)
 
@@ -146,7 +147,7 @@ class TestKernels:
     def test_xla_and_the_generic_loop_are_chosen_by_flag(self) -> None:
         assert "--jit" in self.reasons(training=Training(jit=True))[0]
         assert "--kernel keras" in self.reasons(training=Training(kernel="keras"))[0]
-        assert models.kernels(Experiment(training=Training(jit=True)), gpu=False)[0].kernel == "xla"
+        assert kernels_with(Experiment(training=Training(jit=True)), gpu=False)[0].kernel == "xla"
 
     def test_what_cudnn_cannot_do_is_what_keras_says(self) -> None:
         """Keras's own eligibility, its check for a GPU apart, against ours."""
@@ -170,7 +171,7 @@ class TestKernels:
                     assert bool(theirs) == (not ours)
 
     def test_cudnn_where_it_cannot_be_had_is_refused(self) -> None:
-        if models.gpus():
+        if ENGINE.gpus():
             pytest.skip("this machine has a GPU")
         with pytest.raises(UsageError, match=r"training.kernel: .*gru:4: this machine has no GPU"):
             models.build(tiny(kernel="cudnn"), 5, 1, 1)
@@ -180,7 +181,9 @@ TWO_DEVICES = """
 import sys
 from pathlib import Path
 
-from grubench.engine import keras, tf
+from grubench.engine import keras
+
+import tensorflow as tf
 
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2

@@ -73,13 +73,17 @@ def test_a_damaged_run_names_the_file(copy: Path, name: str, content: str) -> No
 
 def test_a_run_is_found_by_spec_data_and_machine(trained: dict[str, Run]) -> None:
     run = trained["gru"]
-    root, fingerprint, machine = run.folder.parent, run.metrics["data"]["fingerprint"], environment.machine()
+    root, fingerprint, machine = run.folder.parent, run.metrics["data"]["fingerprint"], environment.machine
+
+    def elsewhere(backend: str) -> dict:
+        return machine(backend) | {"processor": "another"}
+
     found = Shelf(root, machine, fingerprint).find(run.experiment)
     assert found
     assert found.folder == run.folder
     assert Shelf(root, machine, fingerprint).find(run.experiment.with_seed(7)) is None
     assert Shelf(root, machine, "other").find(run.experiment) is None
-    assert Shelf(root, machine | {"processor": "another"}, fingerprint).find(run.experiment) is None
+    assert Shelf(root, elsewhere, fingerprint).find(run.experiment) is None
     assert Shelf(root / "absent", machine, fingerprint).find(run.experiment) is None
 
 

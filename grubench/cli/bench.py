@@ -31,6 +31,10 @@ def register(app: typer.Typer) -> None:
         units: Annotated[str, typer.Option("--units", help="Units of every layer.")] = "",
         layers: Annotated[str, typer.Option("--layers", help="Numbers of layers.")] = "",
         rounds: Annotated[int, typer.Option("--rounds", help="Rounds of each.", min=1)] = 11,
+        backend: Annotated[str, typer.Option("--backend", help="Keras's backend: tensorflow, torch or jax.")] = "",
+        precision: Annotated[
+            str, typer.Option("--precision", help="float32, mixed_bfloat16, mixed_float16 or tf32.")
+        ] = "",
         threads: Annotated[int, typer.Option("--threads", help="Processor threads; 0 for all.", min=0)] = 0,
         export: Annotated[Path | None, typer.Option("--export", help="Write every round to a .json file.")] = None,
         picture: Annotated[
@@ -51,14 +55,17 @@ def register(app: typer.Typer) -> None:
                 ("layers", layers),
             )
         }
+        from grubench import backends
         from grubench.presets import merge, resolve
 
-        flags: dict[str, Any] = {"training": {"threads": threads}} if threads else {}
+        given = {"threads": threads, "backend": backend, "precision": precision}
+        flags: dict[str, Any] = {"training": {name: value for name, value in given.items() if value}}
         spec = resolve(preset, flags if preset else merge(USUAL, flags))
         from rich.console import Console
 
         console = Console(stderr=True)
         with console.status("loading Keras"):
+            backends.choose(spec.training.backend)
             from grubench import benchmark, matching, models, timings
         arms = _arms(cells, kernels, spec, models)
         sizes = benchmark.shapes(

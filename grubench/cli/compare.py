@@ -26,7 +26,10 @@ def register(app: typer.Typer) -> None:
         cells: Annotated[str, typer.Option("--cells", help="The cells to compare.")] = "gru,lstm",
         vary: Annotated[
             list[str] | None,
-            typer.Option("--vary", help="Cross the cells with a setting: SECTION.KEY=VALUE,VALUE; repeatable."),
+            typer.Option(
+                "--vary",
+                help="Cross the cells with a setting: KEY=VALUE,VALUE, such as backend=tensorflow,jax; repeatable.",
+            ),
         ] = None,
         match: Annotated[
             str,

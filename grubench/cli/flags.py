@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from grubench.arms import setting_key
 from grubench.errors import GrubenchError, SpecError, UsageError
 from grubench.experiment import SECTIONS
 from grubench.settings import escaped
@@ -127,12 +128,13 @@ def varied(text: str) -> tuple[str, list[Any]]:
 
     Raises:
         UsageError: It is not of that form.
-        SpecError: A value is not of the setting's type.
+        SpecError: There is no such setting, or a value is not of its type.
     """
     key, _, values = text.partition("=")
     items = [item.strip() for item in values.split(",") if item.strip()]
     if len(items) < 2:
-        raise UsageError(f"--vary: {text!r} varies nothing.", "Write SECTION.KEY=VALUE,VALUE.")
+        raise UsageError(f"--vary: {text!r} varies nothing.", "Write KEY=VALUE,VALUE, such as batch_size=32,256.")
+    key = setting_key(key.strip())
     default = _types().get(key.replace(".", "__"), "")
     return key, [_value(key, item, default[0] if isinstance(default, tuple) and default else default) for item in items]
 

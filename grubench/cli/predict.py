@@ -7,6 +7,8 @@ import typer
 
 from grubench.cli.flags import check_file, command
 from grubench.cli.train import Output
+from grubench.errors import UsageError
+from grubench.sections import BACKENDS
 
 
 def register(app: typer.Typer) -> None:
@@ -29,6 +31,10 @@ def register(app: typer.Typer) -> None:
         picture: Annotated[
             Path | None, typer.Option("--picture", help="Where the picture goes, .png or .svg. [default: into the run]")
         ] = None,
+        backend: Annotated[
+            str | None,
+            typer.Option("--backend", help="tensorflow, torch or jax; models load on each. [default: the run's]"),
+        ] = None,
         output: Output = Path("runs"),
     ) -> None:
         """Forecast the test part, new data, or the steps past the end, in the data's unit."""
@@ -36,6 +42,8 @@ def register(app: typer.Typer) -> None:
 
         from grubench import runs
 
+        if backend is not None and backend not in BACKENDS:
+            raise UsageError(f"--backend: there is no backend {backend!r}.", f"There are: {', '.join(BACKENDS)}.")
         if export:
             check_file("--export", export, (".csv",))
         if picture:
@@ -45,7 +53,7 @@ def register(app: typer.Typer) -> None:
         with Console(stderr=True).status("loading Keras and the model"):
             from grubench import plots, prediction, record, tables
 
-            made = prediction.predict(found, file=csv, steps=steps, series=series)
+            made = prediction.predict(found, file=csv, steps=steps, series=series, backend=backend)
         tables.show_forecast(made, console)
         target = picture or found.folder / ("ahead.png" if steps else "forecast.png")
         console.print(f"Picture: {plots.forecast(made, target)}", highlight=False, soft_wrap=True, markup=False)

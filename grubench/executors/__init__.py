@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from grubench.executors.base import Executor, Job
 from grubench.executors.here import Here
-from grubench.executors.processes import Processes, warm_up
+from grubench.executors.processes import Processes
+from grubench.executors.servers import warm_up
 
 __all__ = ["Executor", "Here", "Job", "Processes", "warm_up"]

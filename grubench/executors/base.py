@@ -28,16 +28,16 @@ class Job:
     Attributes:
         number: What it is called by.
         spec: The trial.
-        folder: The folder that it fills; it is not there yet.
+        folder: The folder that it fills; it is not there yet. None to look only whether it could run.
         setup: How it is run.
-        dataset: Its data, read.
+        dataset: Its data, read; None where it is only looked at.
     """
 
     number: int
     spec: Experiment
-    folder: Path
+    folder: Path | None
     setup: Setup
-    dataset: Dataset
+    dataset: Dataset | None
 
 
 class Executor(Protocol):

@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from grubench.errors import RunError, TrainingError, UsageError
+from grubench import backends
+from grubench.errors import GrubenchError, RunError, TrainingError, UsageError
 from grubench.executors.base import failure, told, unforeseen
 from grubench.experiment import Experiment
 from grubench.setup import Setup
@@ -83,11 +84,12 @@ class Cluster:
 
     def start(self, job: Job) -> None:
         """Hand a trial to the cluster."""
-        if self._dataset is None:
+        if self._dataset is None and job.dataset is not None:
             self._dataset = self._ray.put(job.dataset)
         task = self._task.options(num_cpus=job.setup.threads)
         told = {"number": job.number, "events": self._events, "words": sys.argv}
-        self._jobs[task.remote(job.spec.to_dict(), self._dataset, job.setup, **told)] = job
+        dataset = self._dataset if job.folder else None
+        self._jobs[task.remote(job.spec.to_dict(), dataset, job.setup, **told)] = job
 
     def wait(self, timeout_s: float) -> list[tuple[int, Outcome]]:
         """Hand progress on, and write the folders of the trials that came back."""
@@ -137,7 +139,8 @@ class Cluster:
         if isinstance(made, tuple):
             return job.number, failure(*made)
         try:
-            _unpack(made, job.folder)
+            if job.folder:
+                _unpack(made, job.folder)
         except RunError as error:
             return job.number, error
         return job.number, None
@@ -199,12 +202,20 @@ def _train(tree: dict[str, Any], dataset: Any, setup: Setup, *, number: int, eve
         with contextlib.suppress(Exception):  # progress that does not arrive must not end a trial
             events.put((number, event), timeout=1)
 
-    from grubench.training import run_trial
+    spec = Experiment.from_dict(tree)
+    try:
+        backends.choose(spec.training.backend)
+        from grubench.training import check_trial, run_trial
 
+        if dataset is None:
+            check_trial(spec)
+            return {}
+    except GrubenchError as error:
+        return told(error)
     with tempfile.TemporaryDirectory(prefix="grubench-") as aside:
         folder = Path(aside) / "run"
         try:
-            run_trial(Experiment.from_dict(tree), folder, report, setup=setup, dataset=dataset)
+            run_trial(spec, folder, report, setup=setup, dataset=dataset)
         except Exception as error:
             return told(error)
         return {path.name: path.read_bytes() for path in folder.iterdir()}

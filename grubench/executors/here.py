@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from grubench import backends
 from grubench.errors import GrubenchError
 from grubench.setup import Setup
 
@@ -42,13 +43,17 @@ class Here:
         return [(job.number, self._run(job)) for job in jobs]
 
     def _run(self, job: Job) -> Outcome:
-        from grubench.training import run_trial
-
         def report(event: dict[str, object]) -> None:
             self._tell(job.number, event)
 
         try:
-            run_trial(job.spec, job.folder, report, setup=job.setup, dataset=job.dataset)
+            backends.choose(job.spec.training.backend)
+            from grubench.training import check_trial, run_trial
+
+            if job.folder is None:
+                check_trial(job.spec)
+            else:
+                run_trial(job.spec, job.folder, report, setup=job.setup, dataset=job.dataset)
         except GrubenchError as error:
             return error
         return None

@@ -7,7 +7,6 @@ that every trial starts from the same state whatever ran before. Where there is 
 
 from __future__ import annotations
 
-import multiprocessing as mp
 import os
 import select
 import signal
@@ -15,24 +14,21 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from grubench import environment
+from grubench import backends, environment
 from grubench.errors import TrainingError
+from grubench.executors import servers
 from grubench.executors.base import failure, told
 from grubench.experiment import Experiment
 from grubench.settings import escaped
 from grubench.setup import Setup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from multiprocessing.connection import Connection
-    from multiprocessing.context import BaseContext
 
     from grubench.executors.base import Job, Outcome, Tell
 
@@ -80,16 +76,13 @@ class Processes:
 
     def start(self, job: Job) -> None:
         """Start a trial's process."""
-        warm_up()
-        context: BaseContext = mp.get_context("forkserver" if "forkserver" in mp.get_all_start_methods() else "spawn")
-        ours, theirs = context.Pipe(duplex=False)
+        ours, theirs = servers.context().Pipe(duplex=False)
         said = tempfile.TemporaryDirectory(prefix="grubench-")
         env = dict(os.environ) | ({environment.VISIBLE: job.setup.card} if job.setup.card else {})
         setting = (env, sys.argv, str(Path(said.name) / "stderr"))
-        arguments = (theirs, job.spec.to_dict(), str(job.folder), job.setup, setting)
-        process = context.Process(target=_trial, args=arguments, daemon=True)  # type: ignore[attr-defined]
-        with _no_main_module():
-            process.start()
+        arguments = (theirs, job.spec.to_dict(), str(job.folder or ""), job.setup, setting)
+        process = servers.context().Process(target=_trial, args=arguments, daemon=True)
+        servers.start(process, job.spec.training.backend)
         theirs.close()
         self._children[job.number] = _Child(process=process, pipe=ours, said=said)
 
@@ -145,16 +138,6 @@ def _outcome(event: dict[str, Any]) -> Outcome:
     return None if event["kind"] == "done" else failure(*event["error"])
 
 
-def warm_up() -> None:
-    """Start loading Keras beside whatever this process does next; harmless to call again."""
-    if "forkserver" in mp.get_all_start_methods():
-        from multiprocessing import forkserver
-
-        with _no_main_module(), _interrupts_held(), _silence():
-            forkserver.set_forkserver_preload(["grubench.training"])
-            forkserver.ensure_running()
-
-
 def _last_words(log: Path) -> str:
     """The last lines that a process wrote to standard error before it died."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
@@ -181,9 +164,14 @@ def _trial(pipe: Connection, tree: dict[str, Any], folder: str, setup: Setup, se
     if hasattr(select, "poll"):  # not on Windows
         threading.Thread(target=_end_with_reader, args=(pipe.fileno(),), daemon=True).start()
     try:
-        from grubench.training import run_trial
+        spec = Experiment.from_dict(tree)
+        backends.choose(spec.training.backend)
+        from grubench.training import check_trial, run_trial
 
-        run_trial(Experiment.from_dict(tree), Path(folder), pipe.send, setup=setup)
+        if folder:
+            run_trial(spec, Path(folder), pipe.send, setup=setup)
+        else:
+            check_trial(spec)
         pipe.send({"kind": "done"})
     except Exception as error:
         pipe.send({"kind": "failed", "error": told(error)})
@@ -195,46 +183,3 @@ def _end_with_reader(descriptor: int) -> None:
     watch.register(descriptor, 0)  # of errors it tells anyway
     watch.poll()
     os._exit(1)
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Start a process without our standard streams: it would hold a pipe open that a reader waits on."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    kept = [(descriptor, os.dup(descriptor)) for descriptor in (1, 2)]
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        for descriptor, _ in kept:
-            os.dup2(nowhere, descriptor)
-        yield
-    finally:
-        for descriptor, copy in kept:
-            os.dup2(copy, descriptor)
-            os.close(copy)
-        os.close(nowhere)
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Start a process that Ctrl-C does not reach; one that comes meanwhile reaches this process afterwards."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def _no_main_module() -> Iterator[None]:
-    """Start processes that do not import the caller's script.
-
-    `multiprocessing` would run it again in each, and a script without a `__main__` guard would start
-    itself over. A trial needs nothing of it.
-    """
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main

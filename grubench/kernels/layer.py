@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import tensorflow as tf  # noqa: TID253  (only imported where it is the backend)
 
-from grubench.engine import keras, tf
+from grubench.engine import keras
 from grubench.kernels.cells import kernel_name
 from grubench.kernels.recurrence import Outputs, Recurrence
 

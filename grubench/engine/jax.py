@@ -1,0 +1,112 @@
+"""JAX: every step compiled by XLA; cuDNN for LSTM on a GPU."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import jax
+
+from grubench.engine.base import Engine, Source, capability_of, zeros
+from grubench.engine.datasets import dataset_of
+from grubench.errors import UsageError
+
+CUDNN = "rnn_fwd"
+# The number of processors that XLA takes where it is set: `DefaultThreadPoolSize` in xla/pjrt/cpu/cpu_client.cc.
+THREADS = "NPROC"
+
+
+class Jax(Engine):
+    """Keras on JAX."""
+
+    name = "jax"
+    title = "JAX"
+    always_compiles = True
+
+    def __init__(self) -> None:
+        self._threads = 0
+        self._started = False
+
+    def set_threads(self, threads: int) -> None:
+        """See `Engine`."""
+        if threads != self._threads and self._started:
+            raise UsageError(
+                f"training.threads: {threads} cannot be set, JAX has started in this process.",
+                "Leave out --in-process, or start a new process.",
+            )
+        self._threads = threads
+        if threads:
+            os.environ[THREADS] = str(threads)
+
+    def gpus(self) -> list[str]:
+        """See `Engine`."""
+        self._started = True
+        return [str(device.device_kind) for device in jax.devices() if device.platform != "cpu"]
+
+    def lacks_cudnn(self) -> str:
+        """See `Engine`."""
+        return "" if jax.default_backend() == "gpu" else "this machine has no GPU that JAX can use (see jax[cuda13])"
+
+    def cudnn_version(self) -> str:
+        """See `Engine`; it does not say, its packages do."""
+        return ""
+
+    def capability(self) -> tuple[int, int] | None:
+        """See `Engine`."""
+        cards = [device for device in jax.devices() if hasattr(device, "compute_capability")]
+        return min((capability_of(str(device.compute_capability)) for device in cards), default=None)
+
+    def set_tf32(self, *, on: bool) -> None:
+        """See `Engine`; JAX itself has it on."""
+        jax.config.update("jax_default_matmul_precision", "tensorfloat32" if on else "float32")
+
+    def start(self) -> None:
+        """Nothing is left to do: `grubench.engine` has it take a GPU's memory as it needs it."""
+
+    def wait(self) -> None:
+        """See `Engine`."""
+        for array in jax.live_arrays():
+            if not array.is_deleted():
+                array.block_until_ready()
+
+    def peak_memory_bytes(self) -> int | None:
+        """See `Engine`."""
+        stats = [device.memory_stats() or {} for device in jax.devices() if device.platform != "cpu"]
+        return max((one["peak_bytes_in_use"] for one in stats if "peak_bytes_in_use" in one), default=None)
+
+    def random_state(self) -> dict[str, Any]:
+        """See `Engine`: all are variables of the model."""
+        return {}
+
+    def set_random_state(self, state: dict[str, Any]) -> None:
+        """See `Engine`: there are none."""
+
+    def stream(self, source: Source, *, ahead: int) -> Any:  # noqa: ARG002
+        """See `Engine`."""
+        return dataset_of(source, lambda values: values)
+
+    def operations(self, layer: Any, shape: tuple[int, ...]) -> set[str]:
+        """See `Engine`: those of the program that XLA is given."""
+        x = zeros(shape)
+        call = jax.jit(lambda x: layer(x, training=False))
+        found: set[str] = set()
+        _collect(jax.make_jaxpr(call)(x).jaxpr, found)
+        call(x).block_until_ready()
+        return found
+
+    def kernel_of(self, operations: set[str]) -> tuple[str, str]:
+        """See `Engine`."""
+        if CUDNN in operations:
+            return "cudnn", CUDNN
+        return "xla", next((one for one in ("scan", "while") if one in operations), "")
+
+
+def _collect(jaxpr: Any, found: set[str]) -> None:
+    """The names of a program's operations, and of the programs in them."""
+    for equation in jaxpr.eqns:
+        found.add(equation.primitive.name)
+        for value in equation.params.values():
+            for one in value if isinstance(value, tuple | list) else (value,):
+                inner = getattr(one, "jaxpr", one)
+                if hasattr(inner, "eqns"):
+                    _collect(inner, found)

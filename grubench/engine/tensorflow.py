@@ -1,0 +1,148 @@
+"""TensorFlow: the backend of the core install, and the only one that the fused kernels run on."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import tensorflow as tf  # noqa: TID253  (only imported where it was chosen)
+
+from grubench import environment
+from grubench.engine.base import Engine, Source
+from grubench.errors import UsageError
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+# What the fused kernels run as: Python called with NumPy arrays.
+FUSED = ("PyFuncStateless", "PyFunc", "EagerPyFunc")
+
+
+class TensorFlow(Engine):
+    """Keras on TensorFlow."""
+
+    name = "tensorflow"
+    title = "TensorFlow"
+    runs_many_steps = True
+
+    def set_threads(self, threads: int) -> None:
+        """See `Engine`."""
+        threading = tf.config.threading
+        if threads == threading.get_intra_op_parallelism_threads():
+            return
+        try:
+            threading.set_intra_op_parallelism_threads(threads)
+            threading.set_inter_op_parallelism_threads(threads)
+        except RuntimeError as error:
+            raise UsageError(
+                f"training.threads: {threads} cannot be set, TensorFlow has started in this process.",
+                "Leave out --in-process, or start a new process.",
+            ) from error
+
+    def gpus(self) -> list[str]:
+        """See `Engine`."""
+        from grubench.engine import quiet_stderr
+
+        with quiet_stderr():  # TensorFlow speaks up where there is a driver and no card
+            return [str(found.get("device_name", "GPU")) for found in _details()]
+
+    def lacks_cudnn(self) -> str:
+        """See `Engine`."""
+        if self.gpus():
+            return ""
+        if not environment.cards():
+            return "this machine has no GPU that TensorFlow can use"
+        if not tf.sysconfig.get_build_info().get("is_cuda_build"):
+            return "this TensorFlow was built without CUDA, and there is a card (on Linux, install grubench[cuda])"
+        return "TensorFlow does not see the card: CUDA's libraries are missing or too old (install grubench[cuda])"
+
+    def cudnn_version(self) -> str:
+        """See `Engine`; the version that it was built for."""
+        build = tf.sysconfig.get_build_info()
+        return str(build.get("cudnn_version", "")) if build.get("is_cuda_build") else ""
+
+    def capability(self) -> tuple[int, int] | None:
+        """See `Engine`."""
+        found = [one["compute_capability"] for one in _details() if "compute_capability" in one]
+        return min(found, default=None)
+
+    def set_tf32(self, *, on: bool) -> None:
+        """See `Engine`; TensorFlow itself has it on, for cuDNN too."""
+        tf.config.experimental.enable_tensor_float_32_execution(on)
+
+    def start(self) -> None:
+        """Have it take a GPU's memory as it needs it."""
+        for device in tf.config.list_physical_devices("GPU"):
+            with suppress(RuntimeError):  # it has started already, and stays as it is
+                tf.config.experimental.set_memory_growth(device, True)
+
+    def wait(self) -> None:
+        """See `Engine`."""
+        tf.test.experimental.sync_devices()
+
+    def peak_memory_bytes(self) -> int | None:
+        """See `Engine`."""
+        found = [
+            tf.config.experimental.get_memory_info(device.name.removeprefix("/device:"))["peak"]
+            for device in tf.config.list_logical_devices("GPU")
+        ]
+        return max(found, default=None)
+
+    def random_state(self) -> dict[str, Any]:
+        """See `Engine`: all are variables of the model."""
+        return {}
+
+    def set_random_state(self, state: dict[str, Any]) -> None:
+        """See `Engine`: there are none."""
+
+    def stream(self, source: Source, *, ahead: int) -> tf.data.Dataset:
+        """See `Engine`: TensorFlow takes the chunks apart, since a call of Python for every batch takes as long as a
+        tenth of a small model's step.
+        """  # noqa: D205
+        kinds = tuple(tf.TensorSpec([None, *values.shape[1:]], values.dtype) for values in source.batch(0))
+        made = tf.data.Dataset.from_generator(source.chunks, output_signature=kinds).rebatch(source.batch_size)
+        made = made.apply(tf.data.experimental.assert_cardinality(len(source)))
+        options = tf.data.Options()
+        # Its thread sleeps twice as long each time, and the end of an epoch now and then waits until it wakes.
+        options.autotune.enabled = False
+        return (made.prefetch(ahead) if ahead else made).with_options(options)
+
+    def operations(self, layer: Any, shape: tuple[int, ...]) -> set[str]:
+        """See `Engine`: those of the graph that runs, and of its functions."""
+        traced = tf.function(lambda x: layer(x, training=False), autograph=False)
+        x = tf.zeros(shape)
+        graph = traced.get_concrete_function(x).graph.as_graph_def()
+        traced(x)
+        nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+        return {node.op for node in nodes}
+
+    def kernel_of(self, operations: set[str]) -> tuple[str, str]:
+        """See `Engine`."""
+        found = [("cudnn", one) for one in sorted(operations) if one.startswith("CudnnRNN")]
+        found += [("fused", one) for one in FUSED if one in operations]
+        found += [("keras", one) for one in ("While", "StatelessWhile") if one in operations]
+        return found[0] if found else ("keras", "")
+
+    def mirrored(self) -> AbstractContextManager[Any]:
+        """See `Engine`."""
+        devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+        if len(devices) < 2:
+            raise UsageError(
+                f"training.strategy: mirrored wants two devices or more, and TensorFlow sees {devices[0].name}.",
+                "Use --strategy one.",
+            )
+        scope: AbstractContextManager[Any] = tf.distribute.MirroredStrategy([one.name for one in devices]).scope()
+        return scope
+
+    def scope(self, model: Any) -> AbstractContextManager[Any]:
+        """See `Engine`."""
+        scope: AbstractContextManager[Any] = model.distribute_strategy.scope()
+        return scope
+
+    def replicas(self, model: Any) -> int:
+        """See `Engine`."""
+        return int(model.distribute_strategy.num_replicas_in_sync)
+
+
+def _details() -> list[dict[str, Any]]:
+    return [tf.config.experimental.get_device_details(device) for device in tf.config.list_physical_devices("GPU")]

@@ -1,0 +1,103 @@
+"""PyTorch: cuDNN on a GPU, Keras's loop over steps in Python on a processor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from grubench.engine.base import Engine, Source, zeros
+from grubench.engine.datasets import dataset_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+CUDNN = "aten::_cudnn_rnn"
+# The products of a loop over steps, one after the other.
+PRODUCTS = ("aten::addmm", "aten::mm")
+
+
+class Torch(Engine):
+    """Keras on PyTorch."""
+
+    name = "torch"
+    title = "PyTorch"
+
+    def set_threads(self, threads: int) -> None:
+        """See `Engine`; it takes any number at any time."""
+        if threads:
+            torch.set_num_threads(threads)
+
+    def gpus(self) -> list[str]:
+        """See `Engine`."""
+        names = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+        return names or ["Apple GPU (MPS)"] * torch.backends.mps.is_available()
+
+    def lacks_cudnn(self) -> str:
+        """See `Engine`."""
+        if not torch.cuda.is_available():
+            built = "" if torch.version.cuda else ": it was built without CUDA"
+            return f"this machine has no GPU that PyTorch can use{built}"
+        return "" if torch.backends.cudnn.is_available() else "PyTorch finds no cuDNN here"
+
+    def cudnn_version(self) -> str:
+        """See `Engine`."""
+        version = torch.backends.cudnn.version() if torch.backends.cudnn.is_available() else None
+        return f"{version // 10000}.{version // 100 % 100}.{version % 100}" if version else ""
+
+    def capability(self) -> tuple[int, int] | None:
+        """See `Engine`."""
+        found = [torch.cuda.get_device_capability(number) for number in range(torch.cuda.device_count())]
+        return min(found, default=None)
+
+    def set_tf32(self, *, on: bool) -> None:
+        """See `Engine`; PyTorch itself has it on for cuDNN and off for matrix products."""
+        torch.backends.cuda.matmul.allow_tf32 = on
+        torch.backends.cudnn.allow_tf32 = on
+
+    def start(self) -> None:
+        """Count the memory from here; PyTorch takes it as it needs it."""
+        if torch.cuda.is_available():
+            torch.cuda.reset_peak_memory_stats()
+
+    def wait(self) -> None:
+        """See `Engine`."""
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+
+    def peak_memory_bytes(self) -> int | None:
+        """See `Engine`."""
+        return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
+
+    def random_state(self) -> dict[str, NDArray[Any]]:
+        """See `Engine`: Keras's dropout draws from them."""
+        found = {"cpu": torch.get_rng_state()}
+        if torch.cuda.is_available():
+            found |= {f"cuda{number}": one for number, one in enumerate(torch.cuda.get_rng_state_all())}
+        return {name: one.numpy() for name, one in found.items()}
+
+    def set_random_state(self, state: dict[str, NDArray[Any]]) -> None:
+        """See `Engine`."""
+        torch.set_rng_state(torch.from_numpy(state["cpu"]))
+        for number in range(len(state) - 1):
+            torch.cuda.set_rng_state(torch.from_numpy(state[f"cuda{number}"]), number)
+
+    def stream(self, source: Source, *, ahead: int) -> Any:  # noqa: ARG002
+        """See `Engine`: tensors on the memory of the batch that was cut."""
+        return dataset_of(source, torch.from_numpy)
+
+    def operations(self, layer: Any, shape: tuple[int, ...]) -> set[str]:
+        """See `Engine`: those that PyTorch's profiler sees."""
+        from grubench.engine import quiet_stderr
+
+        x = torch.from_numpy(zeros(shape))
+        activities = [torch.profiler.ProfilerActivity.CPU]  # what is asked of a GPU is asked from here
+        with quiet_stderr(), torch.no_grad(), torch.profiler.profile(activities=activities) as profiled:
+            layer(x, training=False)
+        return {event.key for event in profiled.key_averages()}
+
+    def kernel_of(self, operations: set[str]) -> tuple[str, str]:
+        """See `Engine`."""
+        if CUDNN in operations:
+            return "cudnn", CUDNN
+        return "keras", next((one for one in PRODUCTS if one in operations), "")
