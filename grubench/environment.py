@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import platform
 import shlex
+import shutil
 import subprocess
 import sys
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ BACKEND_PACKAGES = {"tensorflow": ("tensorflow", "llvmlite"), "torch": ("torch",
 CUDA_PACKAGES = ("nvidia-cudnn-cu12", "nvidia-cudnn-cu13")
 
 
+# Where Linux shows the driver's cards.
+DRIVER = Path("/proc/driver/nvidia/gpus")
 # What CUDA is told of the cards that it may see.
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
@@ -43,11 +47,24 @@ def machine(backend: str = "tensorflow") -> dict[str, Any]:
 
 
 def cards() -> list[str]:
-    """The NVIDIA cards that the driver shows and CUDA_VISIBLE_DEVICES leaves, without loading TensorFlow."""
-    files = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
-    found = [_field(path, "Model") for path in files]
+    """The NVIDIA cards that the driver shows and CUDA_VISIBLE_DEVICES leaves, without loading a backend."""
+    found = [_field(path, "Model") for path in sorted(DRIVER.glob("*/information"))] or list(_cards_by_tool())
     chosen = os.environ.get(VISIBLE)
     return found if chosen is None else [*found, f"{VISIBLE}={chosen}"]
+
+
+@cache
+def _cards_by_tool() -> tuple[str, ...]:
+    """What the driver's own tool names, where the system shows no files of the driver: on Windows, and in sandboxes."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return ()
+    words = [tool, "--query-gpu=name", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    return tuple(line.strip() for line in done.stdout.splitlines() if line.strip())
 
 
 def visible_cards() -> list[str]:
