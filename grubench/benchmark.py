@@ -140,6 +140,12 @@ def shapes(
     ]
 
 
+def prepare(spec: Experiment) -> None:
+    """Set the backend up for a spec, before anything is asked of it; harmless to call again."""
+    ENGINE.set_threads(spec.training.threads)
+    ENGINE.start()
+
+
 def measure(spec: Experiment, arms: Sequence[Arm], sizes: Sequence[Shape], *, rounds: int, report: Report) -> Benchmark:
     """Time every arm at every shape; the arms of a shape take turns.
 
@@ -155,8 +161,7 @@ def measure(spec: Experiment, arms: Sequence[Arm], sizes: Sequence[Shape], *, ro
     Raises:
         UsageError: An arm cannot run here.
     """
-    ENGINE.set_threads(spec.training.threads)
-    ENGINE.start()
+    prepare(spec)
     if all(arm.kernel == "fused" for arm in arms):
         from grubench.kernels.layer import one_at_a_time
 

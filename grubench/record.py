@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from grubench import claims, evaluation, files, over_series, pairs, verdict
 from grubench.comparison import SCHEMA
-from grubench.summary import COST, NONE, TEST, Row, cell, facts, kernel_line, rows, settings, shown_columns
+from grubench.facts import facts, kernel_line
+from grubench.summary import COST, NONE, TEST, Row, cell, rows, settings, shown_columns
 from grubench.tables import blocks
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from grubench import charts, verdict
 from grubench.arms import differing_settings, flattened, shown, split
 from grubench.errors import UsageError
+from grubench.facts import facts
 from grubench.record import write_aside
-from grubench.summary import COST, TEST, cell, facts, numbers, rows, settings, shown_columns
+from grubench.summary import COST, TEST, cell, numbers, rows, settings, shown_columns
 from grubench.tables import blocks
 
 if TYPE_CHECKING:

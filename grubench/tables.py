@@ -13,17 +13,14 @@ from rich.text import Text
 
 from grubench import over_series, pairs, verdict
 from grubench.arms import split
+from grubench.facts import clock_line, facts, kernel_line, resumed
 from grubench.runs import shared
 from grubench.summary import (
     COST,
     TEST,
     Row,
     cell,
-    clock_line,
-    facts,
-    kernel_line,
     number,
-    resumed,
     rows,
     settings,
     shown_columns,

@@ -15,7 +15,7 @@ from conftest import HERE, kernels_with, made, make_series, tiny, visible
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grubench import backends, models, pairs, summary, trials, verdict, windows
+from grubench import backends, facts, models, pairs, summary, trials, verdict, windows
 from grubench.arms import setting_key
 from grubench.batches import Batches
 from grubench.comparison import Comparison, differing_machines
@@ -256,11 +256,11 @@ class TestComparisonsOfBackends:
 
     def test_each_has_its_line_of_what_ran(self, trained: dict[str, Run]) -> None:
         found = self.compared(trained, tensorflow={}, torch=LOOP)
-        assert summary.kernel_lines(found) == [
+        assert facts.kernel_lines(found) == [
             "GRU backend=tensorflow: TensorFlow on CPU, kernel fused",
             "GRU backend=torch: PyTorch on CPU, kernel keras (not fused: it is TensorFlow's)",
         ]
-        assert len(summary.kernel_lines(self.compared(trained, tensorflow={}))) == 1
+        assert len(facts.kernel_lines(self.compared(trained, tensorflow={}))) == 1
 
     def test_versions_that_one_alone_has_are_no_difference(self, trained: dict[str, Run]) -> None:
         def versions(**found: str) -> dict:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from conftest import half_done, tiny, visible
 
-from grubench import environment, summary, trials, verdict
+from grubench import environment, facts, summary, trials, verdict
 from grubench.engine import keras
 from grubench.errors import TrainingError
 from grubench.executors import Processes
@@ -109,7 +109,7 @@ def test_a_killed_trial_goes_on_from_its_checkpoint_to_the_same_weights(tmp_path
     resumed = run.metrics["timing"]["resumed_after_epochs"]
     assert len(resumed) == 2
     assert f"going on after epoch {resumed[-1]}" in [event.get("text") for event in events]
-    assert "resumed after epoch" in summary.resumed(run)
+    assert "resumed after epoch" in facts.resumed(run)
     assert not half_done(tmp_path)
     assert not list(tmp_path.glob(".checkpoints/*"))
 

@@ -67,6 +67,7 @@ def register(app: typer.Typer) -> None:
         with console.status("loading Keras"):
             backends.choose(spec.training.backend)
             from grubench import benchmark, matching, models, timings
+        benchmark.prepare(spec)
         arms = _arms(cells, kernels, spec, models)
         sizes = benchmark.shapes(
             spec,

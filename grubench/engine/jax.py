@@ -40,12 +40,15 @@ class Jax(Engine):
 
     def gpus(self) -> list[str]:
         """See `Engine`."""
-        self._started = True
-        return [str(device.device_kind) for device in jax.devices() if device.platform != "cpu"]
+        return [str(device.device_kind) for device in self._devices() if device.platform != "cpu"]
 
     def lacks_cudnn(self) -> str:
         """See `Engine`."""
-        return "" if jax.default_backend() == "gpu" else "this machine has no GPU that JAX can use (see jax[cuda13])"
+        return (
+            ""
+            if any(one.platform == "gpu" for one in self._devices())
+            else "this machine has no GPU that JAX can use (see jax[cuda13])"
+        )
 
     def cudnn_version(self) -> str:
         """See `Engine`; it does not say, its packages do."""
@@ -53,7 +56,7 @@ class Jax(Engine):
 
     def capability(self) -> tuple[int, int] | None:
         """See `Engine`."""
-        cards = [device for device in jax.devices() if hasattr(device, "compute_capability")]
+        cards = [device for device in self._devices() if hasattr(device, "compute_capability")]
         return min((capability_of(str(device.compute_capability)) for device in cards), default=None)
 
     def set_tf32(self, *, on: bool) -> None:
@@ -71,7 +74,7 @@ class Jax(Engine):
 
     def peak_memory_bytes(self) -> int | None:
         """See `Engine`."""
-        stats = [device.memory_stats() or {} for device in jax.devices() if device.platform != "cpu"]
+        stats = [device.memory_stats() or {} for device in self._devices() if device.platform != "cpu"]
         return max((one["peak_bytes_in_use"] for one in stats if "peak_bytes_in_use" in one), default=None)
 
     def random_state(self) -> dict[str, Any]:
@@ -87,12 +90,18 @@ class Jax(Engine):
 
     def operations(self, layer: Any, shape: tuple[int, ...]) -> set[str]:
         """See `Engine`: those of the program that XLA is given."""
+        self._started = True
         x = zeros(shape)
         call = jax.jit(lambda x: layer(x, training=False))
         found: set[str] = set()
         _collect(jax.make_jaxpr(call)(x).jaxpr, found)
         call(x).block_until_ready()
         return found
+
+    def _devices(self) -> list[Any]:
+        """Its devices; asking for them starts it."""
+        self._started = True
+        return list(jax.devices())
 
     def kernel_of(self, operations: set[str]) -> tuple[str, str]:
         """See `Engine`."""

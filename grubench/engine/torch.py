@@ -23,10 +23,12 @@ class Torch(Engine):
     name = "torch"
     title = "PyTorch"
 
+    def __init__(self) -> None:
+        self._all_threads = torch.get_num_threads()
+
     def set_threads(self, threads: int) -> None:
         """See `Engine`; it takes any number at any time."""
-        if threads:
-            torch.set_num_threads(threads)
+        torch.set_num_threads(threads or self._all_threads)
 
     def gpus(self) -> list[str]:
         """See `Engine`."""
@@ -88,9 +90,9 @@ class Torch(Engine):
 
     def operations(self, layer: Any, shape: tuple[int, ...]) -> set[str]:
         """See `Engine`: those that PyTorch's profiler sees."""
-        from grubench.engine import quiet_stderr
+        from grubench.engine import keras, quiet_stderr
 
-        x = torch.from_numpy(zeros(shape))
+        x = keras.ops.convert_to_tensor(zeros(shape))  # on the device that Keras has chosen
         activities = [torch.profiler.ProfilerActivity.CPU]  # what is asked of a GPU is asked from here
         with quiet_stderr(), torch.no_grad(), torch.profiler.profile(activities=activities) as profiled:
             layer(x, training=False)
