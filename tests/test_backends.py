@@ -15,7 +15,7 @@ from conftest import HERE, kernels_with, made, make_series, tiny, visible
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grubench import backends, facts, models, pairs, summary, trials, verdict, windows
+from grubench import backends, environment, facts, models, pairs, summary, trials, verdict, windows
 from grubench.arms import setting_key
 from grubench.batches import Batches
 from grubench.comparison import Comparison, differing_machines
@@ -236,12 +236,12 @@ class TestComparisonsOfBackends:
         """Arms that differ in the backend, and what ran them."""
         found = made(trained, {"GRU": [(1.0, 2.0), (1.1, 2.1), (0.9, 1.9)]})
         arms = {}
-        for factor, (name, environment) in enumerate(environments.items(), 1):
+        for factor, (name, where) in enumerate(environments.items(), 1):
             arms[f"GRU backend={name}"] = [
                 replace(
                     run,
                     experiment=replace(run.experiment, training=replace(run.experiment.training, backend=name)),
-                    environment=run.environment | {"backend": name, "devices": ["CPU"]} | environment,
+                    environment=run.environment | {"backend": name, "devices": ["CPU"]} | where,
                     metrics=json.loads(json.dumps(run.metrics))
                     | {"timing": run.metrics["timing"] | {"epoch_s": factor * run.metrics["timing"]["epoch_s"]}},
                 )
@@ -288,6 +288,28 @@ class TestComparisonsOfBackends:
             run.metrics["size"]["peak_gpu_memory_bytes"] = 123_000_000
         assert "gpu_mb" in dict(summary.shown_columns(summary.rows(found), summary.COST))
         assert summary.rows(found)[0]["columns"]["gpu_mb"] == [123.0]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands for the tool")
+def test_cards_are_found_by_the_drivers_files_or_its_tool(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.delenv(environment.VISIBLE, raising=False)
+    monkeypatch.setattr(environment, "DRIVER", tmp_path / "gpus")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    environment._cards_by_tool.cache_clear()
+    assert environment.cards() == []
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho 'NVIDIA H200'\necho 'NVIDIA L4'\n")
+    tool.chmod(0o755)
+    environment._cards_by_tool.cache_clear()
+    assert environment.cards() == ["NVIDIA H200", "NVIDIA L4"]
+    assert environment.visible_cards() == ["0", "1"]
+    (tmp_path / "gpus" / "0000:01:00.0").mkdir(parents=True)
+    (tmp_path / "gpus" / "0000:01:00.0" / "information").write_text("Model: \t\t NVIDIA A10\n")
+    assert environment.cards() == ["NVIDIA A10"]
+    tool.write_text("#!/bin/sh\nexit 9\n")
+    environment._cards_by_tool.cache_clear()
+    assert environment._cards_by_tool() == ()
+    environment._cards_by_tool.cache_clear()
 
 
 def test_mixed_precision_trains_and_forecasts_in_float32(tmp_path: Path) -> None:

@@ -97,6 +97,8 @@ def test_tensorflow_is_not_loaded_for_another(backend: str, tmp_path: Path) -> N
 @pytest.mark.parametrize("trained_on", BACKENDS)
 def test_one_model_forecasts_the_same_on_all(trained_on: str, backend: str, tmp_path: Path) -> None:
     """Models load across backends, and their forecasts agree to the precision of float32."""
+    if backend == trained_on:
+        pytest.skip("forecast so by every other test")
     spec = replace(stack("gru:5", "lstm:4", "rnn:3"), training=replace(tiny().training, backend=trained_on))
     for number, one in enumerate(
         (spec, replace(spec, model=replace(spec.model, bidirectional=True, reset_after=False)))
