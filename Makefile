@@ -46,12 +46,13 @@ $(VENV)/.torch: $(VENV)/.developing
 	$(BIN)/python -m pip install --quiet $(TORCH)
 	@touch $@
 
+HERE := PYTHONPATH="$(CURDIR)$${PYTHONPATH:+:$$PYTHONPATH}"
 # GPU names a Python that has the backends to be tested or measured, where it is not that of .venv.
 test-gpu: $(if $(GPU),,$(VENV)/.developing) ## Run the tests that need a GPU, on every backend that is installed
-	$(or $(GPU),$(BIN)/python) -m pytest tests/test_gpu.py
+	$(HERE) $(or $(GPU),$(BIN)/python) -m pytest tests/test_gpu.py
 
 bench-gpu: $(if $(GPU),,$(VENV)/.installed) ## Measure the workloads with cuDNN and without, on every backend that is installed
-	PYTHONPATH=. $(or $(GPU),$(BIN)/python) experiments/benchmarks/gpu.py $(ARGS)
+	$(HERE) $(or $(GPU),$(BIN)/python) experiments/benchmarks/gpu.py $(ARGS)
 
 check: $(VENV)/.developing ## Lint, types, layers
 	$(BIN)/ruff check .

@@ -11,7 +11,9 @@ from grubench.sections import BACKENDS
 
 # How the process that trials are forked from is told its backend; KERAS_BACKEND may be set for other work.
 VARIABLE = "GRUBENCH_BACKEND"
-# What has to be there for each, and what installs it.
+# As their makers write them.
+TITLES = {"tensorflow": "TensorFlow", "torch": "PyTorch", "jax": "JAX"}
+# What installs them.
 EXTRAS = {"tensorflow": "grubench", "torch": "grubench[torch]", "jax": "grubench[jax]"}
 
 

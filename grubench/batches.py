@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from grubench.engine import ENGINE, keras
+from grubench.engine.base import Batch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from grubench.windows import Windows
-
-Batch = tuple[Any, Any]
 
 # Windows are cut in chunks of about this size, of whole batches.
 CHUNK_BYTES = 1 << 20

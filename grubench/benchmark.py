@@ -24,6 +24,7 @@ Report = Callable[[dict[str, Any]], None]
 ROUND_S = 0.3
 # Side of the matrices whose product shows what the processor can do, and how often it is tried.
 LIMIT_SIDE = 1024
+GPU_LIMIT_SIDE = 8192
 LIMIT_TRIES = 20
 
 
@@ -56,7 +57,7 @@ class Shape:
 
 @dataclass(frozen=True, kw_only=True)
 class Arm:
-    """What is timed: a cell on a kernel."""
+    """What is timed: a cell on a kernel; `auto` where no kernel's name says which of Keras's loops that is."""
 
     cell: str
     kernel: str
@@ -144,6 +145,7 @@ def prepare(spec: Experiment) -> None:
     """Set the backend up for a spec, before anything is asked of it; harmless to call again."""
     ENGINE.set_threads(spec.training.threads)
     ENGINE.start()
+    ENGINE.set_tf32(on=spec.training.precision == "tf32")
 
 
 def measure(spec: Experiment, arms: Sequence[Arm], sizes: Sequence[Shape], *, rounds: int, report: Report) -> Benchmark:
@@ -162,16 +164,16 @@ def measure(spec: Experiment, arms: Sequence[Arm], sizes: Sequence[Shape], *, ro
         UsageError: An arm cannot run here.
     """
     prepare(spec)
-    if all(arm.kernel == "fused" for arm in arms):
-        from grubench.kernels.layer import one_at_a_time
-
-        one_at_a_time()
-    logging.getLogger("tensorflow").setLevel("ERROR")  # it warns of many functions, and here each arm is one
     for arm in arms:
         try:
             models.check(_spec(spec, arm, sizes[0]))
         except GrubenchError as error:
             raise UsageError(error.message, "Leave that kernel out of --kernels.") from error
+    if all(arm.kernel == "fused" for arm in arms):
+        from grubench.kernels.layer import one_at_a_time
+
+        one_at_a_time()
+    logging.getLogger("tensorflow").setLevel("ERROR")  # it warns of many functions, and here each arm is one
     found: list[Timing] = []
     limit = matrix_limit()
     report({"kind": "plan", "rounds": len(sizes) * rounds})
@@ -218,6 +220,7 @@ class _Job:
     def __init__(self, spec: Experiment, shape: Shape, x: Any, y: Any) -> None:
         keras.utils.set_random_seed(0)
         self._model = models.build(spec, shape.length, shape.features, shape.outputs)
+        models.kernels_that_run(self._model, spec)
         self._x, self._y = keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(y)
         self.first_step_s = _seconds(self._step)
         self._forward()
@@ -260,10 +263,11 @@ def _spec(spec: Experiment, arm: Arm, shape: Shape) -> Experiment:
 
 def matrix_limit() -> float:
     """Floating-point operations a second of a product of large matrices in float32: the best of several."""
-    matrix = keras.random.normal((LIMIT_SIDE, LIMIT_SIDE))
+    side = GPU_LIMIT_SIDE if ENGINE.gpus() else LIMIT_SIDE
+    matrix = keras.random.normal((side, side))
 
     def multiply() -> None:
         float(keras.ops.matmul(matrix, matrix)[0, 0])
 
     multiply()
-    return 2.0 * LIMIT_SIDE**3 / min(_seconds(multiply) for _ in range(LIMIT_TRIES))
+    return 2.0 * side**3 / min(_seconds(multiply) for _ in range(LIMIT_TRIES))

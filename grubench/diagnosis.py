@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -37,7 +36,7 @@ def examine(spec: Experiment) -> dict[str, Any]:
     capability = ENGINE.capability()
     return environment.describe(spec.training.backend) | {
         "backend": ENGINE.name,
-        "backends": {name: metadata.version(name) if backends.installed(name) else None for name in BACKENDS},
+        "backends": {name: _version(name) for name in BACKENDS},
         "devices": ENGINE.gpus() or ["CPU"],
         "capability": ".".join(map(str, capability)) if capability else None,
         "threads": spec.training.threads or os.cpu_count(),
@@ -71,6 +70,11 @@ def show(found: dict[str, Any], console: Console) -> None:
         for name, key in (("cuDNN", "reasons"), ("the fused kernel", "fused_reasons")):
             for reason in kernel[key]:
                 console.print(Text(f"  not {name}: {reason}", style="dim"))
+
+
+def _version(backend: str) -> str | None:
+    """Its version, "?" where its package has another name; None where it is not installed."""
+    return environment.version(backend) or "?" if backends.installed(backend) else None
 
 
 def _backends(found: dict[str, Any]) -> str:

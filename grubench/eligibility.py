@@ -22,6 +22,10 @@ def cudnn_reasons(model: Model, training: Training, layer: Layer) -> list[str]:
             layer.cell == "gru" and training.backend == "jax",
             "Keras has no cuDNN kernel for GRU on JAX (use --backend tensorflow or torch, or --cell lstm)",
         ),
+        (
+            layer.cell == "lstm" and training.backend == "jax" and training.precision.startswith("mixed"),
+            "JAX has cuDNN in float32 alone (set --precision float32 or tf32)",
+        ),
         *_shared("cuDNN", model, layer),
         (
             layer.cell == "gru" and not model.reset_after,

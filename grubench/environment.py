@@ -17,7 +17,14 @@ PACKAGES = ("grubench", "keras", "numpy", "pandas")
 # What each backend is made of; it is recorded for the trials that it ran.
 BACKEND_PACKAGES = {"tensorflow": ("tensorflow", "llvmlite"), "torch": ("torch",), "jax": ("jax", "jaxlib")}
 # Where these are installed, the same backend runs on another device.
-CUDA_PACKAGES = ("nvidia-cudnn-cu12", "nvidia-cudnn-cu13")
+CUDNN_PACKAGES = ("nvidia-cudnn-cu12", "nvidia-cudnn-cu13")
+CUDA_PACKAGES = {
+    "tensorflow": CUDNN_PACKAGES,
+    "torch": CUDNN_PACKAGES,
+    "jax": ("jax-cuda12-plugin", "jax-cuda13-plugin", *CUDNN_PACKAGES),
+}
+# What else chooses the device of a backend.
+DEVICE_VARIABLES = {"tensorflow": (), "torch": ("KERAS_TORCH_DEVICE",), "jax": ("JAX_PLATFORMS",)}
 
 
 # Where Linux shows the driver's cards.
@@ -29,28 +36,37 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 def versions(backend: str = "tensorflow") -> dict[str, str]:
     """The installed version of Python and of each package that decides a result on a backend."""
     found = {"python": platform.python_version()}
-    for package in (*PACKAGES, *BACKEND_PACKAGES[backend]):
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            found[package] = "absent"
-    return found | {package: metadata.version(package) for package in CUDA_PACKAGES if _installed(package)}
+    found |= {package: version(package) or "absent" for package in (*PACKAGES, *BACKEND_PACKAGES[backend])}
+    return found | {package: there for package in CUDA_PACKAGES[backend] if (there := version(package))}
 
 
-def _installed(package: str) -> bool:
-    return next(iter(metadata.distributions(name=package)), None) is not None
+def version(package: str) -> str:
+    """The installed version of a package; empty where there is none of that name."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def machine(backend: str = "tensorflow") -> dict[str, Any]:
     """The software, the processor and the cards: trials with the same can be compared in error and in time."""
-    return {"versions": versions(backend), "processor": processor(), "cores": os.cpu_count(), "cards": cards()}
+    return {"versions": versions(backend), "processor": processor(), "cores": os.cpu_count(), "cards": cards(backend)}
 
 
-def cards() -> list[str]:
-    """The NVIDIA cards that the driver shows and CUDA_VISIBLE_DEVICES leaves, without loading a backend."""
-    found = [_field(path, "Model") for path in sorted(DRIVER.glob("*/information"))] or list(_cards_by_tool())
+def cards(backend: str = "tensorflow") -> list[str]:
+    """The NVIDIA cards that the driver shows, and what chooses of them for a backend, without loading it."""
+    variables = (VISIBLE, *DEVICE_VARIABLES[backend])
+    return [*_installed_cards(), *(f"{name}={os.environ[name]}" for name in variables if name in os.environ)]
+
+
+def hidden_cards() -> str:
+    """What hides all cards that there are; empty where nothing does."""
     chosen = os.environ.get(VISIBLE)
-    return found if chosen is None else [*found, f"{VISIBLE}={chosen}"]
+    return f"{VISIBLE}={chosen}" if chosen in ("", "-1") and _installed_cards() else ""
+
+
+def _installed_cards() -> list[str]:
+    return [_field(path, "Model") for path in sorted(DRIVER.glob("*/information"))] or list(_cards_by_tool())
 
 
 @cache
@@ -71,7 +87,7 @@ def visible_cards() -> list[str]:
     """The NVIDIA cards that trials may use, each as CUDA_VISIBLE_DEVICES names it."""
     chosen = os.environ.get(VISIBLE)
     if chosen is None:
-        return [str(number) for number in range(len(cards()))]
+        return [str(number) for number in range(len(_installed_cards()))]
     return [name.strip() for name in chosen.split(",") if name.strip()]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from grubench.backends import TITLES
 from grubench.runs import shared
 
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
 # What stands at a time that was taken on a shared machine.
 MARK = "*"
-# Backends as their makers write them.
-TITLES = {"tensorflow": "TensorFlow", "torch": "PyTorch", "jax": "JAX"}
 
 
 def clock_line(run: Run) -> str:

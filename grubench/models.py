@@ -10,15 +10,12 @@ from grubench import eligibility
 from grubench.engine import ENGINE, keras
 from grubench.engine.base import TF32_CAPABILITY
 from grubench.errors import UsageError
-from grubench.kernels import machine
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from grubench.experiment import Experiment, Layer, Training
 
-# With True Keras itself refuses a layer that cannot have it, should our own rules be behind Keras's.
-USE_CUDNN = {"auto": "auto", "cudnn": True, "fused": False, "keras": False}
 # Steps of the sequence that a layer is given to see what runs it: which kernel that is does not depend on their number.
 STEPS_SEEN = 2
 LAYERS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM, "rnn": keras.layers.SimpleRNN}
@@ -70,7 +67,8 @@ def _built(spec: Experiment, lookback: int, feature: int, outputs: int, threads:
     model.add(keras.layers.Input((lookback, feature)))
     stack = spec.model.stack
     for position, (layer, kernel) in enumerate(zip(stack, kernels(spec), strict=True)):
-        recurrent = _recurrent(spec, layer, sequences=spec.window.every_step or position < len(stack) - 1)
+        sequences = spec.window.every_step or position < len(stack) - 1
+        recurrent = _recurrent(spec, layer, sequences=sequences, cudnn=kernel.kernel == "cudnn")
         model.add(recurrent)
         if kernel.kernel == "fused":
             _fuse(recurrent, threads or spec.training.threads, need_x=position > 0)
@@ -86,7 +84,7 @@ def _built(spec: Experiment, lookback: int, feature: int, outputs: int, threads:
     return model
 
 
-def _recurrent(spec: Experiment, layer: Layer, *, sequences: bool) -> keras.layers.Layer:
+def _recurrent(spec: Experiment, layer: Layer, *, sequences: bool, cudnn: bool) -> keras.layers.Layer:
     model = spec.model
     settings: dict[str, Any] = {
         "units": layer.units,
@@ -98,11 +96,24 @@ def _recurrent(spec: Experiment, layer: Layer, *, sequences: bool) -> keras.laye
     }
     if layer.cell != "rnn":
         settings["recurrent_activation"] = model.recurrent_activation
-        settings["use_cudnn"] = USE_CUDNN[spec.training.kernel] if not spec.training.jit else False
+        settings["use_cudnn"] = _use_cudnn(spec, layer, cudnn=cudnn)
     if layer.cell == "gru":
         settings["reset_after"] = model.reset_after
     recurrent = LAYERS[layer.cell](**settings)
     return keras.layers.Bidirectional(recurrent) if model.bidirectional else recurrent
+
+
+def _use_cudnn(spec: Experiment, layer: Layer, *, cudnn: bool) -> bool | str:
+    """What Keras is told of cuDNN for a layer.
+
+    True makes Keras itself refuse a layer that cannot have it, should our rules be behind Keras's. "auto" gives a layer
+    without cuDNN the loop of PyTorch's and JAX's backends that multiplies the inputs of all steps at once, False the
+    generic loop over cells. On JAX a call of cuDNN that cannot be compiled is not caught: it must not be made.
+    """
+    if cudnn:
+        return True if spec.training.kernel == "cudnn" else "auto"
+    generic = spec.training.kernel in ("fused", "keras") or (spec.training.jit and ENGINE.name == "tensorflow")
+    return False if generic or (ENGINE.name == "jax" and layer.cell == "lstm") else "auto"
 
 
 def _fuse(layer: keras.layers.Layer, threads: int, *, need_x: bool) -> None:
@@ -153,28 +164,34 @@ def _kernel(spec: Experiment, layer: Layer) -> LayerKernel:
         return LayerKernel(layer=str(layer), kernel="cudnn", reasons=())
     fused = eligibility.fused_reasons(spec.model, training, layer)
     if not lacking and training.kernel != "fused":
-        fused.append("it runs on the processor, and there is a GPU")
-    if not fused and machine.processor() is None:
+        fused.append("it runs on the processor, and there is a GPU (--kernel fused takes it)")
+    if not fused and not _has_vectors():
         fused.append("this processor has neither AVX2 nor NEON")
     name = ("xla" if training.jit or ENGINE.always_compiles else "keras") if fused else "fused"
     return LayerKernel(layer=str(layer), kernel=name, reasons=tuple(reasons), fused_reasons=tuple(fused))
 
 
+def _has_vectors() -> bool:
+    from grubench.kernels import machine  # LLVM, which nothing else needs
+
+    return machine.processor() is not None
+
+
 def kernels_that_run(model: keras.Sequential, spec: Experiment) -> list[LayerKernel]:
     """Which kernel runs each recurrent layer of a model: found by having each run once, and looking at what it did.
+
+    Each is given one sequence of two steps, and forecasts: what a kernel does only with a larger batch is not seen.
 
     Args:
         model: The model, built from the spec.
         spec: The spec.
 
     Raises:
-        UsageError: cuDNN was asked for, and something else ran.
+        UsageError: A kernel was asked for, and something else ran.
     """
     recurrent = [one for one in model.layers if isinstance(one, (*LAYERS.values(), keras.layers.Bidirectional))]
     found = [_seen(layer, planned, spec) for layer, planned in zip(recurrent, kernels(spec), strict=True)]
-    lost = [one for one in found if one.kernel != "cudnn"]
-    if spec.training.kernel == "cudnn" and lost:
-        raise _lost("cudnn", [(one.layer, one.reasons) for one in lost])
+    _refuse_lost(spec, found)
     return found
 
 
@@ -194,7 +211,12 @@ def _seen(layer: keras.layers.Layer, planned: LayerKernel, spec: Experiment) -> 
         reason = f"Keras's own check (cudnn_ok of its {ENGINE.title} backend) refuses this layer"
     else:  # a call of cuDNN that failed, say: Keras falls back without a word
         reason = f"{ENGINE.title} executed {operation or 'other operations'} where {planned.kernel} was to run"
-    return replace(planned, kernel=kernel, operation=operation, reasons=(*planned.reasons, reason))
+    mixed = spec.training.precision.startswith("mixed")
+    reason += " (try --precision float32)" if mixed else f" (--kernel {planned.kernel} refuses to start so)"
+    found = replace(planned, kernel=kernel, operation=operation)
+    if planned.kernel == "fused":
+        return replace(found, fused_reasons=(*planned.fused_reasons, reason))
+    return replace(found, reasons=(*planned.reasons, reason))
 
 
 def check(spec: Experiment) -> None:
@@ -204,17 +226,20 @@ def check(spec: Experiment) -> None:
         UsageError: Naming the setting, and what to do.
     """
     _check_precision(spec)
+    _refuse_lost(spec, kernels(spec))
+
+
+def _refuse_lost(spec: Experiment, found: list[LayerKernel]) -> None:
+    """Refuse layers that have not the kernel that was asked for."""
     asked = spec.training.kernel
     if asked not in ("cudnn", "fused"):
         return
-    lost = [kernel for kernel in kernels(spec) if kernel.kernel != asked]
+    lost = [one for one in found if one.kernel != asked]
+    why = [f"{one.layer}: {', '.join(one.reasons if asked == 'cudnn' else one.fused_reasons)}" for one in lost]
     if lost:
-        raise _lost(asked, [(one.layer, one.reasons if asked == "cudnn" else one.fused_reasons) for one in lost])
-
-
-def _lost(asked: str, why: list[tuple[str, tuple[str, ...]]]) -> UsageError:
-    reasons = "; ".join(f"{layer}: {', '.join(one)}" for layer, one in why)
-    return UsageError(f"training.kernel: {asked} was asked for and cannot be had: {reasons}.", "Use --kernel auto.")
+        raise UsageError(
+            f"training.kernel: {asked} was asked for and cannot be had: {'; '.join(why)}.", "Use --kernel auto."
+        )
 
 
 def _check_precision(spec: Experiment) -> None:

@@ -113,8 +113,10 @@ def load_model(run: Run) -> Any:
     Raises:
         RunError: It cannot be loaded.
     """
-    from grubench.engine import keras
+    from grubench.engine import ENGINE, keras
 
+    ENGINE.start()
+    ENGINE.set_tf32(on=run.experiment.training.precision == "tf32")
     path = run.folder / "model.keras"
     try:
         _check_archive(path)

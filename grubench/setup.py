@@ -25,3 +25,8 @@ class Setup:
     cards: tuple[str, ...] = ()
     checkpoint: Path | None = None
     every: int = 0
+
+    @property
+    def seen_cards(self) -> dict[str, list[str]]:
+        """The cards of the whole comparison, where the trial has one of them for itself and sees no other."""
+        return {"cards": list(self.cards)} if self.card else {}

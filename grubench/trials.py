@@ -215,7 +215,6 @@ class _Ground:
 
 def _compile_ahead(specs: Iterable[Experiment]) -> None:
     """Have the fused kernels that trials will need compiled for their processes, beside the loading of Keras."""
-    from grubench.kernels import machine
     from grubench.kernels.cells import kernel_name
 
     cells = {
@@ -224,8 +223,12 @@ def _compile_ahead(specs: Iterable[Experiment]) -> None:
         for layer in spec.model.stack
         if not fused_reasons(spec.model, spec.training, layer)
     }
+    if not cells or environment.visible_cards():
+        return
+    from grubench.kernels import machine
+
     processor = machine.processor()
-    if processor is not None and not environment.cards():
+    if processor is not None:
         for cell in cells:
             threading.Thread(target=machine.ready, args=(cell, processor), daemon=True).start()
 

@@ -85,7 +85,9 @@ def _speed(comparison: Comparison) -> list[str]:
     apart = kernels_apart(comparison)
     found = [f"Speed: {apart}"] * bool(apart)
     few = len(pairs) <= MOST_SENTENCES
-    found += [_faster(pair) for pair in pairs] if few else [_many(pairs, "Speed"), _fastest(comparison, pairs)]
+    found += [_faster(pair) for pair in pairs] if few else [_many(pairs, "Speed")]
+    if not few and not apart:
+        found.append(_fastest(comparison, pairs))
     restless = [pair for pair in pairs if pair.found.n >= LEAST_PAIRS and pair.found.spread > RESTLESS]
     if restless:
         most = max(restless, key=lambda pair: pair.found.spread)
@@ -117,11 +119,14 @@ def _fastest(comparison: Comparison, pairs: Sequence[Pair]) -> str:
     arms = {name for pair in pairs for name in (pair.first, pair.second)}
     epochs = {name: float(np.mean([figure(run, TIME) for run in comparison.arms[name]])) for name in arms}
     first, second, *_, last = sorted(epochs, key=lambda name: epochs[name])
-    told = next((pair.differs for pair in pairs if {pair.first, pair.second} == {first, second}), True)
-    unsure = "" if told else " (these seeds cannot tell the two apart)"
+    pair = next((pair for pair in pairs if {pair.first, pair.second} == {first, second}), None)
+    if pair is None:
+        sure = " (they differ in more than one setting, and are not tested)"
+    else:
+        sure = "" if pair.differs else " (these seeds cannot tell the two apart)"
     return (
         f"Speed: {first} trained fastest, {epochs[second] / epochs[first]:.2f} times as fast as {second}, the next"
-        f"{unsure}, and {epochs[last] / epochs[first]:.2f} times as fast as {last}, the slowest (mean epochs)."
+        f"{sure}, and {epochs[last] / epochs[first]:.2f} times as fast as {last}, the slowest (mean epochs)."
     )
 
 

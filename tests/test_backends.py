@@ -165,9 +165,10 @@ class TestWhatRuns:
             (found,) = models.kernels_that_run(model, spec)
             assert found.kernel == "keras"
             assert "cudnn_ok" in found.reasons[-1]
+            assert "--kernel cudnn" in found.reasons[-1]
             monkeypatch.setattr(ENGINE, "allows_cudnn", lambda layer: True)
             (found,) = models.kernels_that_run(model, spec)
-            assert found.reasons[-1] == "TensorFlow executed While where cudnn was to run"
+            assert found.reasons[-1].startswith("TensorFlow executed While where cudnn was to run (--kernel cudnn")
 
     def test_cudnn_is_known_by_its_operation(self) -> None:
         assert ENGINE.kernel_of({"MatMul", "CudnnRNNV3", "While"}) == ("cudnn", "CudnnRNNV3")
@@ -184,6 +185,8 @@ class TestWhatRuns:
         gru, lstm = kernels_with(spec, gpu=True)
         assert "--backend tensorflow or torch" in gru.reasons[0]
         assert lstm.kernel == "cudnn"
+        mixed = replace(spec, training=replace(spec.training, precision="mixed_bfloat16"))
+        assert "--precision float32" in kernels_with(mixed, gpu=True)[1].reasons[0]
 
     def test_the_doctor_names_what_ran_and_the_backends(self, call, monkeypatch) -> None:
         monkeypatch.setattr(backends, "installed", lambda name: name == "tensorflow")
@@ -262,6 +265,23 @@ class TestComparisonsOfBackends:
         ]
         assert len(facts.kernel_lines(self.compared(trained, tensorflow={}))) == 1
 
+    def test_times_are_compared_where_threads_are_the_question(self, trained: dict[str, Run]) -> None:
+        found = made(trained, {"GRU": [(1.0, 2.0), (1.1, 2.1), (0.9, 1.9)]})
+        arms = {
+            f"GRU threads={threads}": [
+                replace(
+                    run,
+                    experiment=replace(run.experiment, training=replace(run.experiment.training, threads=threads)),
+                    environment=run.environment | {"threads": threads},
+                )
+                for run in found.arms["GRU"]
+            ]
+            for threads in (1, 2)
+        }
+        assert pairs.why_not_timed(Comparison(arms=arms)) == ""
+        unasked = [replace(run, environment=run.environment | {"threads": 7}) for run in found.runs[:1]]
+        assert "different threads" in pairs.why_not_timed(Comparison(arms={"GRU": [*unasked, *found.runs[1:]]}))
+
     def test_versions_that_one_alone_has_are_no_difference(self, trained: dict[str, Run]) -> None:
         def versions(**found: str) -> dict:
             return {"versions": {"keras": "3"} | found}
@@ -303,6 +323,14 @@ def test_cards_are_found_by_the_drivers_files_or_its_tool(tmp_path: Path, monkey
     environment._cards_by_tool.cache_clear()
     assert environment.cards() == ["NVIDIA H200", "NVIDIA L4"]
     assert environment.visible_cards() == ["0", "1"]
+    monkeypatch.setenv(environment.VISIBLE, "")
+    monkeypatch.setenv("KERAS_TORCH_DEVICE", "cpu")
+    assert environment.hidden_cards() == "CUDA_VISIBLE_DEVICES="
+    assert "hides this machine's card (unset it)" in ENGINE.lacks_gpu()
+    assert environment.cards("tensorflow") == ["NVIDIA H200", "NVIDIA L4", "CUDA_VISIBLE_DEVICES="]
+    assert environment.cards("torch")[-1] == "KERAS_TORCH_DEVICE=cpu"
+    monkeypatch.delenv(environment.VISIBLE)
+    assert "grubench[cuda]" in ENGINE.lacks_gpu()
     (tmp_path / "gpus" / "0000:01:00.0").mkdir(parents=True)
     (tmp_path / "gpus" / "0000:01:00.0" / "information").write_text("Model: \t\t NVIDIA A10\n")
     assert environment.cards() == ["NVIDIA A10"]

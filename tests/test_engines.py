@@ -80,17 +80,54 @@ def test_the_whole_job_runs_on_each(backend: str, tmp_path: Path) -> None:
     assert timed.returncode == 0, timed.stderr
 
 
+TRAIN = """
+import sys
+from grubench import Experiment, Where, predict, train
+run = train(Experiment.from_dict({tree!r}), where=Where(executor="here"))
+predict(run, steps=1)
+print("tensorflow" in sys.modules, run.environment["backend"])
+"""
+TIME = """
+import sys
+from grubench.cli import app
+found = {{}}
+for kernels in ("fused", "auto"):
+    try:
+        app(["bench", "--backend", {name!r}, "--kernels", kernels, "--units", "2", "--length", "3", "--rounds", "2"])
+    except SystemExit as ended:
+        found[kernels] = ended.code
+print("tensorflow" in sys.modules, *found.values())
+"""
+
+
 @pytest.mark.parametrize("backend", OTHERS)
 def test_tensorflow_is_not_loaded_for_another(backend: str, tmp_path: Path) -> None:
+    trained = TRAIN.format(tree=tiny(backend=backend).to_dict())
+    for script, said in ((trained, f"False {backend}"), (TIME.format(name=backend), "False 2 0")):
+        done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.stdout.splitlines()[-1:] == [said], done.stderr
+
+
+@pytest.mark.parametrize("backend", OTHERS)
+def test_looking_at_a_layer_draws_nothing(backend: str, tmp_path: Path) -> None:
+    """With recurrent dropout a layer draws though it is not training: the trial after it must not notice."""
     script = (
-        "import sys\n"
-        "from grubench import Experiment, Where, train\n"
-        f"tree = {tiny(backend=backend).to_dict()!r}\n"
-        "run = train(Experiment.from_dict(tree), where=Where(executor='here'))\n"
-        "print('tensorflow' in sys.modules, run.environment['backend'])"
+        "import os; os.environ['GRUBENCH_BACKEND'] = %r\n"
+        "from conftest import tiny; from dataclasses import replace; import numpy as np\n"
+        "from grubench import models; from grubench.engine import ENGINE, keras\n"
+        "from grubench.experiment import Model\n"
+        "spec = replace(tiny(backend=%r), model=Model(layers=('gru:4', 'lstm:3'), recurrent_dropout=0.2))\n"
+        "model = models.build(spec, 14, 1, 3)\n"
+        "def state(): return [keras.ops.convert_to_numpy(one) for one in model.variables] + "
+        "list(ENGINE.random_state().values())\n"
+        "before = state(); models.kernels_that_run(model, spec)\n"
+        "print(all(np.array_equal(*pair) for pair in zip(before, state(), strict=True)))"
+    ) % (backend, backend)
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False, env=env
     )
-    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.stdout.split()[-2:] == ["False", backend], done.stderr
+    assert done.stdout.strip() == "True", done.stderr
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -97,6 +97,8 @@ def test_every_precision_trains(backend: str, precision: str, tmp_path: Path) ->
     run = trials.train(spec_of(backend, "lstm", {"precision": precision}), output=tmp_path)
     assert np.isfinite(run.history()["loss"]).all()
     assert run.environment["precision"] == precision
+    if precision == "tf32":
+        assert run.environment["kernels"][0]["kernel"] == "cudnn"
     ours = forecasts(run)
     np.testing.assert_allclose(on_the_processor(run, tmp_path), ours, rtol=0, atol=0.05 * np.abs(ours).max())
 
@@ -117,3 +119,23 @@ def test_the_fused_kernel_agrees_with_cudnn(tmp_path: Path) -> None:
     )
     assert fused.environment["kernels"][0]["operation"].endswith("PyFuncStateless")
     np.testing.assert_allclose(forecasts(fused), forecasts(cudnn), rtol=0, atol=1e-3 * np.abs(forecasts(cudnn)).max())
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("other", BACKENDS)
+def test_a_model_forecasts_the_same_on_every_backend_of_a_card(backend: str, other: str, tmp_path: Path) -> None:
+    """And on its own as in the trial: a forecast is float32 too."""
+    run = trials.train(spec_of(backend, "gru"), output=tmp_path)
+    words = [sys.executable, "-m", "grubench", "predict", str(run.folder), "--backend", other, "--export", "other.csv"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    ours, theirs = forecasts(run), pd.read_csv(tmp_path / "other.csv")["predicted"].to_numpy()
+    np.testing.assert_allclose(theirs, ours, rtol=0, atol=3e-5 * np.abs(ours).max())
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_kernel_that_is_timed_is_the_one_that_ran(backend: str, tmp_path: Path) -> None:
+    words = ["bench", "--backend", backend, "--cells", "lstm", "--units", "8", "--length", "9", "--rounds", "2"]
+    given = [sys.executable, "-m", "grubench", *words, "--kernels", "cudnn,keras"]
+    done = subprocess.run(given, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -462,7 +462,7 @@ class TestChoice:
         assert any(named in reason for reason in found.fused_reasons)
 
     def test_a_processor_without_vectors_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(models.machine, "processor", lambda: None)
+        monkeypatch.setattr(machine, "processor", lambda: None)
         found = self.kernel()
         assert (found.kernel, found.fused_reasons) == ("keras", ("this processor has neither AVX2 nor NEON",))
 

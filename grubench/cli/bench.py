@@ -108,7 +108,10 @@ def _numbers(flag: str, text: str) -> list[int]:
 
 
 def _arms(cells: str, kernels: str, spec: Any, models: Any) -> list[Any]:
-    """Every cell on every kernel; what `auto` is here stands for it, once."""
+    """Every cell on every kernel; what `auto` is here stands for it, once.
+
+    On PyTorch and JAX without cuDNN it is another of Keras's loops than `keras` asks for, and keeps its name.
+    """
     from dataclasses import replace
 
     from grubench.benchmark import Arm
@@ -125,7 +128,9 @@ def _arms(cells: str, kernels: str, spec: Any, models: Any) -> list[Any]:
                 raise UsageError(f"--cells: there is no cell {one!r}.", f"There are: {', '.join(CELLS)}.")
             if name == "auto":
                 alone = replace(spec.with_cell(one), training=replace(spec.training, kernel="auto"))
-                found.append(Arm(cell=one, kernel=models.kernels(alone)[0].kernel))
+                here = models.kernels(alone)[0].kernel
+                own = spec.training.backend != "tensorflow" and here in ("keras", "xla")
+                found.append(Arm(cell=one, kernel="auto" if own else here))
             else:
                 found.append(Arm(cell=one, kernel=name))
     return list(dict.fromkeys(found))

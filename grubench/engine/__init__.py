@@ -12,8 +12,6 @@ from grubench import backends
 from grubench.engine.base import Engine
 from grubench.errors import UsageError
 
-CLASSES = {"tensorflow": "TensorFlow", "torch": "Torch", "jax": "Jax"}
-
 if "keras" not in sys.modules:
     os.environ["KERAS_BACKEND"] = backends.chosen()
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -69,7 +67,7 @@ with quiet_stderr():
         )
     if _backend != "tensorflow":
         _without_tensorflow()
-    ENGINE: Engine = getattr(importlib.import_module(f"grubench.engine.{_backend}"), CLASSES[_backend])()
+    ENGINE: Engine = importlib.import_module(f"grubench.engine.{_backend}").ENGINE
 
 IMPORT_S = time.perf_counter() - _started
 

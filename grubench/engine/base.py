@@ -6,6 +6,8 @@ import contextlib
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Protocol
 
+from grubench import backends, environment
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
@@ -37,15 +39,20 @@ class Engine(ABC):
 
     Attributes:
         name: As KERAS_BACKEND has it.
-        title: As its makers write it.
+        cuda: What installs it with CUDA.
         runs_many_steps: Whether one call of Keras can run several steps.
         always_compiles: Whether XLA compiles every step.
     """
 
     name: str
-    title: str
+    cuda: str
     runs_many_steps = False
     always_compiles = False
+
+    @property
+    def title(self) -> str:
+        """As its makers write it."""
+        return backends.TITLES[self.name]
 
     @abstractmethod
     def set_threads(self, threads: int) -> None:
@@ -62,6 +69,14 @@ class Engine(ABC):
     @abstractmethod
     def lacks_cudnn(self) -> str:
         """Why no layer can have cuDNN here, whatever its settings; empty where one can."""
+
+    def lacks_gpu(self) -> str:
+        """Why it has no NVIDIA card here, in words."""
+        if environment.hidden_cards():
+            return f"{environment.hidden_cards()} hides this machine's card (unset it)"
+        if not environment.visible_cards():
+            return f"this machine has no GPU that {self.title} can use"
+        return f"{self.title} does not see this machine's card (install {self.cuda}, and a driver that fits)"
 
     @abstractmethod
     def cudnn_version(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import keras  # noqa: TID253  (part of the engine, which is loaded where it is used)
+import keras
 
 if TYPE_CHECKING:
     from collections.abc import Callable

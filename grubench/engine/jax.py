@@ -20,7 +20,7 @@ class Jax(Engine):
     """Keras on JAX."""
 
     name = "jax"
-    title = "JAX"
+    cuda = "jax[cuda13]"
     always_compiles = True
 
     def __init__(self) -> None:
@@ -44,11 +44,7 @@ class Jax(Engine):
 
     def lacks_cudnn(self) -> str:
         """See `Engine`."""
-        return (
-            ""
-            if any(one.platform == "gpu" for one in self._devices())
-            else "this machine has no GPU that JAX can use (see jax[cuda13])"
-        )
+        return "" if any(one.platform == "gpu" for one in self._devices()) else self.lacks_gpu()
 
     def cudnn_version(self) -> str:
         """See `Engine`; it does not say, its packages do."""
@@ -119,3 +115,6 @@ def _collect(jaxpr: Any, found: set[str]) -> None:
                 inner = getattr(one, "jaxpr", one)
                 if hasattr(inner, "eqns"):
                     _collect(inner, found)
+
+
+ENGINE = Jax()

@@ -5,9 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import tensorflow as tf  # noqa: TID253  (only imported where it was chosen)
+import tensorflow as tf
 
-from grubench import environment
 from grubench.engine.base import Engine, Source
 from grubench.errors import UsageError
 
@@ -22,7 +21,7 @@ class TensorFlow(Engine):
     """Keras on TensorFlow."""
 
     name = "tensorflow"
-    title = "TensorFlow"
+    cuda = "grubench[cuda]"
     runs_many_steps = True
 
     def set_threads(self, threads: int) -> None:
@@ -48,13 +47,7 @@ class TensorFlow(Engine):
 
     def lacks_cudnn(self) -> str:
         """See `Engine`."""
-        if self.gpus():
-            return ""
-        if not environment.cards():
-            return "this machine has no GPU that TensorFlow can use"
-        if not tf.sysconfig.get_build_info().get("is_cuda_build"):
-            return "this TensorFlow was built without CUDA, and there is a card (on Linux, install grubench[cuda])"
-        return "TensorFlow does not see the card: CUDA's libraries are missing or too old (install grubench[cuda])"
+        return "" if self.gpus() else self.lacks_gpu()
 
     def cudnn_version(self) -> str:
         """See `Engine`; the version that it was built for."""
@@ -71,10 +64,12 @@ class TensorFlow(Engine):
         tf.config.experimental.enable_tensor_float_32_execution(on)
 
     def start(self) -> None:
-        """Have it take a GPU's memory as it needs it."""
+        """Have it take a GPU's memory as it needs it, and count from here."""
         for device in tf.config.list_physical_devices("GPU"):
             with suppress(RuntimeError):  # it has started already, and stays as it is
                 tf.config.experimental.set_memory_growth(device, True)
+        for name in _gpu_names():
+            tf.config.experimental.reset_memory_stats(name)
 
     def wait(self) -> None:
         """See `Engine`."""
@@ -82,10 +77,7 @@ class TensorFlow(Engine):
 
     def peak_memory_bytes(self) -> int | None:
         """See `Engine`."""
-        found = [
-            tf.config.experimental.get_memory_info(device.name.removeprefix("/device:"))["peak"]
-            for device in tf.config.list_logical_devices("GPU")
-        ]
+        found = [tf.config.experimental.get_memory_info(name)["peak"] for name in _gpu_names()]
         return max(found, default=None)
 
     def random_state(self) -> dict[str, Any]:
@@ -144,5 +136,15 @@ class TensorFlow(Engine):
         return int(model.distribute_strategy.num_replicas_in_sync)
 
 
+def _gpu_names() -> list[str]:
+    """The GPUs as memory is asked of them; asking starts them."""
+    if not tf.config.list_physical_devices("GPU"):
+        return []
+    return [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices("GPU")]
+
+
 def _details() -> list[dict[str, Any]]:
     return [tf.config.experimental.get_device_details(device) for device in tf.config.list_physical_devices("GPU")]
+
+
+ENGINE = TensorFlow()

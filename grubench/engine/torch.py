@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,16 +13,29 @@ from grubench.engine.datasets import dataset_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# What tells Keras which device to use on PyTorch: keras/src/backend/torch/core.py.
+DEVICE = "KERAS_TORCH_DEVICE"
 CUDNN = "aten::_cudnn_rnn"
 # The products of a loop over steps, one after the other.
 PRODUCTS = ("aten::addmm", "aten::mm")
+
+
+def _chosen() -> str:
+    """The device that Keras was told to use; empty where it chooses."""
+    return os.environ.get(DEVICE, "")
+
+
+def _on(device: str) -> bool:
+    """Whether Keras computes on a kind of device: it takes MPS before CUDA where it is told of none."""
+    there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}[device]
+    return there() and _chosen().partition(":")[0] in ("", device)
 
 
 class Torch(Engine):
     """Keras on PyTorch."""
 
     name = "torch"
-    title = "PyTorch"
+    cuda = "a build of PyTorch with CUDA"
 
     def __init__(self) -> None:
         self._all_threads = torch.get_num_threads()
@@ -32,15 +46,15 @@ class Torch(Engine):
 
     def gpus(self) -> list[str]:
         """See `Engine`."""
-        names = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
-        return names or ["Apple GPU (MPS)"] * torch.backends.mps.is_available()
+        if _on("cuda"):
+            return [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+        return ["Apple GPU (MPS)"] * _on("mps")
 
     def lacks_cudnn(self) -> str:
         """See `Engine`."""
-        if not torch.cuda.is_available():
-            built = "" if torch.version.cuda else ": it was built without CUDA"
-            return f"this machine has no GPU that PyTorch can use{built}"
-        return "" if torch.backends.cudnn.is_available() else "PyTorch finds no cuDNN here"
+        if not _on("cuda"):
+            return f"cuDNN is for NVIDIA cards, and {DEVICE} is {chosen}" if (chosen := _chosen()) else self.lacks_gpu()
+        return "" if torch.backends.cudnn.is_available() else "PyTorch finds no cuDNN here (install it with CUDA)"
 
     def cudnn_version(self) -> str:
         """See `Engine`."""
@@ -49,8 +63,10 @@ class Torch(Engine):
 
     def capability(self) -> tuple[int, int] | None:
         """See `Engine`."""
-        found = [torch.cuda.get_device_capability(number) for number in range(torch.cuda.device_count())]
-        return min(found, default=None)
+        if not _on("cuda"):
+            return None
+        found: list[tuple[int, int]] = list(map(torch.cuda.get_device_capability, range(torch.cuda.device_count())))
+        return min(found)
 
     def set_tf32(self, *, on: bool) -> None:
         """See `Engine`; PyTorch itself has it on for cuDNN and off for matrix products."""
@@ -59,30 +75,39 @@ class Torch(Engine):
 
     def start(self) -> None:
         """Count the memory from here; PyTorch takes it as it needs it."""
-        if torch.cuda.is_available():
+        if _on("cuda"):
             torch.cuda.reset_peak_memory_stats()
 
     def wait(self) -> None:
         """See `Engine`."""
-        if torch.cuda.is_available():
+        if _on("cuda"):
             torch.cuda.synchronize()
+        elif _on("mps"):
+            torch.mps.synchronize()
 
     def peak_memory_bytes(self) -> int | None:
         """See `Engine`."""
-        return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
+        return torch.cuda.max_memory_allocated() if _on("cuda") else None
 
     def random_state(self) -> dict[str, NDArray[Any]]:
         """See `Engine`: Keras's dropout draws from them."""
         found = {"cpu": torch.get_rng_state()}
-        if torch.cuda.is_available():
+        if _on("mps"):
+            found["mps"] = torch.mps.get_rng_state()
+        if _on("cuda"):
             found |= {f"cuda{number}": one for number, one in enumerate(torch.cuda.get_rng_state_all())}
         return {name: one.numpy() for name, one in found.items()}
 
     def set_random_state(self, state: dict[str, NDArray[Any]]) -> None:
         """See `Engine`."""
-        torch.set_rng_state(torch.from_numpy(state["cpu"]))
-        for number in range(len(state) - 1):
-            torch.cuda.set_rng_state(torch.from_numpy(state[f"cuda{number}"]), number)
+        for name, one in state.items():
+            values = torch.from_numpy(one)
+            if name == "cpu":
+                torch.set_rng_state(values)
+            elif name == "mps":
+                torch.mps.set_rng_state(values)
+            else:
+                torch.cuda.set_rng_state(values, int(name.removeprefix("cuda")))
 
     def stream(self, source: Source, *, ahead: int) -> Any:  # noqa: ARG002
         """See `Engine`: tensors on the memory of the batch that was cut."""
@@ -103,3 +128,6 @@ class Torch(Engine):
         if CUDNN in operations:
             return "cudnn", CUDNN
         return "keras", next((one for one in PRODUCTS if one in operations), "")
+
+
+ENGINE = Torch()

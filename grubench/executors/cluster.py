@@ -208,7 +208,7 @@ def _train(tree: dict[str, Any], dataset: Any, setup: Setup, *, number: int, eve
         from grubench.training import check_trial, run_trial
 
         if dataset is None:
-            check_trial(spec)
+            check_trial(spec, setup)
             return {}
     except GrubenchError as error:
         return told(error)

@@ -51,7 +51,7 @@ class Here:
             from grubench.training import check_trial, run_trial
 
             if job.folder is None:
-                check_trial(job.spec)
+                check_trial(job.spec, job.setup)
             else:
                 run_trial(job.spec, job.folder, report, setup=job.setup, dataset=job.dataset)
         except GrubenchError as error:

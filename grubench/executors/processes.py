@@ -71,7 +71,7 @@ class Processes:
             threads=spec.training.threads or max(1, environment.cores() // self.slots),
             shared=f"with {self.slots} trials at a time (--jobs {self.slots})",
             card=pool[slot % len(pool)] if len(pool) > 1 else "",
-            cards=tuple(environment.cards()),
+            cards=tuple(environment.cards(spec.training.backend)),
         )
 
     def start(self, job: Job) -> None:
@@ -171,7 +171,7 @@ def _trial(pipe: Connection, tree: dict[str, Any], folder: str, setup: Setup, se
         if folder:
             run_trial(spec, Path(folder), pipe.send, setup=setup)
         else:
-            check_trial(spec)
+            check_trial(spec, setup)
         pipe.send({"kind": "done"})
     except Exception as error:
         pipe.send({"kind": "failed", "error": told(error)})
