@@ -168,7 +168,10 @@ def measure(spec: Experiment, arms: Sequence[Arm], sizes: Sequence[Shape], *, ro
         try:
             models.check(_spec(spec, arm, sizes[0]))
         except GrubenchError as error:
-            raise UsageError(error.message, "Leave that kernel out of --kernels.") from error
+            of_kernel = error.message.startswith("training.kernel")
+            raise UsageError(
+                error.message, "Leave that kernel out of --kernels." if of_kernel else error.remedy
+            ) from error
     if all(arm.kernel == "fused" for arm in arms):
         from grubench.kernels.layer import one_at_a_time
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 SCHEMA = 1
 # No file system takes a longer name.
 MOST_NAME = 255
+# What a difference in a setting brings with it.
+SAID = {"training.backend": ": a seed gives each backend initial weights of its own"}
 FORM: Form = {
     "arms": {ANY: [TEXT]},
     "failures": [{"arm": TEXT, "seed": WHOLE, "message": TEXT, "remedy?": TEXT}],
@@ -147,7 +149,9 @@ def from_runs(given: Sequence[Run]) -> Comparison:
 
 def differences(specs: Sequence[Experiment]) -> tuple[str, ...]:
     """A note for each setting, seed and cell apart, that is not the same for all; units are one of them."""
-    found = [f"The arms differ in {key}." for key in differing_settings(specs) if key not in OF_THE_NAME]
+    found = [
+        f"The arms differ in {key}{SAID.get(key, '')}." for key in differing_settings(specs) if key not in OF_THE_NAME
+    ]
     units = {tuple(layer.units for layer in spec.model.stack) for spec in specs}
     stacks = dict.fromkeys(",".join(spec.model.layers) for spec in specs)
     return tuple(found + [f"The arms differ in their units: {' and '.join(stacks)}."] * (len(units) > 1))

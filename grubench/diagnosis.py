@@ -6,6 +6,7 @@ import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -69,7 +70,7 @@ def show(found: dict[str, Any], console: Console) -> None:
         console.print(Text.assemble((kernel["layer"], "bold"), f" runs on {kernel['kernel']}", (seen, "dim")))
         for name, key in (("cuDNN", "reasons"), ("the fused kernel", "fused_reasons")):
             for reason in kernel[key]:
-                console.print(Text(f"  not {name}: {reason}", style="dim"))
+                console.print(Padding(Text(f"not {name}: {reason}", style="dim"), (0, 0, 0, 2)))
 
 
 def _version(backend: str) -> str | None:

@@ -45,7 +45,9 @@ def kernel_line(environments: Sequence[dict[str, Any]]) -> str:
     engines = " and ".join(dict.fromkeys(_title(one) for one in environments))
     compiled = ", jit_compile on" * any(one.get("jit_compile") for one in environments)
     told = _why_not(kernels, "cuDNN", "reasons") if devices != "CPU" else _why_not(kernels, "fused", "fused_reasons")
-    return f"{engines} on {devices}{spread}, kernel {_names(kernels)}{compiled}{told}"
+    precisions = dict.fromkeys(one.get("precision", "float32") for one in environments)
+    numbers = "" if list(precisions) == ["float32"] else f" in {' and '.join(precisions)}"
+    return f"{engines} on {devices}{numbers}{spread}, kernel {_names(kernels)}{compiled}{told}"
 
 
 def _names(kernels: Sequence[dict[str, Any]]) -> str:

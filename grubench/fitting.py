@@ -60,7 +60,9 @@ def fit(
     if windows.count("validation"):
         validation = Batches(windows, windows.index("validation"), _predict_batch(spec))
     ahead = AHEAD if ENGINE.gpus() else 0
-    recorder = Recorder(len(batches.starts), len(batches), report, training.seconds)
+    ragged = bool(len(batches.starts) % training.batch_size)
+    last_compiles = ENGINE.always_compiles and ragged
+    recorder = Recorder(len(batches.starts), len(batches), report, training.seconds, last_compiles=last_compiles)
     stopper = _stopper(training)
     checkpoint = checkpoint or Checkpoint()
     checkpoint.watch(recorder, stopper)

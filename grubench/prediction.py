@@ -52,6 +52,7 @@ class Forecast:
         past: The last values seen of each series, `time` and `actual`, for pictures of what lies ahead.
         fed_back: Whether steps past the horizon were forecast from forecasts.
         unit: The unit of the target.
+        backend: What ran the model.
     """
 
     run: Run
@@ -60,6 +61,7 @@ class Forecast:
     past: dict[str, Rows] | None = field(default=None, repr=False)
     fed_back: bool = False
     unit: str = ""
+    backend: str = "tensorflow"
 
 
 def predict(
@@ -190,7 +192,9 @@ def _every_window(run: Run, dataset: Dataset, cut: Windows) -> Forecast:
     predicted = _finite(forecast(model, cut, cut.index("test"), spec))
     measures, base = evaluation.evaluate_all(predicted, cut, dataset, spec.data.period)
     rows = evaluation.forecast_rows(dataset, cut, predicted)
-    return Forecast(run=run, rows=rows, measures=measures | {"baselines": base}, unit=dataset.unit)
+    return Forecast(
+        run=run, rows=rows, measures=measures | {"baselines": base}, unit=dataset.unit, backend=backends.loaded()
+    )
 
 
 def _future(run: Run, dataset: Dataset, cut: Windows, steps: int, *, trained_on: bool) -> Forecast:
@@ -209,7 +213,7 @@ def _future(run: Run, dataset: Dataset, cut: Windows, steps: int, *, trained_on:
     rows = {one.name: _ahead(model, one, cut, run, steps) for one in chosen}
     keep = max(2 * steps, spec.window.lookback)
     past = {one.name: {"time": one.time[-keep:], "actual": one.target[-keep:]} for one in chosen}
-    return Forecast(run=run, rows=rows, past=past, fed_back=steps > block, unit=dataset.unit)
+    return Forecast(run=run, rows=rows, past=past, fed_back=steps > block, unit=dataset.unit, backend=backends.loaded())
 
 
 def _ahead(model: Any, series: Series, cut: Windows, run: Run, steps: int) -> Rows:

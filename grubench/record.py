@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from grubench.comparison import Comparison
     from grubench.prediction import Forecast
+    from grubench.runs import Run
 
 
 def keep(comparison: Comparison, pictures: str = "png") -> None:
@@ -113,12 +114,19 @@ def _csv(comparison: Comparison) -> str:
     keys = list(dict.fromkeys(key for row in table_rows for key in row["columns"]))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["arm", "seed", *keys])
+    writer.writerow(["arm", "seed", *keys, "backend", "precision", "kernel"])
     for row in table_rows:
         for position, seed in enumerate(row["seeds"] or [""]):
             found = [row["columns"].get(key) for key in keys]
-            writer.writerow([row["arm"], seed, *("" if one is None else one[position] for one in found)])
+            ran = _ran_on(comparison.arms[row["arm"]][position]) if row["seeds"] else ("", "", "")
+            writer.writerow([row["arm"], seed, *("" if one is None else one[position] for one in found), *ran])
     return text.getvalue()
+
+
+def _ran_on(run: Run) -> tuple[str, str, str]:
+    """Backend, precision and the kernels of the layers."""
+    training = run.experiment.training
+    return training.backend, training.precision, " ".join(one["kernel"] for one in run.environment["kernels"])
 
 
 def _markdown(comparison: Comparison) -> str:
@@ -144,7 +152,7 @@ def _markdown(comparison: Comparison) -> str:
 def _latex(comparison: Comparison) -> str:
     """Tables for a paper's appendix; they need the package booktabs."""
     table_rows = rows(comparison)
-    parts = [f"% {settings(comparison)}"]
+    parts = [f"% {line}" for line in (settings(comparison), *facts(comparison), *comparison.notes)]
     for chosen, columns in ((table_rows, TEST), ([row for row in table_rows if row["seeds"]], COST)):
         shown = shown_columns(chosen, columns)
         body = [[row["arm"], *(cell(row, key, joint=" ± ") for key, _ in shown)] for row in chosen]

@@ -27,10 +27,13 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         report: Called with the progress.
         budget_s: Stop at the end of the epoch that comes nearest to this many seconds of training after the first
             step; 0 for no such end.
+        last_compiles: Whether the last batch of an epoch is of another size, and a step of another size is compiled
+            anew.
 
     Attributes:
         first_call_s: Seconds of the first call: tracing, compilation and its steps of work.
         first_steps: How many steps the first call ran.
+        last_call_s: Seconds of the last step of the first epoch where it is compiled anew; else 0.
         epochs: A row an epoch: epoch, loss, val_loss where there is validation, seconds, sequences_per_s.
         resumed: The epochs (from 0) that a fit went on with after it had been stopped; they hold tracing too.
     """
@@ -39,7 +42,9 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
     # exactly as in a fit without callbacks. They may overlap: the lock keeps the reports one after the other.
     async_safe = True
 
-    def __init__(self, windows: int, steps: int, report: Report, budget_s: float = 0.0) -> None:
+    def __init__(
+        self, windows: int, steps: int, report: Report, budget_s: float = 0.0, *, last_compiles: bool = False
+    ) -> None:
         super().__init__()
         self.budget_s = budget_s
         self.windows = windows
@@ -47,6 +52,8 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         self.report = report
         self.first_call_s = math.nan
         self.first_steps = 0
+        self.last_call_s = 0.0
+        self.last_compiles = last_compiles and steps > 1
         self.epochs: list[dict[str, float]] = []
         self.resumed: list[int] = []
         self._epoch_s = math.nan
@@ -55,7 +62,7 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
 
     def state(self) -> dict[str, Any]:
         """What `restore` needs, as JSON can hold it."""
-        names = ("first_call_s", "first_steps", "epochs", "resumed")
+        names = ("first_call_s", "first_steps", "last_call_s", "epochs", "resumed")
         return {name: getattr(self, name) for name in names}
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -69,6 +76,12 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         self._epoch = epoch
         self._began = time.perf_counter()
         self._epoch_s = math.nan
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """Start the clock of a last step that is compiled anew."""
+        if self.last_compiles and not self.epochs and batch == self.steps - 1:
+            ENGINE.wait()
+            self._last_began = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Time the first call; tell the progress now and then; stop at a loss that is no number."""
@@ -96,8 +109,7 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_test_begin(self, logs: Any = None) -> None:  # noqa: ARG002
         """Stop the epoch's clock: validation is not training."""
-        ENGINE.wait()
-        self._epoch_s = time.perf_counter() - self._began
+        self._stop()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Keep the epoch's row; stop at a loss that is no number.
@@ -107,8 +119,7 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         """
         logs = logs or {}
         if math.isnan(self._epoch_s):
-            ENGINE.wait()
-            self._epoch_s = time.perf_counter() - self._began
+            self._stop()
         seconds = self._epoch_s
         row = {"epoch": epoch + 1} | {key: float(logs[key]) for key in ("loss", "val_loss") if key in logs}
         row |= {"seconds": seconds, "sequences_per_s": self.windows / seconds}
@@ -123,36 +134,54 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         if self.budget_s and self._spent():
             self.model.stop_training = True
 
+    def _stop(self) -> None:
+        """Stop the epoch's clock, once the device has done all of it."""
+        ENGINE.wait()
+        now = time.perf_counter()
+        self._epoch_s = now - self._began
+        if self.last_compiles and not self.epochs:
+            self.last_call_s = now - self._last_began
+
     def _spent(self) -> bool:
         """Whether the budget is used up, or another epoch would end further from it than this one."""
-        if len(self.epochs) == 1 and self.steps == self.first_steps:  # no telling how long another epoch takes
+        if len(self.epochs) == 1 and not self._rest:  # no telling how long another epoch takes
             return False
         timing = self.timing()
-        return bool(timing["train_s"] - timing["first_step_s"] + timing["epoch_s"] / 2 > self.budget_s)
+        return bool(timing["steady_s"] + timing["epoch_s"] / 2 > self.budget_s)
+
+    @property
+    def _rest(self) -> int:
+        """The steps of the first epoch in which nothing is traced or compiled."""
+        return self.steps - self.first_steps - self.last_compiles
 
     def timing(self) -> dict[str, Any]:
         """The steady epochs in seconds, median and quartiles, and the speed.
 
         The first epoch, and each that a fit went on with, hold tracing and compilation: they are left out. With a
-        single epoch the first call is taken out of it and the rest put up to a whole epoch. The first step is the
-        first call without the steps after its first, at the steady speed.
+        single epoch the calls that hold them are taken out of it and the rest put up to a whole epoch. The first step
+        is the first call without the steps after its first, at the steady speed, and what a last step compiled; the
+        steady seconds are those of the training without any of it.
         """
         seconds = np.array([row["seconds"] for row in self.epochs])
         traced = [0, *(epoch for epoch in self.resumed if epoch < len(seconds))]
         steady = np.delete(seconds, traced)
         steady_epochs = len(steady)
         if not steady_epochs:
-            rest = self.steps - self.first_steps
-            steady = (seconds[:1] - self.first_call_s) * self.steps / rest if rest else seconds[:1]
+            compiled = self.first_call_s + self.last_call_s
+            steady = (seconds[:1] - compiled) * self.steps / self._rest if self._rest else seconds[:1]
         low, median, high = np.percentile(steady, [25, 50, 75]).tolist()
         trained = seconds.copy()
         trained[traced[1:]] = median  # without the tracing of each process after the first
+        step_s = median / self.steps
+        first_step_s = max(0.0, self.first_call_s - (self.first_steps - 1) * step_s)
+        first_step_s += max(0.0, self.last_call_s - step_s)
         return {
-            "first_step_s": max(0.0, self.first_call_s - (self.first_steps - 1) / self.steps * median),
+            "first_step_s": first_step_s,
             "epoch_s": median,
             "epoch_s_quartiles": [low, high],
             "steady_epochs": steady_epochs,
             "sequences_per_s": self.windows / median,
             "train_s": float(trained.sum()),
+            "steady_s": float(trained.sum()) - first_step_s,
             "resumed_after_epochs": self.resumed,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -35,13 +36,10 @@ def render(comparison: Comparison) -> str:
     Raises:
         UsageError: The extra `report` is not installed.
     """
-    try:
-        import jinja2
-        import vl_convert
-    except ImportError as error:
-        raise UsageError(
-            f"--report: {error.name} is not installed.", "Install it with: pip install 'grubench[report]'"
-        ) from error
+    check_installed()
+    import jinja2
+    import vl_convert
+
     pictures = [charts.loss, charts.forecasts, charts.horizon, charts.by_series, charts.time, charts.parameters]
     made = [chart for chart in (draw(comparison) for draw in pictures) if chart]
     environment = jinja2.Environment(
@@ -64,6 +62,19 @@ def render(comparison: Comparison) -> str:
         runs=[run.name for run in comparison.runs],
         vega=vl_convert.javascript_bundle().replace("</script", r"<\/script"),  # type: ignore[call-arg]
     )
+
+
+def check_installed() -> None:
+    """Refuse a report that could not be written.
+
+    Raises:
+        UsageError: The extra is not installed.
+    """
+    for package in ("jinja2", "vl_convert"):
+        if importlib.util.find_spec(package) is None:
+            raise UsageError(
+                f"--report: {package} is not installed.", "Install it with: pip install 'grubench[report]'"
+            )
 
 
 def _for_script(tree: Any) -> str:

@@ -61,7 +61,7 @@ def values(run: Run) -> dict[str, float | None]:
         "validation_loss": metrics["loss"]["validation"],
         # Shown only where the spec does not say them: it stands above the table.
         "epochs": metrics["loss"]["epochs"] if training.patience or training.seconds else None,
-        "steady_s": timing["train_s"] - timing["first_step_s"] if training.seconds else None,
+        "steady_s": timing["steady_s"] if training.seconds else None,
         "total_s": None if training.seconds else timing["total_s"],
         **{key: timing[key] for key in ("first_step_s", "epoch_s", "sequences_per_s")},
         "gpu_mb": gpu / 1e6 if gpu else None,
@@ -113,7 +113,11 @@ def settings(comparison: Comparison) -> str:
 
 def _length(spec: Experiment) -> str:
     seconds = spec.training.seconds
-    return f"{seconds:g} s of training each, in steps" if seconds else f"{spec.training.epochs} epochs"
+    return f"{seconds:g} s of training each, in steps" if seconds else _counted(spec.training.epochs)
+
+
+def _counted(epochs: int) -> str:
+    return "1 epoch" if epochs == 1 else f"{epochs} epochs"
 
 
 def _trained_on(spec: Experiment) -> str:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from grubench import over_series, pairs, verdict
 from grubench.arms import split
+from grubench.backends import TITLES
 from grubench.facts import clock_line, facts, kernel_line, resumed
 from grubench.runs import shared
 from grubench.summary import (
@@ -135,6 +136,9 @@ def show_runs(runs: Sequence[Run], console: Console) -> None:
     """Print a line a run, newest first."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("run", no_wrap=True)
+    ran = [_ran(run) for run in runs]
+    if any(ran):
+        table.add_column("on", no_wrap=True)
     columns = {"epochs": "epochs", "rmse_scaled": "RMSE\nscaled", "skill": "skill"}
     if console.width >= NARROW:
         columns |= {"validation_loss": "val.\nloss", "train_s": "train\ns"}
@@ -142,8 +146,16 @@ def show_runs(runs: Sequence[Run], console: Console) -> None:
         table.add_column(head, justify="right", no_wrap=True)
     for run in runs:
         found = values(run) | {"epochs": run.metrics["loss"]["epochs"], "train_s": run.metrics["timing"]["train_s"]}
-        table.add_row(Text(run.name), *(number(found[key]) for key in columns))
+        table.add_row(Text(run.name), *[Text(_ran(run))] * any(ran), *(number(found[key]) for key in columns))
     console.print(table)
+
+
+def _ran(run: Run) -> str:
+    """The backend and the precision of a run where they are not the usual ones."""
+    training = run.experiment.training
+    unusual = [training.backend] * (training.backend != "tensorflow")
+    unusual += [training.precision.removeprefix("mixed_")] * (training.precision != "float32")
+    return " ".join(unusual)
 
 
 def show_run(run: Run, console: Console) -> None:
@@ -208,7 +220,7 @@ def sparkline(points: Sequence[float], width: int = 60) -> str:
 def show_forecast(made: Forecast, console: Console) -> None:
     """Print the measures of forecasts, or the values that lie ahead."""
     spec, unit = made.run.experiment, made.unit
-    console.print(Text(made.run.name, style="bold"))
+    console.print(Text.assemble((made.run.name, "bold"), (f"  forecast with {TITLES[made.backend]}", "dim")))
     if made.measures is not None:
         every = _measure_rows(made.measures["series"], made.measures, made.measures["baselines"])
         _print_table(_title(unit), every, TEST, console)

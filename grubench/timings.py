@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from grubench import environment
+from grubench.backends import TITLES
 from grubench.files import plain
 from grubench.statistics import mean_interval, median_interval
 from grubench.summary import NONE, number
@@ -85,6 +86,8 @@ def heading(made: Benchmark) -> str:
     parts = [f"{axis} {axis_value(shape, axis)}" for axis in fixed] + ["bidirectional"] * spec.model.bidirectional
     parts += ["an output at every step" if spec.window.every_step else f"{shape.outputs} outputs"]
     parts += [f"{spec.training.optimizer}, {spec.training.loss}", f"threads {spec.training.threads or 'all'}"]
+    precision = f" in {spec.training.precision}" * (spec.training.precision != "float32")
+    parts += [f"{TITLES[spec.training.backend]}{precision}"]
     parts += [f"{min(len(one.step_s) for one in made.timings)} rounds"]
     parts += [f"matrices multiply at {made.limit_flops / 1e9:.0f} GF/s here"]
     return " · ".join(parts) + ("" if made.whole else " · interrupted")

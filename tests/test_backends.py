@@ -97,7 +97,9 @@ class TestWhatAMachineCannotGive:
             assert result.exit_code == 2
             assert named in result.output.replace("\n", " ")
         assert call("doctor", *setting).exit_code == 2
-        assert call("bench", "--units", 4, "--kernels", "cudnn").exit_code == 2
+        result = call("bench", "--units", 4, *(("--kernels", "cudnn") if "--kernel" in setting else setting))
+        assert result.exit_code == 2
+        assert ("Leave that kernel out" in result.output) == ("--kernel" in setting)
 
     @no_gpu
     def test_the_arm_that_cannot_run_is_told_before_the_others_train(self, tmp_path: Path) -> None:
@@ -208,6 +210,10 @@ class TestSettingKeys:
     def test_the_likeliest_is_named(self) -> None:
         with pytest.raises(SpecError, match=r"Did you mean backend\?"):
             setting_key("backnd")
+
+    def test_a_value_given_twice_is_refused(self, call) -> None:
+        result = call("compare", "--vary", "backend=tensorflow,tensorflow")
+        assert (result.exit_code, "training.backend is given tensorflow twice" in result.output) == (2, True)
 
     def test_the_command_line_takes_the_name_alone(self, call) -> None:
         result = call("compare", "--vary", "precission=float32,tf32")

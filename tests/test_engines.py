@@ -112,17 +112,17 @@ def test_tensorflow_is_not_loaded_for_another(backend: str, tmp_path: Path) -> N
 def test_looking_at_a_layer_draws_nothing(backend: str, tmp_path: Path) -> None:
     """With recurrent dropout a layer draws though it is not training: the trial after it must not notice."""
     script = (
-        "import os; os.environ['GRUBENCH_BACKEND'] = %r\n"
+        f"import os; os.environ['GRUBENCH_BACKEND'] = {backend!r}\n"
         "from conftest import tiny; from dataclasses import replace; import numpy as np\n"
         "from grubench import models; from grubench.engine import ENGINE, keras\n"
         "from grubench.experiment import Model\n"
-        "spec = replace(tiny(backend=%r), model=Model(layers=('gru:4', 'lstm:3'), recurrent_dropout=0.2))\n"
+        f"spec = replace(tiny(backend={backend!r}), model=Model(layers=('gru:4', 'lstm:3'), recurrent_dropout=0.2))\n"
         "model = models.build(spec, 14, 1, 3)\n"
         "def state(): return [keras.ops.convert_to_numpy(one) for one in model.variables] + "
         "list(ENGINE.random_state().values())\n"
         "before = state(); models.kernels_that_run(model, spec)\n"
         "print(all(np.array_equal(*pair) for pair in zip(before, state(), strict=True)))"
-    ) % (backend, backend)
+    )
     env = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False, env=env

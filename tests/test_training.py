@@ -248,6 +248,17 @@ class TestRecorder:
         assert self.recorded([1.4])["epoch_s"] == pytest.approx((1.4 - 0.5) * 10 / 9)
         assert self.recorded([1.4], steps=1)["epoch_s"] == 1.4
 
+    def test_a_last_step_that_is_compiled_anew_is_taken_out_too(self) -> None:
+        """JAX compiles a step of another size, and the last batch of an epoch may be smaller."""
+        for seconds, epoch_s in (([2.4], (2.4 - 0.5 - 1.1) * 10 / 8), ([2.4, 1.0, 1.0], 1.0)):
+            recorder = Recorder(windows=100, steps=10, report=ignore, last_compiles=True)
+            recorder.first_call_s, recorder.first_steps, recorder.last_call_s = 0.5, 1, 1.1
+            recorder.epochs = [{"seconds": one} for one in seconds]
+            found = recorder.timing()
+            assert found["epoch_s"] == pytest.approx(epoch_s)
+            assert found["first_step_s"] == pytest.approx(0.5 + 1.1 - epoch_s / 10)
+            assert found["steady_s"] == pytest.approx(sum(seconds) - found["first_step_s"])
+
     def test_epochs_that_traced_anew_are_neither_steady_nor_counted_in_full(self) -> None:
         recorder = Recorder(windows=100, steps=10, report=ignore)
         recorder.restore(

@@ -108,10 +108,7 @@ def _numbers(flag: str, text: str) -> list[int]:
 
 
 def _arms(cells: str, kernels: str, spec: Any, models: Any) -> list[Any]:
-    """Every cell on every kernel; what `auto` is here stands for it, once.
-
-    On PyTorch and JAX without cuDNN it is another of Keras's loops than `keras` asks for, and keeps its name.
-    """
+    """Every cell on every kernel; what `auto` is here stands for it, once."""
     from dataclasses import replace
 
     from grubench.benchmark import Arm
@@ -129,8 +126,15 @@ def _arms(cells: str, kernels: str, spec: Any, models: Any) -> list[Any]:
             if name == "auto":
                 alone = replace(spec.with_cell(one), training=replace(spec.training, kernel="auto"))
                 here = models.kernels(alone)[0].kernel
-                own = spec.training.backend != "tensorflow" and here in ("keras", "xla")
-                found.append(Arm(cell=one, kernel="auto" if own else here))
-            else:
-                found.append(Arm(cell=one, kernel=name))
+                found.append(Arm(cell=one, kernel=_name(spec.training.backend, one, here)))
+            else:  # on JAX, Keras's loop is XLA's
+                found.append(Arm(cell=one, kernel="keras" if (spec.training.backend, name) == ("jax", "xla") else name))
     return list(dict.fromkeys(found))
+
+
+def _name(backend: str, cell: str, kernel: str) -> str:
+    """What `auto` is called: without cuDNN, PyTorch's and JAX's is another of Keras's loops than `keras` asks for."""
+    if backend == "tensorflow" or kernel == "cudnn":
+        return kernel
+    generic = cell == "rnn" or (backend, cell) == ("jax", "lstm")
+    return "keras" if generic else "auto"

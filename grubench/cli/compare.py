@@ -68,7 +68,10 @@ def register(app: typer.Typer) -> None:
         for path in export or []:
             check_file("--export", path, EXPORTS)
         if report:
+            from grubench.report import check_installed
+
             check_file("--report", report, (".html",))
+            check_installed()
         from grubench.where import Where
 
         if in_process and executor != "processes":

@@ -135,6 +135,9 @@ def varied(text: str) -> tuple[str, list[Any]]:
     if len(items) < 2:
         raise UsageError(f"--vary: {text!r} varies nothing.", "Write KEY=VALUE,VALUE, such as batch_size=32,256.")
     key = setting_key(key.strip())
+    twice = [item for item in items if items.count(item) > 1]
+    if twice:
+        raise UsageError(f"--vary: {key} is given {twice[0]} twice.", "Give each value once.")
     default = _types().get(key.replace(".", "__"), "")
     return key, [_value(key, item, default[0] if isinstance(default, tuple) and default else default) for item in items]
 
