@@ -69,7 +69,11 @@ class Display:
     def _plan(self, event: dict[str, Any]) -> None:
         self.trials, self.number = event["trials"], 0
         if event["reused"]:
-            self._print(f"{event['reused']} trials were finished before and are reused (--fresh trains them again).")
+            count = event["reused"]
+            were = (
+                "1 trial was finished before and is" if count == 1 else f"{count} trials were finished before and are"
+            )
+            self._print(f"{were} reused (--fresh trains anew).")
 
     def _label(self, event: dict[str, Any]) -> str:
         count = f"[{self.number}/{self.trials}] " if self.trials > 1 else ""
@@ -82,7 +86,8 @@ class Display:
         trial.task = self._progress.add_task(trial.label, total=trial.total, status="starting")
         self._running[event["trial"]] = trial
         if not self.live:
-            self._print(f"{trial.label}: {f'{trial.seconds:g} s' if trial.seconds else f'{trial.epochs} epochs'}")
+            epochs = f"{trial.epochs} epoch{'s' * (trial.epochs > 1)}"
+            self._print(f"{trial.label}: {f'{trial.seconds:g} s' if trial.seconds else epochs}")
 
     def _told(self, trial: Trial, event: dict[str, Any]) -> None:
         status, completed = trial.take(event)

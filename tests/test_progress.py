@@ -43,7 +43,7 @@ def test_what_finished_stays_in_sight(terminal: bool) -> None:
             display(event)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     for part in (
-        "1 trials were finished before",
+        "1 trial was finished before",
         "[1/4] GRU seed 3: loss 0.25, validation 0.125",
         "[2/4] LSTM seed 3: no [/red] luck [batch,5]",
         "LSTM needs [1] s",

@@ -12,7 +12,7 @@ import pytest
 from conftest import made, visible
 from rich.console import Console
 
-from grubench import plots, record, summary, tables, verdict
+from grubench import facts, plots, record, summary, tables, verdict
 from grubench.comparison import Comparison
 from grubench.experiment import Experiment
 from grubench.runs import Run
@@ -47,6 +47,10 @@ def test_csv_has_a_row_a_seed(found: Comparison) -> None:
     assert [(row["arm"], row["seed"]) for row in rows[:3]] == [("GRU", "0"), ("GRU", "1"), ("GRU", "2")]
     assert [float(row["epoch_s"]) for row in rows[3:6]] == [2.2, 2.1, 2.0]
     assert [row["arm"] for row in rows[6:]] == ["persistence", "seasonal"]
+    assert [(row["backend"], row["precision"], row["kernel"]) for row in rows[5:7]] == [
+        ("tensorflow", "float32", "fused"),
+        ("", "", ""),
+    ]
 
 
 def test_markdown_tables_have_as_many_cells_as_heads(found: Comparison) -> None:
@@ -60,6 +64,7 @@ def test_latex_is_escaped_and_has_as_many_cells_as_heads(found: Comparison) -> N
     tables = [part.split(r"\end{tabular}")[0] for part in text.split(r"\begin{tabular}")[1:]]
     assert r"G\_R\&U & " in tables[0]
     assert r"$\pm$" in tables[0]
+    assert f"% {facts.facts(found)[0]}" in text
     for table in tables:
         assert len({line.replace(r"\&", "").count("&") for line in table.splitlines() if line.endswith(r"\\")}) == 1
 
