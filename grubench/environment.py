@@ -56,16 +56,17 @@ def machine(backend: str = "tensorflow") -> dict[str, Any]:
 def cards(backend: str = "tensorflow") -> list[str]:
     """The NVIDIA cards that the driver shows, and what chooses of them for a backend, without loading it."""
     variables = (VISIBLE, *DEVICE_VARIABLES[backend])
-    return [*_installed_cards(), *(f"{name}={os.environ[name]}" for name in variables if name in os.environ)]
+    return [*installed_cards(), *(f"{name}={os.environ[name]}" for name in variables if name in os.environ)]
 
 
 def hidden_cards() -> str:
     """What hides all cards that there are; empty where nothing does."""
     chosen = os.environ.get(VISIBLE)
-    return f"{VISIBLE}={chosen}" if chosen in ("", "-1") and _installed_cards() else ""
+    return f"{VISIBLE}={chosen}" if chosen in ("", "-1") and installed_cards() else ""
 
 
-def _installed_cards() -> list[str]:
+def installed_cards() -> list[str]:
+    """The NVIDIA cards that the driver shows, whatever may be seen of them."""
     return [_field(path, "Model") for path in sorted(DRIVER.glob("*/information"))] or list(_cards_by_tool())
 
 
@@ -87,7 +88,7 @@ def visible_cards() -> list[str]:
     """The NVIDIA cards that trials may use, each as CUDA_VISIBLE_DEVICES names it."""
     chosen = os.environ.get(VISIBLE)
     if chosen is None:
-        return [str(number) for number in range(len(_installed_cards()))]
+        return [str(number) for number in range(len(installed_cards()))]
     return [name.strip() for name in chosen.split(",") if name.strip()]
 
 

@@ -190,19 +190,21 @@ def kernels_that_run(model: keras.Sequential, spec: Experiment) -> list[LayerKer
         UsageError: A kernel was asked for, and something else ran.
     """
     recurrent = [one for one in model.layers if isinstance(one, (*LAYERS.values(), keras.layers.Bidirectional))]
-    found = [_seen(layer, planned, spec) for layer, planned in zip(recurrent, kernels(spec), strict=True)]
+    compiled = bool(model.jit_compile)
+    planned = kernels(spec)
+    found = [_seen(one, plan, spec, compiled=compiled) for one, plan in zip(recurrent, planned, strict=True)]
     _refuse_lost(spec, found)
     return found
 
 
-def _seen(layer: keras.layers.Layer, planned: LayerKernel, spec: Experiment) -> LayerKernel:
+def _seen(layer: keras.layers.Layer, planned: LayerKernel, spec: Experiment, *, compiled: bool) -> LayerKernel:
     chance = [(one, keras.ops.convert_to_numpy(one)) for one in layer.non_trainable_variables]
     state = ENGINE.random_state()
     kernel, operation = ENGINE.kernel_of(ENGINE.operations(layer, (1, STEPS_SEEN, layer.input.shape[-1])))
     for variable, value in chance:  # recurrent dropout draws, whether it is training or not
         variable.assign(value)
     ENGINE.set_random_state(state)
-    if kernel == "keras" and spec.training.jit:
+    if kernel == "keras" and compiled:
         kernel = "xla"
     if kernel == planned.kernel:
         return replace(planned, operation=operation)

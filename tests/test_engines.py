@@ -108,6 +108,19 @@ def test_tensorflow_is_not_loaded_for_another(backend: str, tmp_path: Path) -> N
         assert done.stdout.splitlines()[-1:] == [said], done.stderr
 
 
+@pytest.mark.skipif(not backends.installed("torch"), reason="torch is not installed")
+def test_a_batch_is_not_copied_on_its_way_to_torch(tmp_path: Path) -> None:
+    script = (
+        "import os; os.environ['GRUBENCH_BACKEND'] = 'torch'\n"
+        "import numpy as np; from types import SimpleNamespace; from grubench.engine import ENGINE\n"
+        "cut = np.ones((3, 4, 2), 'f4'), np.ones((3, 1), 'f4')\n"
+        "given = ENGINE.stream(SimpleNamespace(batch=lambda number: cut), ahead=0)[0]\n"
+        "print(*(one.data_ptr() == values.ctypes.data for one, values in zip(given, cut, strict=True)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "True True", done.stderr
+
+
 @pytest.mark.parametrize("backend", OTHERS)
 def test_looking_at_a_layer_draws_nothing(backend: str, tmp_path: Path) -> None:
     """With recurrent dropout a layer draws though it is not training: the trial after it must not notice."""

@@ -185,7 +185,7 @@ def test_a_model_loads_where_grubench_is_not_installed(trained: dict[str, Run], 
 def test_trials_at_a_time_have_a_gpu_each_where_there_are_several(
     visible: str | None, cards: list[str], own: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(environment, "_installed_cards", lambda: cards)
+    monkeypatch.setattr(environment, "installed_cards", lambda: cards)
     monkeypatch.delenv(environment.VISIBLE, raising=False)
     if visible is not None:
         monkeypatch.setenv(environment.VISIBLE, visible)

@@ -74,7 +74,7 @@ class Engine(ABC):
         """Why it has no NVIDIA card here, in words."""
         if environment.hidden_cards():
             return f"{environment.hidden_cards()} hides this machine's card (unset it)"
-        if not environment.visible_cards():
+        if not environment.installed_cards():
             return f"this machine has no GPU that {self.title} can use"
         return f"{self.title} does not see this machine's card (install {self.cuda}, and a driver that fits)"
 
