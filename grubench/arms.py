@@ -95,8 +95,8 @@ def setting_key(text: str) -> str:
         return found[0]
     names = [*keys, *(key.partition(".")[2] for key in keys)]
     close = get_close_matches(text, names, 1)
-    hint = f"Did you mean {close[0]}? " if close else ""
-    raise SpecError(f"--vary: unknown key {quoted(text)}.", f"{hint}Valid: {', '.join(keys)}.")
+    remedy = f"Did you mean {close[0]}? `grubench compare --help` lists all." if close else f"Valid: {', '.join(keys)}."
+    raise SpecError(f"--vary: unknown key {quoted(text)}.", remedy)
 
 
 def named(specs: Iterable[Experiment]) -> dict[str, Experiment]:

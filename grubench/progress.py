@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from grubench.settings import counted
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -86,8 +88,7 @@ class Display:
         trial.task = self._progress.add_task(trial.label, total=trial.total, status="starting")
         self._running[event["trial"]] = trial
         if not self.live:
-            epochs = f"{trial.epochs} epoch{'s' * (trial.epochs > 1)}"
-            self._print(f"{trial.label}: {f'{trial.seconds:g} s' if trial.seconds else epochs}")
+            self._print(f"{trial.label}: {f'{trial.seconds:g} s' if trial.seconds else counted(trial.epochs)}")
 
     def _told(self, trial: Trial, event: dict[str, Any]) -> None:
         status, completed = trial.take(event)

@@ -60,6 +60,11 @@ def some(names: Iterable[Any]) -> str:
     return ", ".join([*cut, *more])
 
 
+def counted(epochs: int) -> str:
+    """A number of epochs in words."""
+    return "1 epoch" if epochs == 1 else f"{epochs} epochs"
+
+
 def setting(
     default: Any,
     help: str,

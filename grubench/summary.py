@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from grubench.arms import differing_settings, shown
 from grubench.facts import MARK
 from grubench.runs import shared
+from grubench.settings import counted
 from grubench.statistics import mean_and_spread
 
 if TYPE_CHECKING:
@@ -113,11 +114,7 @@ def settings(comparison: Comparison) -> str:
 
 def _length(spec: Experiment) -> str:
     seconds = spec.training.seconds
-    return f"{seconds:g} s of training each, in steps" if seconds else _counted(spec.training.epochs)
-
-
-def _counted(epochs: int) -> str:
-    return "1 epoch" if epochs == 1 else f"{epochs} epochs"
+    return f"{seconds:g} s of training each, in steps" if seconds else counted(spec.training.epochs)
 
 
 def _trained_on(spec: Experiment) -> str:

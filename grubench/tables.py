@@ -16,6 +16,7 @@ from grubench.arms import split
 from grubench.backends import TITLES
 from grubench.facts import clock_line, facts, kernel_line, resumed
 from grubench.runs import shared
+from grubench.settings import counted
 from grubench.summary import (
     COST,
     TEST,
@@ -168,7 +169,7 @@ def show_run(run: Run, console: Console) -> None:
         "parameters": f"{run.metrics['parameters']['trainable']:,}",
         "windows": ", ".join(f"{part} {count:,}" for part, count in run.metrics["data"]["windows"].items()),
         "loss": f"train {number(run.metrics['loss']['train'])}, validation {number(run.metrics['loss']['validation'])}",
-        "time": f"{number(timing['train_s'])} s for {run.metrics['loss']['epochs']} epochs; "
+        "time": f"{number(timing['train_s'])} s for {counted(run.metrics['loss']['epochs'])}; "
         f"first step {number(timing['first_step_s'])} s, "
         f"then {number(timing['epoch_s'])} s an epoch, {number(timing['sequences_per_s'])} windows/s"
         + "".join(f"; {one}" for one in (shared(run), resumed(run)) if one),

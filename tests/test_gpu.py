@@ -45,7 +45,7 @@ def forecasts(run: Run) -> np.ndarray:
 
 def on_the_processor(run: Run, folder: Path) -> np.ndarray:
     words = [sys.executable, "-m", "grubench", "predict", str(run.folder), "--export", str(folder / "cpu.csv")]
-    env = os.environ | {environment.VISIBLE: ""}
+    env = os.environ | {environment.VISIBLE: "", "JAX_PLATFORMS": "cpu"}
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False, env=env)
     assert done.returncode == 0, done.stderr
     return pd.read_csv(folder / "cpu.csv")["predicted"].to_numpy()
