@@ -98,7 +98,8 @@ def figure(run: Run, path: tuple[str, ...]) -> float:
 
 def why_not_timed(comparison: Comparison) -> str:
     """Why the times of the arms are not compared, and what to do about it; empty where they are."""
-    asked = {key.partition(".")[2] for key in differing_settings([run.experiment for run in comparison.runs])}
+    arms = [runs[0].experiment for runs in comparison.arms.values() if runs]
+    asked = {key.partition(".")[2] for key in differing_settings(arms)}
     differing = [key for key in differing_machines(comparison.runs) if key not in asked]  # such as threads
     if differing:
         return f"the runs were made with different {', '.join(differing)}; their times are not compared."
