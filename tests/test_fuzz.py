@@ -25,7 +25,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from grubench import comparison, datasets, prediction, presets, record, report, runs, tables
+from grubench import comparison, datasets, loading, prediction, presets, record, report, runs, tables
 from grubench.comparison import Comparison
 from grubench.errors import GrubenchError
 from grubench.experiment import TIME_FEATURES, Data, Experiment
@@ -380,8 +380,8 @@ def test_model_files(folders: Folders, data: st.DataObject) -> None:
         run = runs.load(folders.root / "gru")
         passed = True
         try:
-            prediction._check_archive(run.folder / "model.keras")
+            loading._check_archive(run.folder / "model.keras")
         except Exception:
             passed = False
         if not passed or data.draw(st.integers(0, 19)) == 0:
-            prediction.load_model(run)
+            loading.load_model(run)

@@ -26,7 +26,7 @@ from rich.console import Console
 from typer.testing import Result
 
 import grubench
-from grubench import comparison, datasets, files, prediction, presets, record, report, runs, tables
+from grubench import comparison, datasets, files, loading, prediction, presets, record, report, runs, tables
 from grubench.comparison import Comparison, Failure
 from grubench.datasets import catalog, download
 from grubench.errors import DataError, GrubenchError, RunError, SpecError, UsageError
@@ -385,7 +385,7 @@ class TestModels:
         keras.Sequential([keras.layers.Input((14, 1)), keras.layers.Lambda(abs)]).save(folder / "model.keras")
         archive(folder / "model.keras", with_layer(lambda_layer()))
         with pytest.raises(RunError, match=r"[Ll]ambda|safe"):
-            prediction.load_model(runs.load(folder))
+            loading.load_model(runs.load(folder))
 
     def test_a_module_beside_is_not_imported(
         self, call: Callable[..., Result], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

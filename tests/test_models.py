@@ -14,7 +14,7 @@ from grubench import models
 from grubench.engine import ENGINE
 from grubench.errors import UsageError
 from grubench.experiment import Experiment, Model, Training
-from grubench.prediction import load_model
+from grubench.loading import load_model
 from grubench.runs import Run
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from conftest import HERE, tiny
 
-from grubench import datasets, prediction, trials
+from grubench import datasets, loading, trials
 from grubench.engine import keras
 from grubench.errors import RunError, UsageError
 from grubench.experiment import Data, Window
@@ -197,7 +197,7 @@ def test_a_model_that_holds_code_is_refused(own: Run, tmp_path: Path) -> None:
     keras.Sequential([keras.layers.Input((14, 2)), keras.layers.Lambda(attack)]).save(folder / "model.keras")
     ran.unlink(missing_ok=True)
     with pytest.raises(RunError, match=r"model\.keras cannot be loaded"):
-        prediction.load_model(load(folder))
+        loading.load_model(load(folder))
     assert not ran.exists()
 
 
