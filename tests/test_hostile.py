@@ -381,7 +381,7 @@ class TestModels:
     def test_keras_own_safe_mode_stands_behind(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         from grubench.engine import keras
 
-        monkeypatch.setattr(prediction, "_check_archive", lambda path: None)
+        monkeypatch.setattr(loading, "_check_archive", lambda path: None)
         keras.Sequential([keras.layers.Input((14, 1)), keras.layers.Lambda(abs)]).save(folder / "model.keras")
         archive(folder / "model.keras", with_layer(lambda_layer()))
         with pytest.raises(RunError, match=r"[Ll]ambda|safe"):
