@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from difflib import get_close_matches
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from grubench.errors import SpecError, UsageError
 from grubench.experiment import CELLS, SECTIONS, Experiment
 from grubench.matching import matched
-from grubench.settings import quoted
+from grubench.settings import likeliest, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -71,8 +70,7 @@ def with_settings(spec: Experiment, chosen: Mapping[str, Any]) -> Experiment:
         SpecError: A key is unknown, or a value is not valid.
     """
     tree = spec.to_dict()
-    for name_or_key, value in chosen.items():
-        key = setting_key(name_or_key)
+    for key, value in chosen.items():
         section, _, name = key.partition(".")
         if key in OF_THE_NAME or section in ("data", "window"):
             raise SpecError(
@@ -93,9 +91,8 @@ def setting_key(text: str) -> str:
     found = [key for key in keys if text in (key, key.partition(".")[2])]
     if len(found) == 1:
         return found[0]
-    names = [*keys, *(key.partition(".")[2] for key in keys)]
-    close = get_close_matches(text, names, 1)
-    remedy = f"Did you mean {close[0]}? `grubench compare --help` lists all." if close else f"Valid: {', '.join(keys)}."
+    close = likeliest(text, [*keys, *(key.partition(".")[2] for key in keys)])
+    remedy = f"Did you mean {close}? `grubench compare --help` lists all." if close else f"Valid: {', '.join(keys)}."
     raise SpecError(f"--vary: unknown key {quoted(text)}.", remedy)
 
 

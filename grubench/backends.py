@@ -23,11 +23,13 @@ def installed(backend: str) -> bool:
 
 
 def check_installed(backend: str) -> None:
-    """Refuse a backend that is not installed.
+    """Refuse a backend that is none of Keras's, or is not installed.
 
     Raises:
-        UsageError: It is not there; with what installs it.
+        UsageError: There is none of that name; or it is not there, with what installs it.
     """
+    if backend not in BACKENDS:
+        raise UsageError(f"--backend: there is no backend {backend!r}.", f"There are: {', '.join(BACKENDS)}.")
     if installed(backend):
         return
     there = [one for one in BACKENDS if installed(one)]

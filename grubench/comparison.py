@@ -72,6 +72,11 @@ class Comparison:
         """The spec of the first run; what the arms share is in it."""
         return self.runs[0].experiment
 
+    @property
+    def specs(self) -> dict[str, Experiment]:
+        """The spec of each arm that has a run, with the seed of the first."""
+        return {name: runs[0].experiment for name, runs in self.arms.items() if runs}
+
     def pairs(self, first: str, second: str) -> list[tuple[Run, Run]]:
         """The runs of two arms that have the same seed."""
         others = {run.experiment.seed: run for run in self.arms[second]}

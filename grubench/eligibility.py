@@ -48,6 +48,15 @@ def fused_reasons(model: Model, training: Training, layer: Layer) -> list[str]:
     return [reason for applies, reason in rules if applies]
 
 
+def has_own_loop(backend: str, cell: str) -> bool:
+    """Whether Keras has a loop of a backend's own for a cell without cuDNN, beside the generic one over cells.
+
+    References:
+        `gru` and `lstm` in keras/src/backend/torch/rnn.py and keras/src/backend/jax/rnn.py.
+    """
+    return cell in {"torch": ("gru", "lstm"), "jax": ("gru",)}.get(backend, ())
+
+
 def may_be_refused(training: Training) -> bool:
     """Whether it takes a look at the machine, with the backend loaded, to know that a training can run there."""
     return training.kernel in ("cudnn", "fused") or training.precision in ("mixed_float16", "tf32")

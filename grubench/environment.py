@@ -23,10 +23,10 @@ CUDA_PACKAGES = {
     "torch": CUDNN_PACKAGES,
     "jax": ("jax-cuda12-plugin", "jax-cuda13-plugin", *CUDNN_PACKAGES),
 }
+# What tells Keras which device to use on PyTorch: keras/src/backend/torch/core.py.
+TORCH_DEVICE = "KERAS_TORCH_DEVICE"
 # What else chooses the device of a backend.
-DEVICE_VARIABLES = {"tensorflow": (), "torch": ("KERAS_TORCH_DEVICE",), "jax": ("JAX_PLATFORMS",)}
-
-
+DEVICE_VARIABLES = {"tensorflow": (), "torch": (TORCH_DEVICE,), "jax": ("JAX_PLATFORMS",)}
 # Where Linux shows the driver's cards.
 DRIVER = Path("/proc/driver/nvidia/gpus")
 # What CUDA is told of the cards that it may see.

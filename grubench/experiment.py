@@ -18,7 +18,7 @@ from typing import Any, Self
 from grubench.eligibility import cudnn_reasons, fused_reasons
 from grubench.errors import SpecError
 from grubench.sections import CELLS, LEARNING_RATES, SECTIONS, TIME_FEATURES, Data, Layer, Model, Training, Window
-from grubench.settings import quoted, some
+from grubench.settings import likeliest, quoted, some
 
 __all__ = [
     "CELLS",
@@ -144,10 +144,8 @@ def check_keys(tree: dict[str, Any]) -> None:
 def _refuse_unknown(prefix: str, part: dict[str, Any], valid: tuple[str, ...]) -> None:
     for key in part:
         if key not in valid:
-            from difflib import get_close_matches
-
-            close = get_close_matches(key, valid, 1)
-            hint = f"Did you mean {prefix}{close[0]}? " if close else ""
+            close = likeliest(key, valid)
+            hint = f"Did you mean {prefix}{close}? " if close else ""
             raise SpecError(f"Unknown key {prefix}{some([key])}.", f"{hint}Valid: {', '.join(valid)}.")
 
 

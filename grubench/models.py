@@ -112,8 +112,10 @@ def _use_cudnn(spec: Experiment, layer: Layer, *, cudnn: bool) -> bool | str:
     """
     if cudnn:
         return True if spec.training.kernel == "cudnn" else "auto"
-    generic = spec.training.kernel in ("fused", "keras") or (spec.training.jit and ENGINE.name == "tensorflow")
-    return False if generic or (ENGINE.name == "jax" and layer.cell == "lstm") else "auto"
+    generic = spec.training.kernel in ("fused", "keras")
+    if ENGINE.name == "tensorflow":
+        return False if generic or spec.training.jit else "auto"
+    return "auto" if not generic and eligibility.has_own_loop(ENGINE.name, layer.cell) else False
 
 
 def _fuse(layer: keras.layers.Layer, threads: int, *, need_x: bool) -> None:
@@ -153,12 +155,12 @@ def strategy(spec: Experiment) -> AbstractContextManager[Any]:
 
 def kernels(spec: Experiment) -> list[LayerKernel]:
     """Which kernel each recurrent layer of a spec should run on here, by its settings and the machine."""
-    return [_kernel(spec, layer) for layer in spec.model.stack]
-
-
-def _kernel(spec: Experiment, layer: Layer) -> LayerKernel:
-    training = spec.training
     lacking = ENGINE.lacks_cudnn()
+    return [_kernel(spec, layer, lacking) for layer in spec.model.stack]
+
+
+def _kernel(spec: Experiment, layer: Layer, lacking: str) -> LayerKernel:
+    training = spec.training
     reasons = [*([lacking] if lacking else []), *eligibility.cudnn_reasons(spec.model, training, layer)]
     if not reasons:
         return LayerKernel(layer=str(layer), kernel="cudnn", reasons=())
@@ -227,8 +229,9 @@ def check(spec: Experiment) -> None:
     Raises:
         UsageError: Naming the setting, and what to do.
     """
-    _check_precision(spec)
-    _refuse_lost(spec, kernels(spec))
+    if eligibility.may_be_refused(spec.training):
+        _check_precision(spec)
+        _refuse_lost(spec, kernels(spec))
 
 
 def _refuse_lost(spec: Experiment, found: list[LayerKernel]) -> None:

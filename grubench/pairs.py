@@ -55,7 +55,7 @@ def neighbours(comparison: Comparison) -> list[tuple[str, str]]:
     Of cells crossed with settings those pairs remain that differ in one of them: an arm that shares more settings
     with both lies between two that differ in several.
     """
-    specs = {name: runs[0].experiment.with_seed(0) for name, runs in comparison.arms.items() if runs}
+    specs = {name: spec.with_seed(0) for name, spec in comparison.specs.items()}
     apart = {frozenset(pair): set(differing_settings([specs[one] for one in pair])) for pair in combinations(specs, 2)}
 
     def between(first: str, second: str) -> bool:
@@ -98,8 +98,7 @@ def figure(run: Run, path: tuple[str, ...]) -> float:
 
 def why_not_timed(comparison: Comparison) -> str:
     """Why the times of the arms are not compared, and what to do about it; empty where they are."""
-    arms = [runs[0].experiment for runs in comparison.arms.values() if runs]
-    asked = {key.partition(".")[2] for key in differing_settings(arms)}
+    asked = {key.partition(".")[2] for key in differing_settings(list(comparison.specs.values()))}
     differing = [key for key in differing_machines(comparison.runs) if key not in asked]  # such as threads
     if differing:
         return f"the runs were made with different {', '.join(differing)}; their times are not compared."
@@ -124,9 +123,9 @@ def kernels_apart(comparison: Comparison) -> str:
 
 def _kernels_apart(comparison: Comparison, pair: tuple[str, str]) -> bool:
     """Whether two arms ran on different kernels, and differ in no setting that asks how that tells in time."""
-    first, second = (comparison.arms[name] for name in pair)
-    differing = differing_settings([first[0].experiment, second[0].experiment])
-    return _kernels(first) != _kernels(second) and not set(differing) & OF_SPEED
+    first, second = (_kernels(comparison.arms[name]) for name in pair)
+    differing = differing_settings([comparison.specs[name] for name in pair])
+    return first != second and not set(differing) & OF_SPEED
 
 
 def _kernels(runs: list[Run]) -> set[str]:

@@ -147,7 +147,7 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         if len(self.epochs) == 1 and not self._rest:  # no telling how long another epoch takes
             return False
         timing = self.timing()
-        return bool(timing["steady_s"] + timing["epoch_s"] / 2 > self.budget_s)
+        return bool(timing["train_s"] - timing["first_step_s"] + timing["epoch_s"] / 2 > self.budget_s)
 
     @property
     def _rest(self) -> int:
@@ -159,8 +159,7 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
 
         The first epoch, and each that a fit went on with, hold tracing and compilation: they are left out. With a
         single epoch the calls that hold them are taken out of it and the rest put up to a whole epoch. The first step
-        is the first call without the steps after its first, at the steady speed, and what a last step compiled; the
-        steady seconds are those of the training without any of it.
+        is the first call without the steps after its first, at the steady speed, and what a last step compiled.
         """
         seconds = np.array([row["seconds"] for row in self.epochs])
         traced = [0, *(epoch for epoch in self.resumed if epoch < len(seconds))]
@@ -182,6 +181,5 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
             "steady_epochs": steady_epochs,
             "sequences_per_s": self.windows / median,
             "train_s": float(trained.sum()),
-            "steady_s": float(trained.sum()) - first_step_s,
             "resumed_after_epochs": self.resumed,
         }

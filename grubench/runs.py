@@ -75,7 +75,6 @@ METRICS: Form = {
         "epoch_s": POSITIVE,
         "sequences_per_s": NUMBER,
         "train_s": NUMBER,
-        "steady_s?": NUMBER,
         "total_s": NUMBER,
         "steady_epochs": WHOLE,
         "resumed_after_epochs?": [WHOLE],

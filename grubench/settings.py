@@ -65,6 +65,13 @@ def counted(epochs: int) -> str:
     return "1 epoch" if epochs == 1 else f"{epochs} epochs"
 
 
+def likeliest(text: str, valid: Iterable[str]) -> str:
+    """The valid name that a person most likely meant; empty where none is near."""
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(text, valid, 1)), "")
+
+
 def setting(
     default: Any,
     help: str,

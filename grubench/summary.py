@@ -62,7 +62,7 @@ def values(run: Run) -> dict[str, float | None]:
         "validation_loss": metrics["loss"]["validation"],
         # Shown only where the spec does not say them: it stands above the table.
         "epochs": metrics["loss"]["epochs"] if training.patience or training.seconds else None,
-        "steady_s": timing["steady_s"] if training.seconds else None,
+        "steady_s": timing["train_s"] - timing["first_step_s"] if training.seconds else None,
         "total_s": None if training.seconds else timing["total_s"],
         **{key: timing[key] for key in ("first_step_s", "epoch_s", "sequences_per_s")},
         "gpu_mb": gpu / 1e6 if gpu else None,
@@ -108,7 +108,7 @@ def settings(comparison: Comparison) -> str:
         f"{_length(spec)} of batch {training.batch_size}",
         span,
     ]
-    differing = differing_settings([runs[0].experiment for runs in comparison.arms.values() if runs])
+    differing = differing_settings(list(comparison.specs.values()))
     return " · ".join(parts + _unusual(spec, differing))
 
 

@@ -41,7 +41,7 @@ def run_trial(
     setup = setup or Setup()
     machine = environment.machine(spec.training.backend) | setup.seen_cards
     clock = Clock()
-    _prepare(spec, setup)
+    prepare(spec, setup)
     report({"kind": "stage", "text": "reading the data"})
     dataset = dataset or datasets.load(spec.data, spec.data_name)
     windows = cutting.build(dataset, spec)
@@ -74,8 +74,12 @@ def run_trial(
     save(folder, trained, clock)
 
 
-def _prepare(spec: Experiment, setup: Setup) -> None:
-    """Set the backend up, and refuse what it cannot give, before anything is read."""
+def prepare(spec: Experiment, setup: Setup) -> None:
+    """Set the backend up for a trial, and see whether it could run in this process, before anything is read.
+
+    Raises:
+        UsageError: It asks for what this machine or its backend cannot give.
+    """
     ENGINE.set_threads(setup.threads or spec.training.threads)
     ENGINE.start()
     models.check(spec)
@@ -84,12 +88,3 @@ def _prepare(spec: Experiment, setup: Setup) -> None:
 
         one_at_a_time()
     keras.utils.set_random_seed(spec.seed)
-
-
-def check_trial(spec: Experiment, setup: Setup) -> None:
-    """See whether a trial could run in this process, without training.
-
-    Raises:
-        UsageError: It asks for what this machine or its backend cannot give.
-    """
-    _prepare(spec, setup)

@@ -109,8 +109,6 @@ def _numbers(flag: str, text: str) -> list[int]:
 
 def _arms(cells: str, kernels: str, spec: Any, models: Any) -> list[Any]:
     """Every cell on every kernel; what `auto` is here stands for it, once."""
-    from dataclasses import replace
-
     from grubench.benchmark import Arm
     from grubench.sections import CELLS, KERNELS
 
@@ -123,18 +121,20 @@ def _arms(cells: str, kernels: str, spec: Any, models: Any) -> list[Any]:
             one = cell.strip()
             if one not in CELLS:
                 raise UsageError(f"--cells: there is no cell {one!r}.", f"There are: {', '.join(CELLS)}.")
-            if name == "auto":
-                alone = replace(spec.with_cell(one), training=replace(spec.training, kernel="auto"))
-                here = models.kernels(alone)[0].kernel
-                found.append(Arm(cell=one, kernel=_name(spec.training.backend, one, here)))
-            else:  # on JAX, Keras's loop is XLA's
-                found.append(Arm(cell=one, kernel="keras" if (spec.training.backend, name) == ("jax", "xla") else name))
+            found.append(Arm(cell=one, kernel=_kernel(spec, one, name, models)))
     return list(dict.fromkeys(found))
 
 
-def _name(backend: str, cell: str, kernel: str) -> str:
-    """What `auto` is called: without cuDNN, PyTorch's and JAX's is another of Keras's loops than `keras` asks for."""
-    if backend == "tensorflow" or kernel == "cudnn":
-        return kernel
-    generic = cell == "rnn" or (backend, cell) == ("jax", "lstm")
-    return "keras" if generic else "auto"
+def _kernel(spec: Any, cell: str, name: str, models: Any) -> str:
+    """A kernel as an arm has it: `auto` by what it is here, unless that is one of Keras's loops that has no name."""
+    from dataclasses import replace
+
+    from grubench.eligibility import has_own_loop
+
+    backend = spec.training.backend
+    if name == "auto":
+        alone = replace(spec.with_cell(cell), training=replace(spec.training, kernel="auto"))
+        name = models.kernels(alone)[0].kernel
+        if name != "cudnn" and has_own_loop(backend, cell):
+            return "auto"
+    return "keras" if (backend, name) == ("jax", "xla") else name  # JAX compiles Keras's loop in any case

@@ -7,8 +7,6 @@ import typer
 
 from grubench.cli.flags import check_file, command
 from grubench.cli.train import Output
-from grubench.errors import UsageError
-from grubench.sections import BACKENDS
 
 
 def register(app: typer.Typer) -> None:
@@ -42,8 +40,6 @@ def register(app: typer.Typer) -> None:
 
         from grubench import runs
 
-        if backend is not None and backend not in BACKENDS:
-            raise UsageError(f"--backend: there is no backend {backend!r}.", f"There are: {', '.join(BACKENDS)}.")
         if export:
             check_file("--export", export, (".csv",))
         if picture:

@@ -158,12 +158,6 @@ class Engine(ABC):
         return 1
 
 
-def capability_of(text: str) -> tuple[int, int]:
-    """A compute capability from its written form, `9.0`."""
-    major, _, minor = text.partition(".")
-    return int(major), int(minor or 0)
-
-
 def zeros(shape: tuple[int, ...]) -> NDArray[Any]:
     """Inputs of a shape."""
     import numpy as np

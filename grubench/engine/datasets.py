@@ -12,8 +12,13 @@ if TYPE_CHECKING:
     from grubench.engine.base import Batch, Source
 
 
-class _Dataset(keras.utils.PyDataset):  # type: ignore[misc]
-    """A source behind Keras's own interface."""
+class SourceDataset(keras.utils.PyDataset):  # type: ignore[misc]
+    """A source behind Keras's own interface.
+
+    Args:
+        source: The source.
+        convert: Makes a NumPy array the backend's own, without copying it.
+    """
 
     def __init__(self, source: Source, convert: Callable[[Any], Any]) -> None:
         super().__init__()
@@ -25,13 +30,3 @@ class _Dataset(keras.utils.PyDataset):  # type: ignore[misc]
     def __getitem__(self, number: int) -> Batch:
         inputs, targets = self._source.batch(number)
         return self._convert(inputs), self._convert(targets)
-
-
-def dataset_of(source: Source, convert: Callable[[Any], Any]) -> keras.utils.PyDataset:
-    """The batches of a source.
-
-    Args:
-        source: The source.
-        convert: Makes a NumPy array the backend's own, without copying it.
-    """
-    return _Dataset(source, convert)

@@ -7,8 +7,8 @@ from typing import Any
 
 import jax
 
-from grubench.engine.base import Engine, Source, capability_of, zeros
-from grubench.engine.datasets import dataset_of
+from grubench.engine.base import Engine, Source, zeros
+from grubench.engine.datasets import SourceDataset
 from grubench.errors import UsageError
 
 CUDNN = "rnn_fwd"
@@ -53,7 +53,7 @@ class Jax(Engine):
     def capability(self) -> tuple[int, int] | None:
         """See `Engine`."""
         cards = [device for device in self._devices() if hasattr(device, "compute_capability")]
-        return min((capability_of(str(device.compute_capability)) for device in cards), default=None)
+        return min((_capability(str(device.compute_capability)) for device in cards), default=None)
 
     def set_tf32(self, *, on: bool) -> None:
         """See `Engine`; JAX itself has it on."""
@@ -82,7 +82,7 @@ class Jax(Engine):
 
     def stream(self, source: Source, *, ahead: int) -> Any:  # noqa: ARG002
         """See `Engine`."""
-        return dataset_of(source, lambda values: values)
+        return SourceDataset(source, lambda values: values)
 
     def operations(self, layer: Any, shape: tuple[int, ...]) -> set[str]:
         """See `Engine`: those of the program that XLA is given."""
@@ -104,6 +104,12 @@ class Jax(Engine):
         if CUDNN in operations:
             return "cudnn", CUDNN
         return "xla", next((one for one in ("scan", "while") if one in operations), "")
+
+
+def _capability(text: str) -> tuple[int, int]:
+    """A compute capability from its written form, `9.0`."""
+    major, _, minor = text.partition(".")
+    return int(major), int(minor or 0)
 
 
 def _collect(jaxpr: Any, found: set[str]) -> None:

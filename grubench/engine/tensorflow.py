@@ -64,12 +64,10 @@ class TensorFlow(Engine):
         tf.config.experimental.enable_tensor_float_32_execution(on)
 
     def start(self) -> None:
-        """Have it take a GPU's memory as it needs it, and count from here."""
+        """Have it take a GPU's memory as it needs it."""
         for device in tf.config.list_physical_devices("GPU"):
             with suppress(RuntimeError):  # it has started already, and stays as it is
                 tf.config.experimental.set_memory_growth(device, True)
-        for name in _gpu_names():
-            tf.config.experimental.reset_memory_stats(name)
 
     def wait(self) -> None:
         """See `Engine`."""
@@ -77,8 +75,8 @@ class TensorFlow(Engine):
 
     def peak_memory_bytes(self) -> int | None:
         """See `Engine`."""
-        found = [tf.config.experimental.get_memory_info(name)["peak"] for name in _gpu_names()]
-        return max(found, default=None)
+        names = [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices("GPU")]
+        return max((tf.config.experimental.get_memory_info(name)["peak"] for name in names), default=None)
 
     def random_state(self) -> dict[str, Any]:
         """See `Engine`: all are variables of the model."""
@@ -134,13 +132,6 @@ class TensorFlow(Engine):
     def replicas(self, model: Any) -> int:
         """See `Engine`."""
         return int(model.distribute_strategy.num_replicas_in_sync)
-
-
-def _gpu_names() -> list[str]:
-    """The GPUs as memory is asked of them; asking starts them."""
-    if not tf.config.list_physical_devices("GPU"):
-        return []
-    return [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices("GPU")]
 
 
 def _details() -> list[dict[str, Any]]:

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from grubench.engine.base import Engine, Source, zeros
-from grubench.engine.datasets import dataset_of
+from grubench.engine.datasets import SourceDataset
+from grubench.environment import TORCH_DEVICE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# What tells Keras which device to use on PyTorch: keras/src/backend/torch/core.py.
-DEVICE = "KERAS_TORCH_DEVICE"
 CUDNN = "aten::_cudnn_rnn"
 # The products of a loop over steps, one after the other.
 PRODUCTS = ("aten::addmm", "aten::mm")
@@ -22,7 +21,7 @@ PRODUCTS = ("aten::addmm", "aten::mm")
 
 def _chosen() -> str:
     """The device that Keras was told to use; empty where it chooses."""
-    return os.environ.get(DEVICE, "")
+    return os.environ.get(TORCH_DEVICE, "")
 
 
 def _on(device: str) -> bool:
@@ -53,7 +52,11 @@ class Torch(Engine):
     def lacks_cudnn(self) -> str:
         """See `Engine`."""
         if not _on("cuda"):
-            return f"cuDNN is for NVIDIA cards, and {DEVICE} is {chosen}" if (chosen := _chosen()) else self.lacks_gpu()
+            return (
+                f"cuDNN is for NVIDIA cards, and {TORCH_DEVICE} is {chosen}"
+                if (chosen := _chosen())
+                else self.lacks_gpu()
+            )
         return "" if torch.backends.cudnn.is_available() else "PyTorch finds no cuDNN here (install it with CUDA)"
 
     def cudnn_version(self) -> str:
@@ -111,7 +114,7 @@ class Torch(Engine):
 
     def stream(self, source: Source, *, ahead: int) -> Any:  # noqa: ARG002
         """See `Engine`: tensors on the memory of the batch that was cut."""
-        return dataset_of(source, torch.from_numpy)
+        return SourceDataset(source, torch.from_numpy)
 
     def operations(self, layer: Any, shape: tuple[int, ...]) -> set[str]:
         """See `Engine`: those that PyTorch's profiler sees."""

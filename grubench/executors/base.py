@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from grubench import errors
+from grubench import backends, errors
 from grubench.errors import GrubenchError, TrainingError
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from grubench.series import Dataset
     from grubench.setup import Setup
 
+Report = Callable[[dict[str, Any]], None]
 # Called with a trial's number and what it tells, as `training.run_trial` tells it.
 Tell = Callable[[int, dict[str, Any]], None]
 # Nothing where the trial filled its folder; else what ended it.
@@ -58,6 +59,21 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """End what still runs, and let go of everything."""
+
+
+def work(spec: Experiment, folder: Path | None, report: Report, setup: Setup, dataset: Dataset | None = None) -> None:
+    """Run a trial in this process, with its backend; without a folder only see whether it could run.
+
+    Raises:
+        GrubenchError: What ended it.
+    """
+    backends.choose(spec.training.backend)
+    from grubench.training import prepare, run_trial
+
+    if folder is None:
+        prepare(spec, setup)
+    else:
+        run_trial(spec, folder, report, setup=setup, dataset=dataset)
 
 
 # An error on its way out of a trial's process: its class, its message, its remedy.

@@ -15,9 +15,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from grubench import backends
-from grubench.errors import GrubenchError, RunError, TrainingError, UsageError
-from grubench.executors.base import failure, told, unforeseen
+from grubench.errors import RunError, TrainingError, UsageError
+from grubench.executors.base import failure, told, unforeseen, work
 from grubench.experiment import Experiment
 from grubench.setup import Setup
 
@@ -202,23 +201,13 @@ def _train(tree: dict[str, Any], dataset: Any, setup: Setup, *, number: int, eve
         with contextlib.suppress(Exception):  # progress that does not arrive must not end a trial
             events.put((number, event), timeout=1)
 
-    spec = Experiment.from_dict(tree)
-    try:
-        backends.choose(spec.training.backend)
-        from grubench.training import check_trial, run_trial
-
-        if dataset is None:
-            check_trial(spec, setup)
-            return {}
-    except GrubenchError as error:
-        return told(error)
     with tempfile.TemporaryDirectory(prefix="grubench-") as aside:
-        folder = Path(aside) / "run"
+        folder = Path(aside) / "run" if dataset is not None else None
         try:
-            run_trial(spec, folder, report, setup=setup, dataset=dataset)
+            work(Experiment.from_dict(tree), folder, report, setup, dataset)
         except Exception as error:
             return told(error)
-        return {path.name: path.read_bytes() for path in folder.iterdir()}
+        return {path.name: path.read_bytes() for path in folder.iterdir()} if folder else {}
 
 
 def _unpack(files: dict[str, bytes], folder: Path) -> None:

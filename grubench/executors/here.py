@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from grubench import backends
 from grubench.errors import GrubenchError
+from grubench.executors.base import work
 from grubench.setup import Setup
 
 if TYPE_CHECKING:
@@ -47,13 +47,7 @@ class Here:
             self._tell(job.number, event)
 
         try:
-            backends.choose(job.spec.training.backend)
-            from grubench.training import check_trial, run_trial
-
-            if job.folder is None:
-                check_trial(job.spec, job.setup)
-            else:
-                run_trial(job.spec, job.folder, report, setup=job.setup, dataset=job.dataset)
+            work(job.spec, job.folder, report, job.setup, job.dataset)
         except GrubenchError as error:
             return error
         return None

@@ -19,10 +19,10 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from grubench import backends, environment
+from grubench import environment
 from grubench.errors import TrainingError
 from grubench.executors import servers
-from grubench.executors.base import failure, told
+from grubench.executors.base import failure, told, work
 from grubench.experiment import Experiment
 from grubench.settings import escaped
 from grubench.setup import Setup
@@ -80,7 +80,7 @@ class Processes:
         said = tempfile.TemporaryDirectory(prefix="grubench-")
         env = dict(os.environ) | ({environment.VISIBLE: job.setup.card} if job.setup.card else {})
         setting = (env, sys.argv, str(Path(said.name) / "stderr"))
-        arguments = (theirs, job.spec.to_dict(), str(job.folder or ""), job.setup, setting)
+        arguments = (theirs, job.spec.to_dict(), job.folder, job.setup, setting)
         process = servers.context().Process(target=_trial, args=arguments, daemon=True)
         servers.start(process, job.spec.training.backend)
         theirs.close()
@@ -151,7 +151,9 @@ def _cause(code: int | None) -> str:
     return f"exit code {code}"
 
 
-def _trial(pipe: Connection, tree: dict[str, Any], folder: str, setup: Setup, setting: tuple[Any, Any, str]) -> None:
+def _trial(
+    pipe: Connection, tree: dict[str, Any], folder: Path | None, setup: Setup, setting: tuple[Any, Any, str]
+) -> None:
     """The body of a trial's process."""
     # Ctrl-C reaches every process of the terminal; the parent alone decides, and ends this one with SIGTERM.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -164,14 +166,7 @@ def _trial(pipe: Connection, tree: dict[str, Any], folder: str, setup: Setup, se
     if hasattr(select, "poll"):  # not on Windows
         threading.Thread(target=_end_with_reader, args=(pipe.fileno(),), daemon=True).start()
     try:
-        spec = Experiment.from_dict(tree)
-        backends.choose(spec.training.backend)
-        from grubench.training import check_trial, run_trial
-
-        if folder:
-            run_trial(spec, Path(folder), pipe.send, setup=setup)
-        else:
-            check_trial(spec, setup)
+        work(Experiment.from_dict(tree), folder, pipe.send, setup)
         pipe.send({"kind": "done"})
     except Exception as error:
         pipe.send({"kind": "failed", "error": told(error)})
