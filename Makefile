@@ -40,7 +40,7 @@ slow: $(VENV)/.developing ## Run the slow tests
 TORCH ?= torch
 
 test-torch: $(VENV)/.torch ## Run the tests of Keras's other backends, with PyTorch installed
-	$(BIN)/python -m pytest tests/test_engines.py
+	$(BIN)/python -m pytest tests/backends/test_other_backends.py
 
 $(VENV)/.torch: $(VENV)/.developing
 	$(BIN)/python -m pip install --quiet $(TORCH)
@@ -49,7 +49,7 @@ $(VENV)/.torch: $(VENV)/.developing
 HERE := PYTHONPATH="$(CURDIR)$${PYTHONPATH:+:$$PYTHONPATH}"
 # GPU names a Python that has the backends to be tested or measured, where it is not that of .venv.
 test-gpu: $(if $(GPU),,$(VENV)/.developing) ## Run the tests that need a GPU, on every backend that is installed
-	$(HERE) $(or $(GPU),$(BIN)/python) -m pytest tests/test_gpu.py
+	$(HERE) $(or $(GPU),$(BIN)/python) -m pytest tests/backends/test_gpu.py
 
 bench-gpu: $(if $(GPU),,$(VENV)/.installed) ## Measure the workloads with cuDNN and without, on every backend that is installed
 	$(HERE) $(or $(GPU),$(BIN)/python) experiments/benchmarks/gpu.py $(ARGS)

@@ -16,22 +16,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from grubench.api import compare, train
     from grubench.errors import GrubenchError
-    from grubench.experiment import Experiment
-    from grubench.prediction import predict
+    from grubench.execution.options import ExecutionOptions
     from grubench.presets import resolve
-    from grubench.trials import compare, train
-    from grubench.where import Where
+    from grubench.spec.experiment import Experiment
+    from grubench.training.predict import predict
 
-__all__ = ["Experiment", "GrubenchError", "Where", "compare", "predict", "resolve", "train"]
+__all__ = ["ExecutionOptions", "Experiment", "GrubenchError", "compare", "predict", "resolve", "train"]
 
 _HOMES = {
-    "Experiment": "experiment",
+    "Experiment": "spec.experiment",
     "GrubenchError": "errors",
-    "Where": "where",
-    "compare": "trials",
-    "train": "trials",
-    "predict": "prediction",
+    "ExecutionOptions": "execution.options",
+    "compare": "api",
+    "train": "api",
+    "predict": "training.predict",
     "resolve": "presets",
 }
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from grubench.datasets.catalog import CATALOG, find
+from grubench.data.datasets.catalog import CATALOG, find
 from grubench.errors import SpecError, UsageError
-from grubench.experiment import CELLS, MOST_TOML, Data, Experiment, Model, check_keys, toml_tree
-from grubench.settings import is_file, quoted, some
+from grubench.spec.experiment import CELLS, MOST_TOML, Data, Experiment, Model, check_keys, toml_tree
+from grubench.text import is_file, list_names, quote
 
 Tree = dict[str, Any]
 
@@ -107,7 +107,7 @@ def _refuse_foreign(data: Tree) -> None:
     for key in own:
         if data.get(key):
             raise SpecError(
-                f"data.{key}: {quoted(data[key])} does not go with the dataset {dataset!r}.",
+                f"data.{key}: {quote(data[key])} does not go with the dataset {dataset!r}.",
                 f"It describes a file of your own (--csv FILE). Datasets: {', '.join(CATALOG)}.",
             )
 
@@ -130,7 +130,7 @@ def _with_layers(tree: Tree, flags: Tree) -> Tree:
 
 def _written_out(layers: Any, cell: Any, units: Any) -> list[str]:
     if cell is not None and cell not in CELLS:
-        raise SpecError(f"model.cell: unknown value {quoted(cell)}.", f"Valid: {', '.join(CELLS)}.")
+        raise SpecError(f"model.cell: unknown value {quote(cell)}.", f"Valid: {', '.join(CELLS)}.")
     stack = Model(layers=layers).stack
     cells, widths = tuple(layer.cell for layer in stack), tuple(layer.units for layer in stack)
     if units is not None:
@@ -141,8 +141,8 @@ def _written_out(layers: Any, cell: Any, units: Any) -> list[str]:
         cells = cells[:1] * len(widths)
     elif len(cells) != len(widths):
         raise SpecError(
-            f"model.units: {len(widths)} values for the mixed stack {some(stack)}.",
+            f"model.units: {len(widths)} values for the mixed stack {list_names(stack)}.",
             "Write the stack out with --layers.",
         )
-    texts = [width if isinstance(width, str) else quoted(width) for width in widths]
+    texts = [width if isinstance(width, str) else quote(width) for width in widths]
     return [f"{one}:{width}" for one, width in zip(cells, texts, strict=True)]

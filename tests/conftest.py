@@ -13,17 +13,17 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from grubench.comparison import Comparison
-from grubench.experiment import Data, Experiment, Model, Training, Window
-from grubench.runs import Run
-from grubench.series import Dataset, Series
-from grubench.where import Where
+from grubench.comparison.comparison import Comparison
+from grubench.data.series import Dataset, Series
+from grubench.execution.options import ExecutionOptions
+from grubench.runs.run import Run
+from grubench.spec.experiment import Data, Experiment, Model, Training, Window
 
 if TYPE_CHECKING:
-    from grubench.models import LayerKernel
+    from grubench.training.model import LayerKernel
 
 # Trials in this process: what a test of one trial wants.
-HERE = Where(executor="here")
+HERE = ExecutionOptions(executor="here")
 # A deadline is a timing assertion, and this suite has none.
 hypothesis.settings.register_profile("grubench", deadline=None)
 hypothesis.settings.load_profile("grubench")
@@ -63,12 +63,12 @@ def tiny(**training: object) -> Experiment:
 
 def kernels_with(spec: Experiment, *, gpu: bool) -> list[LayerKernel]:
     """What a spec's layers should run on, as if there were a GPU with cuDNN here, or none."""
-    from grubench import models
+    from grubench.training import model
 
     with pytest.MonkeyPatch.context() as patch:
         lacking = "" if gpu else "this machine has no GPU that TensorFlow can use"
-        patch.setattr(models.ENGINE, "lacks_cudnn", lambda: lacking)
-        return models.kernels(spec)
+        patch.setattr(model.BACKEND, "lacks_cudnn", lambda: lacking)
+        return model.kernels(spec)
 
 
 def run_with(run: Run, *, seed: int = 0, error: float = 1.0, epoch_s: float = 1.0, kernel: str = "fused") -> Run:
@@ -91,7 +91,7 @@ def made(trained: dict[str, Run], figures: dict[str, list[tuple[float, float]]],
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
     """A finished run of each cell, trained once in this process."""
-    from grubench.trials import train
+    from grubench.api import train
 
     root = tmp_path_factory.mktemp("runs")
     return {cell: train(tiny().with_cell(cell), output=root, where=HERE) for cell in ("gru", "lstm")}

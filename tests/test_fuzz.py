@@ -25,11 +25,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from grubench import comparison, datasets, loading, prediction, presets, record, report, runs, tables
-from grubench.comparison import Comparison
+from grubench import presets
+from grubench.comparison import comparison
+from grubench.comparison.comparison import Comparison
+from grubench.data import datasets
 from grubench.errors import GrubenchError
-from grubench.experiment import TIME_FEATURES, Data, Experiment
-from grubench.runs import Run
+from grubench.reports import export, html, terminal
+from grubench.runs import run as runs
+from grubench.runs.run import Run
+from grubench.spec.experiment import TIME_FEATURES, Data, Experiment
+from grubench.training import load_model, predict
 
 CASES = int(os.environ.get("GRUBENCH_FUZZ", "200"))
 # Hostile figures overflow; what counts is that numbers or an error come out. The fast cases are the same each time.
@@ -176,7 +181,7 @@ def test_tables(file: Path, content: bytes, settings: dict[str, Any], name: str)
         assert all(np.isfinite(series.values).all() for series in dataset.series)
         dataset.fingerprint()
         for series in dataset.series:
-            assert len(prediction.future_times(series, 3)) == 3
+            assert len(predict.future_times(series, 3)) == 3
 
 
 ODD: list[Any] = [
@@ -254,7 +259,7 @@ class Folders:
         (root / "both").mkdir()
         arms = {"GRU": ("gru", "gru1"), "LSTM": ("lstm",)}
         found = Comparison(arms={arm: [runs.load(root / name) for name in names] for arm, names in arms.items()})
-        (root / "both" / "comparison.json").write_text(record.text(found, ".json"))
+        (root / "both" / "comparison.json").write_text(export.text(found, ".json"))
         self.valid = {
             path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()
         }
@@ -295,8 +300,8 @@ def test_runs(folders: Folders, data: st.DataObject) -> None:
             for read in (run.history, run.scalings, run.predictions):
                 with read_or_refused():
                     read()
-            tables.show_run(run, console())
-            tables.show_runs([run], console())
+            terminal.show_run(run, console())
+            terminal.show_runs([run], console())
 
 
 @given(data=st.data())
@@ -304,9 +309,9 @@ def test_runs(folders: Folders, data: st.DataObject) -> None:
 def test_comparing_runs(folders: Folders, data: st.DataObject) -> None:
     with folders.damage(*data.draw(damage_of_a_run(folders))), read_or_refused():
         found = comparison.from_runs([runs.load(folders.root / name) for name in ("gru", "gru1", "lstm")])
-        tables.show_comparison(found, console())
+        terminal.show_comparison(found, console())
         for ending in (".json", ".csv", ".md", ".tex"):
-            record.text(found, ending).encode()
+            export.text(found, ending).encode()
 
 
 @given(data=st.data())
@@ -320,7 +325,7 @@ def test_comparisons_and_reports(folders: Folders, data: st.DataObject) -> None:
     )
     with folders.damage(name, content), read_or_refused():
         found = comparison.load(folders.root / "both")
-        report.render(found).encode()
+        html.render(found).encode()
 
 
 class Zeros:
@@ -340,10 +345,10 @@ NEW = b"activity\n" + b"".join(b"%d\n" % (day % 7) for day in range(40))
 def test_predicting(folders: Folders, data: st.DataObject, file: Path) -> None:
     file.write_bytes(data.draw(damaged([NEW])))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(prediction, "load_model", lambda run: Zeros())
+        patch.setattr(predict, "load_model", lambda run: Zeros())
         with folders.damage(*data.draw(damage_of_a_run(folders))), read_or_refused():
-            made = prediction.predict(folders.root / "gru", file=file, steps=5, series="activity0")
-            tables.show_forecast(made, console())
+            made = predict.predict(folders.root / "gru", file=file, steps=5, series="activity0")
+            terminal.show_forecast(made, console())
 
 
 @st.composite
@@ -380,8 +385,8 @@ def test_model_files(folders: Folders, data: st.DataObject) -> None:
         run = runs.load(folders.root / "gru")
         passed = True
         try:
-            loading._check_archive(run.folder / "model.keras")
+            load_model._check_archive(run.folder / "model.keras")
         except Exception:
             passed = False
         if not passed or data.draw(st.integers(0, 19)) == 0:
-            loading.load_model(run)
+            load_model.load_model(run)

@@ -26,12 +26,18 @@ from rich.console import Console
 from typer.testing import Result
 
 import grubench
-from grubench import comparison, datasets, files, loading, prediction, presets, record, report, runs, tables
-from grubench.comparison import Comparison, Failure
-from grubench.datasets import catalog, download
+from grubench import presets
+from grubench.comparison import comparison
+from grubench.comparison.comparison import Comparison, Failure
+from grubench.data import datasets
+from grubench.data.datasets import catalog, download, tables
 from grubench.errors import DataError, GrubenchError, RunError, SpecError, UsageError
-from grubench.experiment import Data, Experiment
-from grubench.runs import Run
+from grubench.reports import export, html, terminal
+from grubench.runs import files
+from grubench.runs import run as runs
+from grubench.runs.run import Run
+from grubench.spec.experiment import Data, Experiment
+from grubench.training import load_model, predict
 
 
 @pytest.fixture
@@ -49,7 +55,7 @@ def both(trained: dict[str, Run], tmp_path: Path) -> Path:
     found = {name: shutil.copytree(run.folder, root / name) for name, run in trained.items()}
     made = Comparison(arms={name.upper(): [runs.load(path)] for name, path in found.items()})
     (root / "both").mkdir()
-    (root / "both" / "comparison.json").write_text(record.text(made, ".json"))
+    (root / "both" / "comparison.json").write_text(export.text(made, ".json"))
     return root / "both"
 
 
@@ -150,7 +156,7 @@ class TestRunFolders:
 
     def test_marks_of_markup_are_text(self, folder: Path) -> None:
         changed(folder / "environment.json", lambda tree: tree["kernels"][0].update(kernel="[/]"))
-        tables.show_run(runs.load(folder), Console(file=io.StringIO(), width=100))
+        terminal.show_run(runs.load(folder), Console(file=io.StringIO(), width=100))
 
     def test_what_a_run_wrote_is_read_back(self, trained: dict[str, Run]) -> None:
         for run in trained.values():
@@ -169,7 +175,7 @@ class TestRunFolders:
         )
         (tmp_path / "new.csv").write_text("activity\n" + "1\n" * 40)
         with pytest.raises(UsageError, match="scales 2 inputs, and series 'new' has 1"):
-            prediction.predict(folder, file=tmp_path / "new.csv", series="activity0", steps=1)
+            predict.predict(folder, file=tmp_path / "new.csv", series="activity0", steps=1)
 
 
 class TestComparisons:
@@ -255,7 +261,7 @@ class TestSpecs:
         text = (folder / "experiment.toml").read_text().replace('file = ""', f'file = "{long}"')
         (folder / "experiment.toml").write_text(text.replace("target = []", 'target = ["price"]'))
         with pytest.raises(UsageError, match="which is not there"):
-            prediction.predict(folder)
+            predict.predict(folder)
 
     @pytest.mark.parametrize(
         "name", ["..", "../experiments/bitcoin", "/etc/passwd", "bit\x00coin", "/etc/passwd\x00.toml"]
@@ -318,7 +324,7 @@ class TestTables:
     def test_parquet_that_would_unpack_to_more_than_memory_is_refused(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(datasets.table, "MOST_CELLS", 999)
+        monkeypatch.setattr(tables, "MOST_CELLS", 999)
         pd.DataFrame({"price": np.ones(1000)}).to_parquet(tmp_path / "my.parquet")
         with pytest.raises(DataError, match="it has 1,000 rows"):
             self.read(tmp_path / "my.parquet")
@@ -364,7 +370,7 @@ class TestModels:
         assert sorted(path for path in folder.parent.parent.rglob("*") if "cache" not in path.name) == before
 
     def test_a_lambda_layer_does_not_run(self, call: Callable[..., Result], folder: Path, tmp_path: Path) -> None:
-        from grubench.engine import keras
+        from grubench.backends.keras import keras
 
         ran = tmp_path / "ran"
 
@@ -379,13 +385,13 @@ class TestModels:
         assert not ran.exists()
 
     def test_keras_own_safe_mode_stands_behind(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        from grubench.engine import keras
+        from grubench.backends.keras import keras
 
-        monkeypatch.setattr(loading, "_check_archive", lambda path: None)
+        monkeypatch.setattr(load_model, "_check_archive", lambda path: None)
         keras.Sequential([keras.layers.Input((14, 1)), keras.layers.Lambda(abs)]).save(folder / "model.keras")
         archive(folder / "model.keras", with_layer(lambda_layer()))
         with pytest.raises(RunError, match=r"[Ll]ambda|safe"):
-            loading.load_model(runs.load(folder))
+            load_model.load_model(runs.load(folder))
 
     def test_a_module_beside_is_not_imported(
         self, call: Callable[..., Result], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -449,23 +455,23 @@ class TestModels:
         self.refused(call, folder, "zip")
 
     def test_a_model_of_another_shape_is_refused(self, folder: Path) -> None:
-        from grubench.engine import keras
+        from grubench.backends.keras import keras
 
         keras.Sequential([keras.layers.Input((9, 1)), keras.layers.GRU(2), keras.layers.Dense(3)]).save(
             folder / "model.keras"
         )
         with pytest.raises(RunError, match="takes inputs of shape"):
-            prediction.predict(folder, steps=1)
+            predict.predict(folder, steps=1)
 
     def test_forecasts_that_are_no_numbers_are_refused(self, folder: Path) -> None:
-        from grubench.engine import keras
+        from grubench.backends.keras import keras
 
         model = keras.saving.load_model(folder / "model.keras")
         model.set_weights([np.full(one.shape, np.nan) for one in model.get_weights()])
         model.save(folder / "model.keras")
         for steps in (None, 2):
             with pytest.raises(RunError, match="forecasts are no numbers"):
-                prediction.predict(folder, steps=steps)
+                predict.predict(folder, steps=steps)
 
     def test_nothing_in_grubench_unpickles_or_evaluates(self) -> None:
         """Files are read as JSON, TOML, CSV, Parquet and Keras's archive, never by what can hold code."""
@@ -516,7 +522,7 @@ def evil_page(trained: dict[str, Run], tmp_path: Path) -> Path:
         arms[f"{name.upper()} {EVIL}"] = [one]
     failures = (Failure(arm=EVIL, seed=1, message=EVIL, remedy=EVIL),)
     path = tmp_path / "report.html"
-    report.write(Comparison(arms=arms, notes=(EVIL,), failures=failures, command=EVIL), path)
+    html.write(Comparison(arms=arms, notes=(EVIL,), failures=failures, command=EVIL), path)
     return path
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from grubench import presets
 from grubench.errors import SpecError, UsageError
-from grubench.experiment import Experiment
+from grubench.spec.experiment import Experiment
 
 
 @pytest.mark.parametrize("name", ["activities", "bankex", "bitcoin", "energy", "waves"])

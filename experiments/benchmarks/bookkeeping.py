@@ -43,9 +43,9 @@ def measure(trials: int, rates: int, folder: Path) -> None:
     made = fakes(vary, seeds, folder)
     words = [sys.executable, __file__, "--work", json.dumps([vary, seeds, str(folder)])]
     found = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
-    from grubench import environment
+    from grubench.backends import machine
 
-    print(f"{dt.date.today()}, {environment.processor()}, {os.cpu_count()} cores, `make bench-trials`;")
+    print(f"{dt.date.today()}, {machine.processor()}, {os.cpu_count()} cores, `make bench-trials`;")
     print(f"{made:,} fake trials of {2 * rates} arms and {seeds:,} seeds, every one finished before.\n")
     print("| what | measured |\n|---|---|")
     for name, value in found.items():
@@ -54,7 +54,7 @@ def measure(trials: int, rates: int, folder: Path) -> None:
 
 def spec():
     """The smallest trial that is one."""
-    from grubench.experiment import Data, Experiment, Model, Training, Window
+    from grubench.spec.experiment import Data, Experiment, Model, Training, Window
 
     return Experiment(
         data=Data(dataset="activities", train_series=("activity0",), test_series=("activity0", "activity3"), period=7),
@@ -66,12 +66,13 @@ def spec():
 
 def fakes(vary: dict[str, list[float]], seeds: int, folder: Path) -> int:
     """Write the fakes; how many there are."""
-    from grubench import files, trials
-    from grubench.arms import arms_of, plan
-    from grubench.where import Where
+    from grubench import api as trials
+    from grubench.execution.options import ExecutionOptions
+    from grubench.runs import files
+    from grubench.spec.arms import arms_of, plan
 
     draw = np.random.default_rng(0)
-    real = trials.train(spec(), output=folder / "real", where=Where(executor="here"))
+    real = trials.train(spec(), output=folder / "real", where=ExecutionOptions(executor="here"))
     every = plan(arms_of(spec(), ("gru", "lstm"), vary, "units"), seeds)
     for number, (_, one) in enumerate(every):
         target = folder / "runs" / f"2026-01-01-{number:06}-activities-{one.model.cell}-s{one.seed}-{one.digest[:6]}"
@@ -92,22 +93,24 @@ def work(vary: dict[str, list[float]], seeds: int, folder: str) -> None:
     """The body of the measured process: `compare` on finished trials, the table, the folder of the comparison."""
     from rich.console import Console
 
-    from grubench import environment, plots, record, tables, trials  # noqa: F401  (loaded before the clock starts)
+    from grubench import api as trials
+    from grubench.backends import machine
+    from grubench.reports import export, terminal
 
-    before = environment.peak_memory_bytes() or 0
+    before = machine.peak_memory_bytes() or 0
     clock = [time.perf_counter()]
     found = trials.compare(spec(), vary=vary, seeds=seeds, output=Path(folder) / "runs")
     clock.append(time.perf_counter())
     console = Console(file=StringIO(), width=120)
-    tables.show_comparison(found, console)
+    terminal.show_comparison(found, console)
     clock.append(time.perf_counter())
-    record.keep(found)
+    export.keep(found)
     clock.append(time.perf_counter())
     assert found.reused == len(found.runs)
     assert found.folder
     planned, shown, kept = np.diff(clock).tolist()
     size = sum(path.stat().st_size for path in found.folder.iterdir())
-    memory = ((environment.peak_memory_bytes() or 0) - before) / 1e6
+    memory = ((machine.peak_memory_bytes() or 0) - before) / 1e6
     result = {
         "planned, found and read": f"{planned:.1f} s",
         "compared and shown as tables and verdict": f"{shown:.1f} s",

@@ -19,8 +19,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from grubench import backends, environment
-from grubench.sections import BACKENDS
+from grubench.backends import machine, registry
+from grubench.spec.sections import BACKENDS
 
 PRESETS = ("activities", "bitcoin", "bankex", "energy", "waves")
 # Steps of Keras's loop over 20,000 steps take seconds.
@@ -83,17 +83,17 @@ def number(value: float | None, digits: int = 4) -> str:
 def main() -> None:
     """Measure, and print Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--backends", default=",".join(one for one in BACKENDS if backends.installed(one)))
+    parser.add_argument("--backends", default=",".join(one for one in BACKENDS if registry.installed(one)))
     parser.add_argument("--presets", default=",".join(PRESETS))
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--full", nargs="*", default=[], metavar="PRESET[:EPOCHS]")
     parser.add_argument("--output", default="runs")
     parser.add_argument("--kernels", default="", help="time these without a card too, to try this script: keras")
     given = parser.parse_args()
-    if not environment.visible_cards() and not given.kernels:
+    if not machine.visible_cards() and not given.kernels:
         print("No NVIDIA card: nothing is measured.")
         return
-    print(f"{', '.join(environment.cards()) or environment.processor()}, {dt.date.today().isoformat()}\n")
+    print(f"{', '.join(machine.cards()) or machine.processor()}, {dt.date.today().isoformat()}\n")
     chosen = [one for one in given.backends.split(",") if one]
     print("| workload | backend | GRU, cuDNN, ms a step | GRU, loop | LSTM, cuDNN | LSTM, loop |")
     print("|---|---|---:|---:|---:|---:|", flush=True)

@@ -26,14 +26,16 @@ EPOCHS = 6
 ENERGY = """
 import json, sys, time
 import pandas, numpy as np
-from grubench import datasets, environment, presets, windows
-import grubench.datasets.energy
+from grubench import presets
+from grubench.backends import machine
+from grubench.data import datasets, windows
+import grubench.data.datasets.energy
 spec = presets.resolve("energy", {})
-before = environment.peak_memory_bytes()
+before = machine.peak_memory_bytes()
 began = time.perf_counter()
 cut = windows.build(datasets.load(spec.data, "energy"), spec)
 seconds = time.perf_counter() - began
-peak = environment.peak_memory_bytes() - before
+peak = machine.peak_memory_bytes() - before
 starts = np.random.default_rng(0).permutation(cut.index("train"))[:1024]
 batches = []
 for _ in range(50):
@@ -71,8 +73,8 @@ def start_up() -> list[tuple[str, str, str]]:
 
 def reading() -> list[tuple[str, str, str]]:
     """The energy files, where they are on this machine."""
-    from grubench.datasets.catalog import ENERGY as SOURCE
-    from grubench.datasets.download import local_files
+    from grubench.data.datasets.catalog import ENERGY as SOURCE
+    from grubench.data.datasets.download import local_files
 
     if local_files(SOURCE) is None:
         return [("`energy` read, scaled, indexed", "1 s, 150 MB", "skipped: the files are not on this machine")]
@@ -92,9 +94,10 @@ def overhead(units: list[int], batch_size: int, cell: str) -> tuple[str, str, st
     """The time of epochs under grubench over that under a bare fit, round by round."""
     from rich.console import Console
 
-    from grubench import datasets, fitting, models, windows
-    from grubench.experiment import Data, Experiment, Model, Training, Window
-    from grubench.progress import Display
+    from grubench.data import datasets, windows
+    from grubench.reports.progress import Display
+    from grubench.spec.experiment import Data, Experiment, Model, Training, Window
+    from grubench.training import fit, model
 
     spec = Experiment(
         data=Data(dataset="activities", train_series=("activity0",)),
@@ -104,11 +107,11 @@ def overhead(units: list[int], batch_size: int, cell: str) -> tuple[str, str, st
     )
     cut = windows.build(datasets.load(spec.data, "activities"), spec)
     inputs, targets = cut.inputs(cut.index("train")), cut.targets(cut.index("train"))
-    ours, bare = (models.build(spec, 60, 1, 20) for _ in range(2))
+    ours, bare = (model.build(spec, 60, 1, 20) for _ in range(2))
     display = Display(Console(file=StringIO(), force_terminal=True, width=100))
 
     def under_grubench() -> None:
-        fitting.fit(ours, cut, spec, lambda event: display(event | {"trial": 0}))
+        fit.fit(ours, cut, spec, lambda event: display(event | {"trial": 0}))
 
     def under_keras() -> None:
         bare.fit(inputs, targets, epochs=EPOCHS, batch_size=batch_size, shuffle=False, verbose=0)
@@ -133,12 +136,12 @@ def overhead(units: list[int], batch_size: int, cell: str) -> tuple[str, str, st
 
 def main() -> None:
     """Measure, and print a Markdown table."""
-    from grubench import environment
+    from grubench.backends import machine
 
     rows = start_up() + reading()
     for units, batch_size, cell in (([128], 32, "gru"), ([128], 32, "lstm"), ([50, 100], 64, "gru")):
         rows.append(overhead(units, batch_size, cell))
-    processor = f"{environment.processor()}, {os.cpu_count()} cores"
+    processor = f"{machine.processor()}, {os.cpu_count()} cores"
     rounds = f"median (quartiles) of {ROUNDS} rounds, of fits {FIT_ROUNDS} rounds of {EPOCHS} epochs"
     print(f"{dt.date.today()}, {processor}, `make bench`; {rounds}.\n")
     print("| what | bar | measured |\n|---|---|---|")

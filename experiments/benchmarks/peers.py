@@ -54,7 +54,7 @@ def keras_model(variant: str, cell: str, name: str) -> Any:
 
     _, steps, features, units, outputs, dropout, every_step, many = WORKLOADS[name]
     if variant == "fused":
-        from grubench.kernels.layer import one_at_a_time
+        from grubench.kernels.keras_layer import one_at_a_time
 
         one_at_a_time()
     kind = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM}[cell]
@@ -63,7 +63,7 @@ def keras_model(variant: str, cell: str, name: str) -> Any:
     for position, width in enumerate(units):
         layer = kind(width, return_sequences=every_step or position < len(units) - 1)
         if variant == "fused":
-            from grubench.kernels.layer import fuse
+            from grubench.kernels.keras_layer import fuse
 
             fuse(layer, need_x=position > 0)
         model.add(layer)
@@ -245,10 +245,10 @@ def main() -> None:
         for one in asked:
             if one not in known:
                 parser.error(f"there is no {one!r}; there are: {'; '.join(known)}")
-    from grubench import environment
+    from grubench.backends import machine
 
     cores = os.cpu_count()
-    print(f"{dt.datetime.now().date()}, {environment.processor()}, {cores} cores, `make bench-peers`;")
+    print(f"{dt.datetime.now().date()}, {machine.processor()}, {cores} cores, `make bench-peers`;")
     print(f"ms a step, medians of {given.rounds} rounds in turns.\n")
     print("| workload | cell | " + " | ".join(variants) + " | best peer over fused |")
     print("|---|---|" + "---:|" * (len(variants) + 1))

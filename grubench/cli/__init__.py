@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from grubench.cli import bench, compare, data, doctor, predict, report, runs, train
+from grubench.cli import bench, compare, datasets, doctor, predict, report, runs, train
 from grubench.cli.flags import tell
 
 app = typer.Typer(
@@ -17,7 +17,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for module in (compare, report, train, predict, bench, data, runs, doctor):
+for module in (compare, report, train, predict, bench, datasets, runs, doctor):
     module.register(app)
 
 

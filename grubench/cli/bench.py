@@ -55,7 +55,7 @@ def register(app: typer.Typer) -> None:
                 ("layers", layers),
             )
         }
-        from grubench import backends
+        from grubench.backends import registry
         from grubench.presets import merge, resolve
 
         given = {"threads": threads, "backend": backend, "precision": precision}
@@ -65,33 +65,37 @@ def register(app: typer.Typer) -> None:
 
         console = Console(stderr=True)
         with console.status("loading Keras"):
-            backends.choose(spec.training.backend)
-            from grubench import benchmark, matching, models, timings
-        benchmark.prepare(spec)
+            registry.choose(spec.training.backend)
+            from grubench.reports import benchmark
+            from grubench.spec import parameter_count
+            from grubench.training import model as models
+            from grubench.training import step_benchmark
+        step_benchmark.prepare(spec)
         arms = _arms(cells, kernels, spec, models)
-        sizes = benchmark.shapes(
+        sizes = step_benchmark.shapes(
             spec,
-            matching.inputs(spec),
+            parameter_count.inputs(spec),
             batches=axes["batch"],
             lengths=axes["length"],
             inputs=axes["features"],
             units=axes["units"],
             layers=axes["layers"],
         )
-        axis = timings.longest(sizes)
+        axis = benchmark.longest(sizes)
         if picture and not axis:
             raise UsageError(
                 "--picture: all shapes are the same size.", "Give an axis several values, such as --units 16,64,256."
             )
-        from grubench.progress import Rounds
+        from grubench.reports.progress import Rounds
 
         with Rounds(console) as shown:
-            made = benchmark.measure(spec, arms, sizes, rounds=rounds, report=shown)
-        timings.show(made, Console())
-        from grubench import plots, record
+            made = step_benchmark.measure(spec, arms, sizes, rounds=rounds, report=shown)
+        benchmark.show(made, Console())
+        from grubench.reports import export as record
+        from grubench.reports import plots
 
         if export:
-            record.write_aside(export, timings.record(made))
+            record.write_aside(export, benchmark.record(made))
         if picture and made.timings:
             plots.growth(made, axis, picture)
         if not made.whole:
@@ -109,8 +113,8 @@ def _numbers(flag: str, text: str) -> list[int]:
 
 def _arms(cells: str, kernels: str, spec: Any, models: Any) -> list[Any]:
     """Every cell on every kernel; what `auto` is here stands for it, once."""
-    from grubench.benchmark import Arm
-    from grubench.sections import CELLS, KERNELS
+    from grubench.spec.sections import CELLS, KERNELS
+    from grubench.training.step_benchmark import Arm
 
     found = []
     for kernel in kernels.split(","):
@@ -129,7 +133,7 @@ def _kernel(spec: Any, cell: str, name: str, models: Any) -> str:
     """A kernel as an arm has it: `auto` by what it is here, unless that is one of Keras's loops that has no name."""
     from dataclasses import replace
 
-    from grubench.eligibility import has_own_loop
+    from grubench.spec.kernel_rules import has_own_loop
 
     backend = spec.training.backend
     if name == "auto":

@@ -68,15 +68,15 @@ def register(app: typer.Typer) -> None:
         for path in export or []:
             check_file("--export", path, EXPORTS)
         if report:
-            from grubench.report import check_installed
+            from grubench.reports.html import check_installed
 
             check_file("--report", report, (".html",))
             check_installed()
-        from grubench.where import Where
+        from grubench.execution.options import ExecutionOptions
 
         if in_process and executor != "processes":
             raise UsageError(f"--executor {executor} does not go with --in-process.", "Leave one out.")
-        where = Where(
+        where = ExecutionOptions(
             executor="here" if in_process else executor,
             jobs=jobs,
             ray_address=ray_address,
@@ -84,7 +84,7 @@ def register(app: typer.Typer) -> None:
             checkpoint_every=checkpoint_every,
         )
         if runs:
-            trained = (cells, match, seeds, fresh, where) != ("gru,lstm", "units", 3, False, Where())
+            trained = (cells, match, seeds, fresh, where) != ("gru,lstm", "units", 3, False, ExecutionOptions())
             if flags or vary or trained:
                 raise UsageError("--runs compares finished runs: no setting can be changed.", "Leave the flags out.")
             _compare_runs(names or [], output, export or [], report)
@@ -95,11 +95,11 @@ def register(app: typer.Typer) -> None:
         spec = resolve(names[0] if names else None, flags)
         from rich.console import Console
 
-        from grubench import trials
-        from grubench.progress import Display
+        from grubench import api
+        from grubench.reports.progress import Display
 
         with Display(Console(stderr=True)) as display:
-            found = trials.compare(
+            found = api.compare(
                 spec,
                 cells=[cell.strip() for cell in cells.split(",") if cell.strip()],
                 vary=dict(varied(one) for one in vary or []),
@@ -135,7 +135,8 @@ def _check(names: list[str], flags: dict[str, Any], pictures: str) -> None:
 
 
 def _compare_runs(names: list[str], output: Path, export: list[Path], report: Path | None) -> None:
-    from grubench import comparison, runs
+    from grubench.comparison import comparison
+    from grubench.runs import run as runs
 
     _show(comparison.from_runs([runs.load(runs.folder_of(Path(name), output)) for name in names]), export, report, "")
 
@@ -143,10 +144,11 @@ def _compare_runs(names: list[str], output: Path, export: list[Path], report: Pa
 def _show(found: Any, export: list[Path], report: Path | None, pictures: str) -> None:
     from rich.console import Console
 
-    from grubench import record, tables
+    from grubench.reports import export as record
+    from grubench.reports import terminal
 
     console = Console()
-    tables.show_comparison(found, console)
+    terminal.show_comparison(found, console)
     if found.folder:
         record.keep(found, pictures)
         console.print(f"Tables and pictures: {found.folder}", highlight=False, soft_wrap=True, markup=False)
@@ -154,7 +156,7 @@ def _show(found: Any, export: list[Path], report: Path | None, pictures: str) ->
         record.export(found, path)
         console.print(f"Wrote {path}", highlight=False, soft_wrap=True, markup=False)
     if report:
-        from grubench.report import write
+        from grubench.reports.html import write
 
         write(found, report)
         console.print(f"Report: {report}", highlight=False, soft_wrap=True, markup=False)

@@ -14,15 +14,15 @@ def register(app: typer.Typer) -> None:
     @command(app, "doctor", spec=True)
     def doctor(flags: dict[str, Any], preset: Preset = None) -> None:
         """Show versions, devices and threads, and which kernel the stack would use and why."""
-        from grubench import backends
+        from grubench.backends import registry
         from grubench.presets import resolve
 
         spec = resolve(preset, flags)
         from rich.console import Console
 
         with Console(stderr=True).status("loading Keras"):
-            backends.choose(spec.training.backend)
-            from grubench import diagnosis
+            registry.choose(spec.training.backend)
+            from grubench.reports import doctor
 
-            found = diagnosis.examine(spec)
-        diagnosis.show(found, Console())
+            found = doctor.examine(spec)
+        doctor.show(found, Console())

@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from grubench.arms import setting_key
 from grubench.errors import GrubenchError, SpecError, UsageError
-from grubench.experiment import SECTIONS
-from grubench.settings import escaped
+from grubench.spec.arms import setting_key
+from grubench.spec.experiment import SECTIONS
+from grubench.text import escape_control_characters
 
 Tree = dict[str, Any]
 # More than one way to say a field.
@@ -83,9 +83,9 @@ def tell(message: str, remedy: str) -> None:
 
     console = Console(stderr=True)
     # What an error quotes may come from a stranger's file: escaped, it cannot steer the terminal.
-    console.print(Text(f"grubench: {escaped(message)}", style="red"), soft_wrap=True)
+    console.print(Text(f"grubench: {escape_control_characters(message)}", style="red"), soft_wrap=True)
     if remedy:
-        console.print(Text(escaped(remedy)), soft_wrap=True)
+        console.print(Text(escape_control_characters(remedy)), soft_wrap=True)
 
 
 def check_file(flag: str, path: Path, endings: tuple[str, ...]) -> None:

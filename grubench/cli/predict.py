@@ -38,7 +38,7 @@ def register(app: typer.Typer) -> None:
         """Forecast the test part, new data, or the steps past the end, in the data's unit."""
         from rich.console import Console
 
-        from grubench import runs
+        from grubench.runs import run as runs
 
         if export:
             check_file("--export", export, (".csv",))
@@ -47,10 +47,12 @@ def register(app: typer.Typer) -> None:
         console = Console()
         found = runs.load(runs.folder_of(run, output))
         with Console(stderr=True).status("loading Keras and the model"):
-            from grubench import plots, prediction, record, tables
+            from grubench.reports import export as record
+            from grubench.reports import plots, terminal
+            from grubench.training import predict
 
-            made = prediction.predict(found, file=csv, steps=steps, series=series, backend=backend)
-        tables.show_forecast(made, console)
+            made = predict.predict(found, file=csv, steps=steps, series=series, backend=backend)
+        terminal.show_forecast(made, console)
         target = picture or found.folder / ("ahead.png" if steps else "forecast.png")
         console.print(f"Picture: {plots.forecast(made, target)}", highlight=False, soft_wrap=True, markup=False)
         if export:

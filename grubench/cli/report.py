@@ -25,9 +25,9 @@ def register(app: typer.Typer) -> None:
             check_file("--to", to, (".html",))
         from rich.console import Console
 
-        from grubench import report as html
-        from grubench.comparison import load
-        from grubench.runs import folder_of
+        from grubench.comparison.comparison import load
+        from grubench.reports import html
+        from grubench.runs.run import folder_of
 
         folder = folder_of(comparison, output)
         target = to or folder / "report.html"

@@ -20,15 +20,15 @@ def register(app: typer.Typer) -> None:
         """List the finished runs, newest first, or show one."""
         from rich.console import Console
 
-        from grubench import tables
-        from grubench.runs import folder_of, listed, load
+        from grubench.reports import terminal
+        from grubench.runs.run import folder_of, listed, load
 
         console = Console()
         if run is not None:
-            tables.show_run(load(folder_of(run, output)), console)
+            terminal.show_run(load(folder_of(run, output)), console)
             return
         found = listed(output)
         if found:
-            tables.show_runs(found, console)
+            terminal.show_runs(found, console)
         else:
             console.print(f"No runs in {output}. `grubench compare` makes some.", highlight=False, markup=False)

@@ -35,13 +35,14 @@ def register(app: typer.Typer) -> None:
         spec = resolve(preset, flags)
         from rich.console import Console
 
-        from grubench import tables, trials
-        from grubench.progress import Display
-        from grubench.where import Where
+        from grubench import api
+        from grubench.execution.options import ExecutionOptions
+        from grubench.reports import terminal
+        from grubench.reports.progress import Display
 
         with Display(Console(stderr=True)) as display:
-            where = Where(executor="here" if in_process else "processes", checkpoint_every=checkpoint_every)
-            run = trials.train(spec, output=output, where=where, report=display)
+            where = ExecutionOptions(executor="here" if in_process else "processes", checkpoint_every=checkpoint_every)
+            run = api.train(spec, output=output, where=where, report=display)
         console = Console()
-        tables.show_run(run, console)
+        terminal.show_run(run, console)
         console.print(f"Kept in {run.folder}", highlight=False, soft_wrap=True, markup=False)

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from grubench.kernels.group import Group
-from grubench.kernels.vector import Int, Vec
+from grubench.kernels.emitter import Int, Vec
+from grubench.kernels.tile import Group
 
 # The sum whose slope waits for the derivative by the middle: a GRU's r.
 MIDDLE_SLOPE = 1

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from grubench.kernels.vector import Emitter, Vec
+    from grubench.kernels.emitter import Emitter, Vec
 
 # tanh as a rational function, odd over even, as in Eigen (generic_fast_tanh_float): exact to a few ulp from -7.9 to
 # 7.9, beyond which it is 1 in 32 bits.

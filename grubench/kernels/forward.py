@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from grubench.kernels.cells import Step
-from grubench.kernels.group import Group
-from grubench.kernels.vector import Int, Vec
+from grubench.kernels.emitter import Int, Vec
+from grubench.kernels.tile import Group
 
 
 def forward(group: Group, scratch: Int) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from grubench.kernels.vector import Emitter, Int, Vec
+from grubench.kernels.emitter import Emitter, Int, Vec
 
 # What stands in the tables of these functions.
 # A matrix (inner, gates x units) whose rows begin `row` floats apart.

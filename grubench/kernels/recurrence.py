@@ -16,12 +16,12 @@ import numpy as np
 
 from grubench.kernels.buffers import empty
 from grubench.kernels.cells import CELLS, Cell
-from grubench.kernels.group import BACKWARD, FORWARD
-from grubench.kernels.machine import Function, Processor, Program, processor, program
+from grubench.kernels.compiler import Function, Processor, Program, processor, program
+from grubench.kernels.emitter import FLOAT_BYTES
 from grubench.kernels.packing import GATHER, PACK
-from grubench.kernels.plan import plan
-from grubench.kernels.vector import FLOAT_BYTES
-from grubench.kernels.workers import team
+from grubench.kernels.partition import plan
+from grubench.kernels.threads import team
+from grubench.kernels.tile import BACKWARD, FORWARD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

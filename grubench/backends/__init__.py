@@ -1,0 +1,1 @@
+"""What Keras runs on, and this machine."""

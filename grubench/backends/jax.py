@@ -1,0 +1,126 @@
+"""JAX: every step compiled by XLA; cuDNN for LSTM on a GPU."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import jax
+
+from grubench.backends.base import Backend, Source, zeros
+from grubench.backends.keras_dataset import SourceDataset
+from grubench.errors import UsageError
+
+CUDNN = "rnn_fwd"
+# The number of processors that XLA takes where it is set: `DefaultThreadPoolSize` in xla/pjrt/cpu/cpu_client.cc.
+THREADS = "NPROC"
+
+
+class Jax(Backend):
+    """Keras on JAX."""
+
+    name = "jax"
+    cuda = "jax[cuda13]"
+    always_compiles = True
+
+    def __init__(self) -> None:
+        self._threads = 0
+        self._started = False
+
+    def set_threads(self, threads: int) -> None:
+        """See `Backend`."""
+        if threads != self._threads and self._started:
+            raise UsageError(
+                f"training.threads: {threads} cannot be set, JAX has started in this process.",
+                "Leave out --in-process, or start a new process.",
+            )
+        self._threads = threads
+        if threads:
+            os.environ[THREADS] = str(threads)
+
+    def gpus(self) -> list[str]:
+        """See `Backend`."""
+        return [str(device.device_kind) for device in self._devices() if device.platform != "cpu"]
+
+    def lacks_cudnn(self) -> str:
+        """See `Backend`."""
+        return "" if any(one.platform == "gpu" for one in self._devices()) else self.lacks_gpu()
+
+    def cudnn_version(self) -> str:
+        """See `Backend`; it does not say, its packages do."""
+        return ""
+
+    def capability(self) -> tuple[int, int] | None:
+        """See `Backend`."""
+        cards = [device for device in self._devices() if hasattr(device, "compute_capability")]
+        return min((_capability(str(device.compute_capability)) for device in cards), default=None)
+
+    def set_tf32(self, *, on: bool) -> None:
+        """See `Backend`; JAX itself has it on."""
+        jax.config.update("jax_default_matmul_precision", "tensorfloat32" if on else "float32")
+
+    def start(self) -> None:
+        """Nothing is left to do: `grubench.backends.keras` has it take a GPU's memory as it needs it."""
+
+    def wait(self) -> None:
+        """See `Backend`."""
+        for array in jax.live_arrays():
+            if not array.is_deleted():
+                array.block_until_ready()
+
+    def peak_memory_bytes(self) -> int | None:
+        """See `Backend`."""
+        stats = [device.memory_stats() or {} for device in self._devices() if device.platform != "cpu"]
+        return max((one["peak_bytes_in_use"] for one in stats if "peak_bytes_in_use" in one), default=None)
+
+    def random_state(self) -> dict[str, Any]:
+        """See `Backend`: all are variables of the model."""
+        return {}
+
+    def set_random_state(self, state: dict[str, Any]) -> None:
+        """See `Backend`: there are none."""
+
+    def stream(self, source: Source, *, ahead: int) -> Any:  # noqa: ARG002
+        """See `Backend`."""
+        return SourceDataset(source, lambda values: values)
+
+    def operations(self, layer: Any, shape: tuple[int, ...]) -> set[str]:
+        """See `Backend`: those of the program that XLA is given."""
+        self._started = True
+        x = zeros(shape)
+        call = jax.jit(lambda x: layer(x, training=False))
+        found: set[str] = set()
+        _collect(jax.make_jaxpr(call)(x).jaxpr, found)
+        call(x).block_until_ready()
+        return found
+
+    def _devices(self) -> list[Any]:
+        """Its devices; asking for them starts it."""
+        self._started = True
+        return list(jax.devices())
+
+    def kernel_of(self, operations: set[str]) -> tuple[str, str]:
+        """See `Backend`."""
+        if CUDNN in operations:
+            return "cudnn", CUDNN
+        return "xla", next((one for one in ("scan", "while") if one in operations), "")
+
+
+def _capability(text: str) -> tuple[int, int]:
+    """A compute capability from its written form, `9.0`."""
+    major, _, minor = text.partition(".")
+    return int(major), int(minor or 0)
+
+
+def _collect(jaxpr: Any, found: set[str]) -> None:
+    """The names of a program's operations, and of the programs in them."""
+    for equation in jaxpr.eqns:
+        found.add(equation.primitive.name)
+        for value in equation.params.values():
+            for one in value if isinstance(value, tuple | list) else (value,):
+                inner = getattr(one, "jaxpr", one)
+                if hasattr(inner, "eqns"):
+                    _collect(inner, found)
+
+
+BACKEND = Jax()

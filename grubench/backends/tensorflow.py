@@ -1,0 +1,141 @@
+"""TensorFlow: the backend of the core install, and the only one that the fused kernels run on."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import tensorflow as tf
+
+from grubench.backends.base import Backend, Source
+from grubench.errors import UsageError
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+# What the fused kernels run as: Python called with NumPy arrays.
+FUSED = ("PyFuncStateless", "PyFunc", "EagerPyFunc")
+
+
+class TensorFlow(Backend):
+    """Keras on TensorFlow."""
+
+    name = "tensorflow"
+    cuda = "grubench[cuda]"
+    runs_many_steps = True
+
+    def set_threads(self, threads: int) -> None:
+        """See `Backend`."""
+        threading = tf.config.threading
+        if threads == threading.get_intra_op_parallelism_threads():
+            return
+        try:
+            threading.set_intra_op_parallelism_threads(threads)
+            threading.set_inter_op_parallelism_threads(threads)
+        except RuntimeError as error:
+            raise UsageError(
+                f"training.threads: {threads} cannot be set, TensorFlow has started in this process.",
+                "Leave out --in-process, or start a new process.",
+            ) from error
+
+    def gpus(self) -> list[str]:
+        """See `Backend`."""
+        from grubench.backends.stderr import quiet_stderr
+
+        with quiet_stderr():  # TensorFlow speaks up where there is a driver and no card
+            return [str(found.get("device_name", "GPU")) for found in _details()]
+
+    def lacks_cudnn(self) -> str:
+        """See `Backend`."""
+        return "" if self.gpus() else self.lacks_gpu()
+
+    def cudnn_version(self) -> str:
+        """See `Backend`; the version that it was built for."""
+        build = tf.sysconfig.get_build_info()
+        return str(build.get("cudnn_version", "")) if build.get("is_cuda_build") else ""
+
+    def capability(self) -> tuple[int, int] | None:
+        """See `Backend`."""
+        found = [one["compute_capability"] for one in _details() if "compute_capability" in one]
+        return min(found, default=None)
+
+    def set_tf32(self, *, on: bool) -> None:
+        """See `Backend`; TensorFlow itself has it on, for cuDNN too."""
+        tf.config.experimental.enable_tensor_float_32_execution(on)
+
+    def start(self) -> None:
+        """Have it take a GPU's memory as it needs it."""
+        for device in tf.config.list_physical_devices("GPU"):
+            with suppress(RuntimeError):  # it has started already, and stays as it is
+                tf.config.experimental.set_memory_growth(device, True)
+
+    def wait(self) -> None:
+        """See `Backend`."""
+        tf.test.experimental.sync_devices()
+
+    def peak_memory_bytes(self) -> int | None:
+        """See `Backend`."""
+        names = [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices("GPU")]
+        return max((tf.config.experimental.get_memory_info(name)["peak"] for name in names), default=None)
+
+    def random_state(self) -> dict[str, Any]:
+        """See `Backend`: all are variables of the model."""
+        return {}
+
+    def set_random_state(self, state: dict[str, Any]) -> None:
+        """See `Backend`: there are none."""
+
+    def stream(self, source: Source, *, ahead: int) -> tf.data.Dataset:
+        """See `Backend`: TensorFlow takes the chunks apart, since a call of Python for every batch takes as long as a
+        tenth of a small model's step.
+        """  # noqa: D205
+        kinds = tuple(tf.TensorSpec([None, *values.shape[1:]], values.dtype) for values in source.batch(0))
+        made = tf.data.Dataset.from_generator(source.chunks, output_signature=kinds).rebatch(source.batch_size)
+        made = made.apply(tf.data.experimental.assert_cardinality(len(source)))
+        options = tf.data.Options()
+        # Its thread sleeps twice as long each time, and the end of an epoch now and then waits until it wakes.
+        options.autotune.enabled = False
+        return (made.prefetch(ahead) if ahead else made).with_options(options)
+
+    def operations(self, layer: Any, shape: tuple[int, ...]) -> set[str]:
+        """See `Backend`: those of the graph that runs, and of its functions."""
+        traced = tf.function(lambda x: layer(x, training=False), autograph=False)
+        x = tf.zeros(shape)
+        graph = traced.get_concrete_function(x).graph.as_graph_def()
+        traced(x)
+        nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+        return {node.op for node in nodes}
+
+    def kernel_of(self, operations: set[str]) -> tuple[str, str]:
+        """See `Backend`."""
+        found = [("cudnn", one) for one in sorted(operations) if one.startswith("CudnnRNN")]
+        found += [("fused", one) for one in FUSED if one in operations]
+        found += [("keras", one) for one in ("While", "StatelessWhile") if one in operations]
+        return found[0] if found else ("keras", "")
+
+    def mirrored(self) -> AbstractContextManager[Any]:
+        """See `Backend`."""
+        devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+        if len(devices) < 2:
+            raise UsageError(
+                f"training.strategy: mirrored wants two devices or more, and TensorFlow sees {devices[0].name}.",
+                "Use --strategy one.",
+            )
+        scope: AbstractContextManager[Any] = tf.distribute.MirroredStrategy([one.name for one in devices]).scope()
+        return scope
+
+    def scope(self, model: Any) -> AbstractContextManager[Any]:
+        """See `Backend`."""
+        scope: AbstractContextManager[Any] = model.distribute_strategy.scope()
+        return scope
+
+    def replicas(self, model: Any) -> int:
+        """See `Backend`."""
+        return int(model.distribute_strategy.num_replicas_in_sync)
+
+
+def _details() -> list[dict[str, Any]]:
+    return [tf.config.experimental.get_device_details(device) for device in tf.config.list_physical_devices("GPU")]
+
+
+BACKEND = TensorFlow()

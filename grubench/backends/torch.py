@@ -1,0 +1,137 @@
+"""PyTorch: cuDNN on a GPU, Keras's loop over steps in Python on a processor."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from grubench.backends.base import Backend, Source, zeros
+from grubench.backends.keras_dataset import SourceDataset
+from grubench.backends.machine import TORCH_DEVICE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+CUDNN = "aten::_cudnn_rnn"
+# The products of a loop over steps, one after the other.
+PRODUCTS = ("aten::addmm", "aten::mm")
+
+
+def _chosen() -> str:
+    """The device that Keras was told to use; empty where it chooses."""
+    return os.environ.get(TORCH_DEVICE, "")
+
+
+def _on(device: str) -> bool:
+    """Whether Keras computes on a kind of device: it takes MPS before CUDA where it is told of none."""
+    there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}[device]
+    return there() and _chosen().partition(":")[0] in ("", device)
+
+
+class Torch(Backend):
+    """Keras on PyTorch."""
+
+    name = "torch"
+    cuda = "a build of PyTorch with CUDA"
+
+    def __init__(self) -> None:
+        self._all_threads = torch.get_num_threads()
+
+    def set_threads(self, threads: int) -> None:
+        """See `Backend`; it takes any number at any time."""
+        torch.set_num_threads(threads or self._all_threads)
+
+    def gpus(self) -> list[str]:
+        """See `Backend`."""
+        if _on("cuda"):
+            return [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+        return ["Apple GPU (MPS)"] * _on("mps")
+
+    def lacks_cudnn(self) -> str:
+        """See `Backend`."""
+        if not _on("cuda"):
+            return (
+                f"cuDNN is for NVIDIA cards, and {TORCH_DEVICE} is {chosen}"
+                if (chosen := _chosen())
+                else self.lacks_gpu()
+            )
+        return "" if torch.backends.cudnn.is_available() else "PyTorch finds no cuDNN here (install it with CUDA)"
+
+    def cudnn_version(self) -> str:
+        """See `Backend`."""
+        version = torch.backends.cudnn.version() if torch.backends.cudnn.is_available() else None
+        return f"{version // 10000}.{version // 100 % 100}.{version % 100}" if version else ""
+
+    def capability(self) -> tuple[int, int] | None:
+        """See `Backend`."""
+        if not _on("cuda"):
+            return None
+        found: list[tuple[int, int]] = list(map(torch.cuda.get_device_capability, range(torch.cuda.device_count())))
+        return min(found)
+
+    def set_tf32(self, *, on: bool) -> None:
+        """See `Backend`; PyTorch itself has it on for cuDNN and off for matrix products."""
+        torch.backends.cuda.matmul.allow_tf32 = on
+        torch.backends.cudnn.allow_tf32 = on
+
+    def start(self) -> None:
+        """Count the memory from here; PyTorch takes it as it needs it."""
+        if _on("cuda"):
+            torch.cuda.reset_peak_memory_stats()
+
+    def wait(self) -> None:
+        """See `Backend`."""
+        if _on("cuda"):
+            torch.cuda.synchronize()
+        elif _on("mps"):
+            torch.mps.synchronize()
+
+    def peak_memory_bytes(self) -> int | None:
+        """See `Backend`."""
+        return torch.cuda.max_memory_allocated() if _on("cuda") else None
+
+    def random_state(self) -> dict[str, NDArray[Any]]:
+        """See `Backend`: Keras's dropout draws from them."""
+        found = {"cpu": torch.get_rng_state()}
+        if _on("mps"):
+            found["mps"] = torch.mps.get_rng_state()
+        if _on("cuda"):
+            found |= {f"cuda{number}": one for number, one in enumerate(torch.cuda.get_rng_state_all())}
+        return {name: one.numpy() for name, one in found.items()}
+
+    def set_random_state(self, state: dict[str, NDArray[Any]]) -> None:
+        """See `Backend`."""
+        for name, one in state.items():
+            values = torch.from_numpy(one)
+            if name == "cpu":
+                torch.set_rng_state(values)
+            elif name == "mps":
+                torch.mps.set_rng_state(values)
+            else:
+                torch.cuda.set_rng_state(values, int(name.removeprefix("cuda")))
+
+    def stream(self, source: Source, *, ahead: int) -> Any:  # noqa: ARG002
+        """See `Backend`: tensors on the memory of the batch that was cut."""
+        return SourceDataset(source, torch.from_numpy)
+
+    def operations(self, layer: Any, shape: tuple[int, ...]) -> set[str]:
+        """See `Backend`: those that PyTorch's profiler sees."""
+        from grubench.backends.keras import keras
+        from grubench.backends.stderr import quiet_stderr
+
+        x = keras.ops.convert_to_tensor(zeros(shape))  # on the device that Keras has chosen
+        activities = [torch.profiler.ProfilerActivity.CPU]  # what is asked of a GPU is asked from here
+        with quiet_stderr(), torch.no_grad(), torch.profiler.profile(activities=activities) as profiled:
+            layer(x, training=False)
+        return {event.key for event in profiled.key_averages()}
+
+    def kernel_of(self, operations: set[str]) -> tuple[str, str]:
+        """See `Backend`."""
+        if CUDNN in operations:
+            return "cudnn", CUDNN
+        return "keras", next((one for one in PRODUCTS if one in operations), "")
+
+
+BACKEND = Torch()

@@ -1,0 +1,213 @@
+"""Finished trials set against each other: the value that every view takes, from its folder or from single runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+from grubench.backends import machine
+from grubench.errors import RunError, UsageError
+from grubench.runs import run as runs
+from grubench.runs.files import read_json
+from grubench.runs.schema import ANY, TEXT, WHOLE, Form, check_form, check_schema
+from grubench.spec.arms import OF_THE_NAME, differing_settings, flattened, named
+from grubench.text import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from grubench.runs.run import Run
+    from grubench.spec.experiment import Experiment
+
+
+SCHEMA = 1
+# No file system takes a longer name.
+MOST_NAME = 255
+# What a difference in a setting brings with it.
+SAID = {"training.backend": ": a seed gives each backend initial weights of its own"}
+FORM: Form = {
+    "arms": {ANY: [TEXT]},
+    "failures": [{"arm": TEXT, "seed": WHOLE, "message": TEXT, "remedy?": TEXT}],
+    "command?": TEXT,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A trial that could not be finished."""
+
+    arm: str
+    seed: int
+    message: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Comparison:
+    """Finished trials of two or more arms on the same windows.
+
+    Attributes:
+        arms: The finished runs of each arm, by its label, in the order of their seeds.
+        failures: The trials that failed; they are shown as failed and never imputed.
+        reused: How many runs had been finished before.
+        folder: Where tables and pictures go; None for a comparison of given runs.
+        notes: What a reader must know before the table, such as different numbers of epochs.
+        command: The command line that made it.
+    """
+
+    arms: dict[str, list[Run]]
+    failures: tuple[Failure, ...] = ()
+    reused: int = 0
+    folder: Path | None = None
+    notes: tuple[str, ...] = ()
+    command: str = field(default_factory=machine.command)
+
+    @property
+    def runs(self) -> list[Run]:
+        """Every run, arm after arm."""
+        return [run for runs in self.arms.values() for run in runs]
+
+    @property
+    def spec(self) -> Experiment:
+        """The spec of the first run; what the arms share is in it."""
+        return self.runs[0].experiment
+
+    @property
+    def specs(self) -> dict[str, Experiment]:
+        """The spec of each arm that has a run, with the seed of the first."""
+        return {name: runs[0].experiment for name, runs in self.arms.items() if runs}
+
+    def pairs(self, first: str, second: str) -> list[tuple[Run, Run]]:
+        """The runs of two arms that have the same seed."""
+        others = {run.experiment.seed: run for run in self.arms[second]}
+        return [(run, others[run.experiment.seed]) for run in self.arms[first] if run.experiment.seed in others]
+
+
+def load(folder: Path) -> Comparison:
+    """A comparison from its folder; its runs lie beside it.
+
+    Raises:
+        UsageError: It is not the folder of a comparison, or a run of it is gone.
+        RunError: It is damaged, or a newer grubench wrote it.
+    """
+    path = folder / "comparison.json"
+    if not folder.is_dir() or "comparison.json" not in runs.file_names(folder):
+        raise UsageError(f"{folder} is not a comparison: it has no comparison.json.", "`grubench compare` makes one.")
+    tree = read_json(path)
+    check_schema(tree, SCHEMA, path)
+    check_form(tree, FORM, path)
+    arms = {arm: [_beside(folder, name) for name in names] for arm, names in tree["arms"].items()}
+    every = [run for found in arms.values() for run in found]
+    if not every:
+        raise RunError(f"{path} names no run.", "Call `grubench compare` again.")
+    for run in every[1:]:
+        _check_same_ground(every[0], run)
+    _check_same_measures(arms)
+    return Comparison(
+        arms=arms,
+        failures=tuple(
+            Failure(arm=one["arm"], seed=one["seed"], message=one["message"], remedy=one.get("remedy", ""))
+            for one in tree["failures"]
+        ),
+        folder=folder,
+        notes=differences([run.experiment for run in every]),
+        command=tree.get("command", ""),
+    )
+
+
+def _beside(folder: Path, name: str) -> Run:
+    """The run of this name beside a comparison's folder, and nowhere else: a path or a link may lead anywhere."""
+    place = folder.absolute().parent / name
+    simple = name not in ("", ".", "..") and PurePath(name).name == name and "\\" not in name
+    if not simple or len(name.encode()) > MOST_NAME or place.is_symlink():
+        raise RunError(f"{folder / 'comparison.json'}: {quote(name)} is no run beside it.", "Give its runs' own names.")
+    return runs.load(place)
+
+
+def from_runs(given: Sequence[Run]) -> Comparison:
+    """A comparison of finished runs.
+
+    Raises:
+        UsageError: Fewer than two runs, or runs on different data, windows or scaling: naming what differs.
+    """
+    if len(given) < 2:
+        raise UsageError("A comparison needs at least two runs.", "`grubench runs` lists the runs there are.")
+    first = given[0]
+    for run in given[1:]:
+        _check_same_ground(first, run)
+    names = {spec.with_seed(0): name for name, spec in named(run.experiment for run in given).items()}
+    arms: dict[str, list[Run]] = {}
+    for run in given:
+        arms.setdefault(names[run.experiment.with_seed(0)], []).append(run)
+    for name, one in arms.items():
+        one.sort(key=lambda run: run.experiment.seed)
+        seeds = [run.experiment.seed for run in one]
+        if len(set(seeds)) < len(seeds):
+            raise UsageError(f"Two of the runs are the same trial: {name}, seed {max(seeds, key=seeds.count)}.", "")
+    _check_same_measures(arms)
+    notes = [*differences([run.experiment for run in given])]
+    notes += [f"The runs were made with different {key}: errors may differ by it." for key in differing_machines(given)]
+    return Comparison(arms=arms, notes=tuple(notes))
+
+
+def differences(specs: Sequence[Experiment]) -> tuple[str, ...]:
+    """A note for each setting, seed and cell apart, that is not the same for all; units are one of them."""
+    found = [
+        f"The arms differ in {key}{SAID.get(key, '')}." for key in differing_settings(specs) if key not in OF_THE_NAME
+    ]
+    units = {tuple(layer.units for layer in spec.model.stack) for spec in specs}
+    stacks = dict.fromkeys(",".join(spec.model.layers) for spec in specs)
+    return tuple(found + [f"The arms differ in their units: {' and '.join(stacks)}."] * (len(units) > 1))
+
+
+def differing_machines(given: Sequence[Run]) -> list[str]:
+    """What of the software and the machine is not the same for all runs; their times cannot be compared then.
+
+    Of packages that not all have, such as the backend's own, those have to agree that are there.
+    """
+    packages = {name for run in given for name in run.environment["versions"]}
+    versions = [{run.environment["versions"].get(name) for run in given} - {None} for name in packages]
+    keys = ("processor", "cores", "devices", "threads")
+    found = [key for key in keys if len({repr(run.environment.get(key)) for run in given}) > 1]
+    return ["versions"] * any(len(one) > 1 for one in versions) + found
+
+
+def _check_same_measures(arms: dict[str, list[Run]]) -> None:
+    """The means of an arm are taken over its seeds: each has all that the first has."""
+    for arm, found in arms.items():
+        columns = [run.metrics["test"]["overall"].keys() | run.metrics["size"].keys() for run in found]
+        for run, own in zip(found, columns, strict=True):
+            if own != columns[0]:
+                name = min(own ^ columns[0])
+                raise UsageError(
+                    f"{found[0].name} and {run.name} of the arm {quote(arm)} are not measured alike: one has no "
+                    f"{quote(name)}.",
+                    "Train the older of them again (with --fresh).",
+                )
+
+
+def _check_same_ground(first: Run, other: Run) -> None:
+    specs = (first.experiment, other.experiment)
+    # Ten thousand runs share two sections as a rule: settings are looked at one by one where they do not.
+    alike = specs[0].window == specs[1].window and specs[0].data == specs[1].data
+    differing = [
+        key
+        for key in ([] if alike else differing_settings(specs))
+        if key.startswith("window.") or key in ("data.train_series", "data.test_series")
+    ]
+    if differing:
+        key = differing[0]
+        values = [flattened(spec)[key] for spec in specs]
+        raise UsageError(
+            f"{first.name} and {other.name} cannot be compared: {key} is {values[0]!r} and {values[1]!r}.",
+            "Errors are comparable only on the same windows of the same data.",
+        )
+    measured = [list(run.metrics["test"]["series"]) for run in (first, other)]
+    prints = [run.metrics["data"]["fingerprint"] for run in (first, other)]
+    if prints[0] != prints[1] or measured[0] != measured[1]:
+        names = [run.experiment.data_name for run in (first, other)]
+        raise UsageError(
+            f"{first.name} and {other.name} cannot be compared: they saw different data ({names[0]} and {names[1]}).",
+            "Errors are comparable only on the same windows of the same data.",
+        )

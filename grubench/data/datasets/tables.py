@@ -1,0 +1,247 @@
+"""A table of the reader's own, CSV or Parquet, into series; with every fault named by file, column and row."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import re
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from grubench.data.datasets import timestamps
+from grubench.data.series import Series
+from grubench.errors import DataError, SpecError, UsageError
+from grubench.text import LARGEST_VALUE, has_control_characters, is_file, list_names, quote
+
+# Wider tables are none: pandas would take minutes over their columns.
+MOST_COLUMNS = 100_000
+# A Parquet file of a few bytes may unpack to any size.
+MOST_CELLS = 10**9
+# The calendar of Python and of the pictures; Parquet's goes further.
+FIRST, LAST = np.datetime64("0001-01-01", "us"), np.datetime64("9999-12-31T23:59:59.999999", "us")
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from grubench.spec.experiment import Data
+
+
+def read(spec: Data, file: Path | None = None) -> list[Series]:
+    """The series of `spec.file` (or of `file`): one for each target column, or for each name in `spec.series_column`.
+
+    Raises:
+        UsageError: The file or a column is not there.
+        DataError: The file cannot be parsed or holds values that cannot be trained on.
+    """
+    path = file or Path(spec.file)
+    frame = load(path, text_column=spec.series_column)
+    return split(frame, spec, path.name, path.stem)
+
+
+def load(path: Path, text_column: str = "") -> pd.DataFrame:
+    """The table in a CSV or Parquet file, its rows numbered from 0.
+
+    Args:
+        path: The file.
+        text_column: A column to read as it is written, so that a name such as NA stays one.
+
+    Raises:
+        UsageError: There is no such file, or Parquet cannot be read here.
+        DataError: The file is not a table.
+    """
+    if not is_file(path):
+        raise UsageError(f"data.file: there is no file {path}.", "Check the path given with --csv.")
+    parquet = path.suffix.lower() in (".parquet", ".pq")
+    if parquet and not any(map(importlib.util.find_spec, ("pyarrow", "fastparquet"))):
+        raise UsageError(
+            f"data.file: reading {path} needs pyarrow.", "Install it with: pip install 'grubench[parquet]'"
+        )
+    try:
+        frame = _load_parquet(path) if parquet else _load_csv(path, text_column)
+    except Exception as error:  # a damaged file can fail in any part of pandas and pyarrow, each in its own way
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        kind = "Parquet" if parquet else "CSV"
+        raise DataError(f"{path} cannot be read as {kind}: {reason}.", "Check the file.") from error
+    if frame.empty:
+        raise DataError(f"{path} holds no rows.", "Check the file.")
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise DataError(f"{path} has more than one column {quote(twice[0])}.", "Give each its own name.")
+    return frame
+
+
+def _load_parquet(path: Path) -> pd.DataFrame:
+    if importlib.util.find_spec("pyarrow"):
+        facts = importlib.import_module("pyarrow.parquet").read_metadata(path)
+        if facts.num_rows * facts.num_columns > MOST_CELLS:
+            raise ValueError(f"it has {facts.num_rows:,} rows of {facts.num_columns:,} columns")
+    frame = pd.read_parquet(path).reset_index()
+    frame.columns = pd.Index([str(name) for name in frame.columns])
+    return frame
+
+
+def _load_csv(path: Path, text_column: str) -> pd.DataFrame:
+    # index_col=False: else a comma at the end of each row would shift the columns by one.
+    form: dict[str, Any] = {"skipinitialspace": True, "encoding": "utf-8-sig", "index_col": False}
+    with path.open("rb") as file:
+        commas = sum(piece.count(b",") for piece in _first_line(file))
+    if commas >= MOST_COLUMNS:
+        raise ValueError(f"it has {commas + 1:,} columns")
+    frame: pd.DataFrame = pd.read_csv(path, **form)
+    head = pd.read_csv(path, **form, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0]
+    if len(head) == len(frame.columns):
+        # pandas calls a second column of one name `name.1`: two of a name are to be seen as such.
+        frame.columns = pd.Index([name or old for name, old in zip(head, frame.columns, strict=True)])
+    if text_column in frame.columns:
+        frame[text_column] = pd.read_csv(path, **form, dtype=str, keep_default_na=False)[text_column]
+    return frame
+
+
+def _first_line(file: IO[bytes]) -> Iterator[bytes]:
+    """The first line in pieces: it may have any length."""
+    while piece := file.readline(2**20):
+        yield piece.partition(b"\r")[0]
+        if piece.endswith(b"\n") or b"\r" in piece:
+            return
+
+
+def split(frame: pd.DataFrame, spec: Data, where: str, stem: str) -> list[Series]:
+    """The series of a table that has been read.
+
+    Args:
+        frame: The table.
+        spec: The columns and the rules.
+        where: The file's name, for messages.
+        stem: The name of the one series of a table with one target.
+    """
+    if not spec.target:
+        raise SpecError(f"data.target: no column of {where} is named as the target.", "Name it with --target COLUMN.")
+    named = [("data.target", name) for name in spec.target] + [("data.features", name) for name in spec.features]
+    named += [("data.time", spec.time)] * bool(spec.time) + [("data.series_column", spec.series_column)] * bool(
+        spec.series_column
+    )
+    for key, name in named:
+        if name not in frame.columns:
+            head = list_names(frame.columns)
+            joined = len(frame.columns) == 1 and any(mark in head for mark in ";\t|")
+            hint = " Write it with commas between the columns." if joined else ""
+            raise UsageError(f"{key}: {where} has no column {quote(name)}.", f"It has: {head}.{hint}")
+    if len(spec.target) > 1 and spec.series_column:
+        raise SpecError("data.target: several targets do not go with data.series_column.", "Give one target.")
+    if not spec.series_column:
+        one = len(spec.target) == 1
+        return [_series(frame, target, spec, where, stem if one else target) for target in spec.target]
+    names = frame[spec.series_column].map(str, na_action="ignore")
+    nameless = (names.isna() | (names == "")).to_numpy()
+    if nameless.any():
+        raise DataError(
+            f"{where}, column {spec.series_column!r}, data row {int(nameless.argmax()) + 1} names no series.",
+            "Name or remove the row.",
+        )
+    steering = [name for name in names.unique() if has_control_characters(name)]
+    if steering:
+        raise DataError(
+            f"{where}, column {spec.series_column!r}: {quote(steering[0])} holds control characters.", "Rename it."
+        )
+    return [_series(rows, spec.target[0], spec, where, str(name)) for name, rows in frame.groupby(names, sort=False)]
+
+
+def _series(frame: pd.DataFrame, target: str, spec: Data, where: str, name: str) -> Series:
+    columns = (target, *(feature for feature in spec.features if feature != target))
+    time = times(frame[spec.time], where, spec.time_format or None) if spec.time else None
+    chosen = pd.DataFrame({column: numbers(frame[column], where) for column in columns}, index=frame.index)
+    time, values = _without_missing(time, chosen, spec.missing, where)
+    if time is None:
+        timestamps.need_clock(spec, where)
+        return Series(name=name, values=values, columns=columns, time=np.arange(len(values)), unit=spec.unit)
+    return timestamps.arrange(name, time, values, columns, spec)
+
+
+def numbers(column: pd.Series[Any], where: str) -> NDArray[np.float64]:
+    """A column as float64, or a DataError that names the first text or infinite value and its row."""
+    try:
+        if column.dtype.kind in "mMc":  # pandas would count the nanoseconds of stamps
+            raise TypeError
+        values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    except (TypeError, ValueError, OverflowError) as error:  # lists, tables or stamps in a Parquet file
+        raise DataError(
+            f"{where}, column {quote(column.name)} holds no numbers, but {column.dtype}.", "Name another column."
+        ) from error
+    bad = np.isnan(values) & column.notna().to_numpy() | (np.abs(values) > LARGEST_VALUE)
+    if bad.any():
+        row = int(bad.argmax())
+        large = "infinite" if np.isinf(values[row]) else f"too large (the most is {LARGEST_VALUE:g})"
+        shown, kind = (quote(column.iloc[row]), "not a number") if np.isnan(values[row]) else (values[row], large)
+        raise DataError(
+            f"{where}, column {quote(column.name)}, data row {column.index[row] + 1}: {shown} is {kind}.",
+            "Mend or remove the row.",
+        )
+    return values
+
+
+def times(column: pd.Series[Any], where: str, format: str | None = None) -> NDArray[np.datetime64]:
+    """A column as time stamps without time zone, or a DataError that names the first that is none."""
+    if pd.api.types.is_numeric_dtype(column):
+        raise DataError(
+            f"{where}, column {quote(column.name)} holds numbers, not time stamps.",
+            "Leave --time out where rows are in order, or write ISO dates such as 2026-01-31 or 2026-01-31T10:15.",
+        )
+    try:
+        # ISO or a form that was said: pandas would guess whether 01-05-13 is in January, May or 2001.
+        stamps = pd.to_datetime(column, errors="coerce", format=format or "ISO8601", utc=_has_zone(column))
+    except (ValueError, TypeError, OverflowError, re.error) as error:
+        if not format:
+            raise DataError(
+                f"{where}, column {quote(column.name)}: {list_names([error])}.", "Write ISO dates."
+            ) from error
+        what = f"data.time_format: {quote(format)} is no form: {list_names([error])}."
+        raise UsageError(what, "Write such as %d-%m-%y.") from error
+    if stamps.dt.tz is not None:
+        stamps = stamps.dt.tz_localize(None)
+    found = stamps.to_numpy("datetime64[us]")
+    bad = np.isnat(found) | (found < FIRST) | (found > LAST)
+    if bad.any():
+        row = int(bad.argmax())
+        form = f"of the form {format}" if format else "an ISO time stamp, such as 2026-01-31 or 2026-01-31T10:15"
+        raise DataError(
+            f"{where}, column {quote(column.name)}, data row {column.index[row] + 1}: "
+            f"{quote(column.iloc[row])} is not {form}.",
+            "Mend the row, or say another form with --time-format, such as %d/%m/%Y.",
+        )
+    return found
+
+
+def _has_zone(column: pd.Series[Any]) -> bool:
+    """Whether the first stamp carries an offset from UTC, so that summer time may mix several."""
+    first = str(column.iloc[0])
+    return first.endswith("Z") or "+" in first[10:] or "-" in first[10:]
+
+
+def _without_missing(
+    time: NDArray[np.datetime64] | None, frame: pd.DataFrame, rule: str, where: str
+) -> tuple[NDArray[np.datetime64] | None, NDArray[np.float64]]:
+    """Apply the rule for empty cells to the columns, whose index holds the row numbers of the file."""
+    empty = frame.isna().to_numpy()
+    if not empty.any():
+        return time, frame.to_numpy()
+    row, column = np.argwhere(empty)[0]
+    if rule == "error":
+        raise DataError(
+            f"{where}, column {frame.columns[column]!r}, data row {frame.index[row] + 1} is empty (NaN); "
+            f"{int(empty.sum())} cells are.",
+            "Use --missing drop or --missing fill, or mend the file.",
+        )
+    if empty.all(axis=0).any():
+        column = int(empty.all(axis=0).argmax())
+        raise DataError(f"{where}, column {frame.columns[column]!r} is empty.", "Leave the column out.")
+    if rule == "fill":
+        # Forward only: a straight line would carry later values, of the test part too, into earlier ones.
+        order = np.arange(len(frame)) if time is None else np.argsort(time, kind="stable")
+        frame, time = frame.iloc[order].ffill(), None if time is None else time[order]
+    keep = frame.notna().all(axis=1).to_numpy()
+    return (None if time is None else time[keep]), frame[keep].to_numpy()

@@ -1,0 +1,299 @@
+"""Windows: an index over scaled series, never a copy of every window.
+
+All series lie one after the other in one array of rows. A window is the row it starts at;
+a batch is cut from a strided view when it is needed. A window belongs to the part of the
+split that holds all of its targets; its inputs may reach back into the part before, which
+is the past at the time of the forecast.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from grubench.data.scaling import Scaling
+from grubench.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from grubench.data.series import Dataset, Series
+    from grubench.spec.experiment import Experiment, Window
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Where a series' training, validation and test rows end; each part starts where the one before ends."""
+
+    train: int
+    validation: int
+    test: int
+
+    def span(self, part: str) -> tuple[int, int]:
+        """The first row of a part and the row after its last."""
+        starts = {"train": 0, "validation": self.train, "test": self.validation}
+        return starts[part], getattr(self, part)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Windows:
+    """The windows of a dataset under a `Window` spec.
+
+    Attributes:
+        rows: `(row, feature)`, float32, scaled; every series after the other.
+        first_row: Where each series starts in `rows`, by name.
+        starts: For each part (`train`, `validation`, `test`), the start rows of its windows by series.
+        scalings: The scaling of each series, by name.
+        splits: The split of each series, by name.
+        lookback: Steps in.
+        horizon: Steps out.
+        every_step: Whether the targets are the next step at every step of the input.
+    """
+
+    rows: NDArray[np.float32]
+    first_row: dict[str, int]
+    starts: dict[str, dict[str, NDArray[np.int64]]]
+    scalings: dict[str, Scaling]
+    splits: dict[str, Split]
+    lookback: int
+    horizon: int
+    every_step: bool
+
+    @property
+    def feature(self) -> int:
+        """The number of inputs a step."""
+        return int(self.rows.shape[1])
+
+    @property
+    def outputs(self) -> int:
+        """The number of values that the head gives: the horizon, or one at every step."""
+        return 1 if self.every_step else self.horizon
+
+    def index(self, part: str) -> NDArray[np.int64]:
+        """The start rows of all windows of a part, series after series."""
+        parts = list(self.starts[part].values())
+        return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+    def count(self, part: str) -> int:
+        """The number of windows of a part."""
+        return sum(map(len, self.starts[part].values()))
+
+    def inputs(self, starts: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The inputs of the windows at these start rows, `(window, lookback, feature)`."""
+        view = sliding_window_view(self.rows, (self.lookback, self.feature))[:, 0]
+        return view[starts]
+
+    def targets(self, starts: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The scaled targets: `(window, horizon)`, or `(window, lookback, 1)` at every step."""
+        first, length = target_offsets(self.lookback, self.horizon, every_step=self.every_step)
+        targets: NDArray[np.float32] = sliding_window_view(self.rows[:, 0], length)[starts + first]
+        return targets[:, :, None] if self.every_step else targets
+
+    def by_series(self, part: str, values: NDArray[Any]) -> Iterator[tuple[str, NDArray[np.int64], NDArray[Any]]]:
+        """Each series of a part with the start rows of its windows and its share of `values`.
+
+        Args:
+            part: `train`, `validation` or `test`.
+            values: `(window, ...)`, in the order of `index(part)`.
+        """
+        position = 0
+        for name, starts in self.starts[part].items():
+            yield name, starts, values[position : position + len(starts)]
+            position += len(starts)
+
+    def origin(self, name: str, starts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The row within its series at which each window's first target lies."""
+        first, _ = target_offsets(self.lookback, self.horizon, every_step=self.every_step)
+        return starts - self.first_row[name] + first
+
+
+def target_offsets(lookback: int, horizon: int, *, every_step: bool) -> tuple[int, int]:
+    """The first target's distance from a window's start, and the number of targets."""
+    return (1, lookback) if every_step else (lookback, horizon)
+
+
+def split_rows(length: int, first_target: int, window: Window) -> Split:
+    """Split one series by time.
+
+    A size of 1 or more counts steps at the end of the series. A fraction is taken of the steps that
+    can be forecast at all, those from the first window's first target on: with a horizon of 1 it is the
+    fraction of the windows. Fractions are rounded down.
+    """
+    forecast = max(length - first_target, 0)
+    sizes = [int(size if size >= 1 else size * forecast) for size in (window.validation, window.test)]
+    validation_end = max(length - sizes[1], 0)
+    return Split(train=max(validation_end - sizes[0], 0), validation=validation_end, test=length)
+
+
+def window_starts(
+    span: tuple[int, int], lookback: int, horizon: int, stride: int, *, every_step: bool
+) -> NDArray[np.int64]:
+    """The starts, within a series, of the windows whose targets all lie in `span`."""
+    first, length = target_offsets(lookback, horizon, every_step=every_step)
+    low = max(span[0] - first, 0)
+    high = span[1] - first - length + 1
+    return np.arange(low, max(high, low), stride, dtype=np.int64)
+
+
+def build(dataset: Dataset, spec: Experiment) -> Windows:
+    """Cut, split and scale a dataset as the spec says.
+
+    Raises:
+        UsageError: A series is too short, or a part that is needed has no window.
+    """
+    window = spec.window
+    train = dataset.select(spec.data.train_series, "data.train_series")
+    test = dataset.select(spec.data.test_series, "data.test_series")
+    used = [series for series in dataset.series if series in train or series in test]
+    first, length = target_offsets(window.lookback, window.horizon, every_step=window.every_step)
+    for series in used:
+        _check_length(series, first + length, window)
+    splits = _splits(used, train, first, window)
+    _check_training_part(used, splits, window)
+    scalings = _scalings(used, train, splits, window)
+    first_row = _first_rows(used)
+
+    def starts(part: str, chosen: tuple[Series, ...]) -> dict[str, NDArray[np.int64]]:
+        found = {
+            one.name: window_starts(
+                splits[one.name].span(part),
+                window.lookback,
+                window.horizon,
+                window.stride,
+                every_step=window.every_step,
+            )
+            + first_row[one.name]
+            for one in chosen
+        }
+        return {name: rows for name, rows in found.items() if len(rows)}
+
+    windows = Windows(
+        rows=_scaled_rows(used, scalings),
+        first_row=first_row,
+        starts={
+            "train": starts("train", train),
+            "validation": starts("validation", train),
+            "test": starts("test", test),
+        },
+        scalings=scalings,
+        splits=splits,
+        lookback=window.lookback,
+        horizon=window.horizon,
+        every_step=window.every_step,
+    )
+    _check_parts(windows, window, used)
+    return windows
+
+
+def over(dataset: Dataset, spec: Experiment, scalings: dict[str, Scaling]) -> Windows:
+    """Every window of new data as a test window, with the scalings of a finished run.
+
+    Raises:
+        UsageError: A series is too short.
+    """
+    window = spec.window
+    used = list(dataset.series)
+    for series in used:
+        _check_length(series, window.lookback, window)
+    first_row = _first_rows(used)
+    starts = {
+        series.name: first_row[series.name]
+        + window_starts((0, len(series)), window.lookback, window.horizon, window.stride, every_step=window.every_step)
+        for series in used
+    }
+    starts = {name: rows for name, rows in starts.items() if len(rows)}
+    return Windows(
+        rows=_scaled_rows(used, scalings),
+        first_row=first_row,
+        starts={"train": {}, "validation": {}, "test": starts},
+        scalings=scalings,
+        splits={series.name: Split(train=0, validation=0, test=len(series)) for series in used},
+        lookback=window.lookback,
+        horizon=window.horizon,
+        every_step=window.every_step,
+    )
+
+
+def _first_rows(used: list[Series]) -> dict[str, int]:
+    ends = np.cumsum([len(series) for series in used]).tolist()
+    return {series.name: end - len(series) for series, end in zip(used, ends, strict=True)}
+
+
+def _scaled_rows(used: list[Series], scalings: dict[str, Scaling]) -> NDArray[np.float32]:
+    rows = np.empty((sum(map(len, used)), used[0].values.shape[1]), np.float32)
+    row = 0
+    for series in used:
+        rows[row : row + len(series)] = scalings[series.name].apply(series.values)
+        row += len(series)
+    return rows
+
+
+def _splits(used: list[Series], train: tuple[Series, ...], first: int, window: Window) -> dict[str, Split]:
+    if window.split == "time":
+        return {series.name: split_rows(len(series), first, window) for series in used}
+    size = int(window.validation if window.validation >= 1 else window.validation * len(train))
+    if size >= len(train) or (window.validation and not size):
+        raise UsageError(
+            f"window.validation: {window.validation:g} of {len(train)} training series leaves "
+            f"{'no series to validate on' if not size else 'none to train on'}.",
+            "With split = 'series' it is a fraction or a count of the training series; 0 leaves validation out.",
+        )
+    held = {series.name for series in train[len(train) - size :]} if size else set()
+    trained = {series.name for series in train} - held
+    splits = {}
+    for series in used:
+        n = len(series)
+        train_end = n if series.name in trained else 0
+        splits[series.name] = Split(train=train_end, validation=n if series.name in held else train_end, test=n)
+    return splits
+
+
+def _scalings(
+    used: list[Series], train: tuple[Series, ...], splits: dict[str, Split], window: Window
+) -> dict[str, Scaling]:
+    def fit_rows(series: Series) -> Any:
+        return series.values if window.scale_fit == "all" else series.values[: splits[series.name].train]
+
+    if window.scale_per == "dataset":
+        chosen = used if window.scale_fit == "all" else train
+        shared = Scaling.fit(window.scaling, np.concatenate([fit_rows(series) for series in chosen]))
+        return {series.name: shared for series in used}
+    return {series.name: Scaling.fit(window.scaling, fit_rows(series)) for series in used}
+
+
+def _check_length(series: Series, need: int, window: Window) -> None:
+    if len(series) < need:
+        raise UsageError(
+            f"window.lookback: series {series.name} has {len(series)} steps; a lookback of {window.lookback} "
+            f"and a horizon of {window.horizon} need at least {need}.",
+            "Use a shorter --lookback or --horizon, or a longer series.",
+        )
+
+
+def _check_training_part(used: list[Series], splits: dict[str, Split], window: Window) -> None:
+    """A scaling fitted on the training part needs one in every series, trained on or not."""
+    for series in used:
+        if window.split == "time" and splits[series.name].train < 1:
+            raise UsageError(
+                f"window.validation {window.validation:g} and window.test {window.test:g} leave series {series.name} "
+                f"({len(series)} steps) no training part.",
+                "Use smaller parts.",
+            )
+
+
+def _check_parts(windows: Windows, window: Window, used: list[Series]) -> None:
+    lengths = f"{min(map(len, used))} to {max(map(len, used))} steps" if len(used) > 1 else f"{len(used[0])} steps"
+    for part in ("train", "validation", "test"):
+        if part == "validation" and not window.validation:
+            continue
+        if not windows.count(part):
+            raise UsageError(
+                f"No {part} window: series of {lengths}, lookback {window.lookback}, horizon {window.horizon}, "
+                f"validation {window.validation:g}, test {window.test:g}.",
+                "Use a shorter --lookback or --horizon, or change --validation and --test.",
+            )

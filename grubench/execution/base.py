@@ -1,0 +1,100 @@
+"""What every executor is: it starts trials, tells their progress, and says how they ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from grubench import errors
+from grubench.backends import registry
+from grubench.errors import GrubenchError, TrainingError
+
+if TYPE_CHECKING:
+    from grubench.data.series import Dataset
+    from grubench.spec.experiment import Experiment
+    from grubench.training.options import TrialOptions
+
+Report = Callable[[dict[str, Any]], None]
+# Called with a trial's number and what it tells, as `training.run_trial` tells it.
+Tell = Callable[[int, dict[str, Any]], None]
+# Nothing where the trial filled its folder; else what ended it.
+Outcome = GrubenchError | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A trial to run.
+
+    Attributes:
+        number: What it is called by.
+        spec: The trial.
+        folder: The folder that it fills; it is not there yet. None to look only whether it could run.
+        setup: How it is run.
+        dataset: Its data, read; None where it is only looked at.
+    """
+
+    number: int
+    spec: Experiment
+    folder: Path | None
+    setup: TrialOptions
+    dataset: Dataset | None
+
+
+class Executor(Protocol):
+    """Runs trials, some at a time. What it has started ends with `close` at the latest."""
+
+    @property
+    def slots(self) -> int:
+        """How many trials it takes at a time."""
+
+    def setup(self, spec: Experiment, slot: int) -> TrialOptions:
+        """How a trial is run in a slot."""
+
+    def start(self, job: Job) -> None:
+        """Start a trial."""
+
+    def wait(self, timeout_s: float) -> list[tuple[int, Outcome]]:
+        """Hand progress on, until trials have ended or so many seconds have passed; the trials that have ended."""
+
+    def close(self) -> None:
+        """End what still runs, and let go of everything."""
+
+
+def work(
+    spec: Experiment, folder: Path | None, report: Report, setup: TrialOptions, dataset: Dataset | None = None
+) -> None:
+    """Run a trial in this process, with its backend; without a folder only see whether it could run.
+
+    Raises:
+        GrubenchError: What ended it.
+    """
+    registry.choose(spec.training.backend)
+    from grubench.training.trial import prepare, run_trial
+
+    if folder is None:
+        prepare(spec, setup)
+    else:
+        run_trial(spec, folder, report, setup=setup, dataset=dataset)
+
+
+# An error on its way out of a trial's process: its class, its message, its remedy.
+Told = tuple[str, str, str]
+
+
+def told(error: Exception) -> Told:
+    """An error as a trial's process hands it on."""
+    known = error if isinstance(error, GrubenchError) else unforeseen(error)
+    return type(known).__name__, known.message, known.remedy
+
+
+def failure(kind: str, message: str, remedy: str) -> GrubenchError:
+    """The error that `told` was given."""
+    made: GrubenchError = getattr(errors, kind, TrainingError)(message, remedy)
+    return made
+
+
+def unforeseen(error: BaseException) -> TrainingError:
+    """What nobody thought of, as the failure of one trial."""
+    return TrainingError(f"{type(error).__name__}: {error}", "--in-process --debug shows where it happened.")

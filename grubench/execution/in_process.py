@@ -1,0 +1,56 @@
+"""Trials in this process, one after the other: for debugging."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from grubench.errors import GrubenchError
+from grubench.execution.base import work
+from grubench.training.options import TrialOptions
+
+if TYPE_CHECKING:
+    from grubench.execution.base import Job, Outcome, Tell
+    from grubench.spec.experiment import Experiment
+
+
+class InProcess:
+    """An executor whose trials run when they are waited for.
+
+    Args:
+        tell: Called with the progress.
+    """
+
+    slots = 1
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._jobs: list[Job] = []
+
+    def setup(self, spec: Experiment, slot: int) -> TrialOptions:  # noqa: ARG002
+        """As the spec says."""
+        return TrialOptions()
+
+    def start(self, job: Job) -> None:
+        """Have a trial run at the next `wait`."""
+        self._jobs.append(job)
+
+    def wait(self, timeout_s: float) -> list[tuple[int, Outcome]]:
+        """Run what was started."""
+        if not self._jobs:
+            time.sleep(timeout_s)
+        jobs, self._jobs = self._jobs, []
+        return [(job.number, self._run(job)) for job in jobs]
+
+    def _run(self, job: Job) -> Outcome:
+        def report(event: dict[str, object]) -> None:
+            self._tell(job.number, event)
+
+        try:
+            work(job.spec, job.folder, report, job.setup, job.dataset)
+        except GrubenchError as error:
+            return error
+        return None
+
+    def close(self) -> None:
+        """Nothing runs between calls."""

@@ -1,0 +1,117 @@
+"""Where and how the trials of a comparison run: what the command line says of it, checked, and the executor of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from grubench import execution
+from grubench.backends import registry
+from grubench.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from grubench.execution import Executor
+    from grubench.spec.experiment import Experiment
+
+    Report = Callable[[dict[str, Any]], None]
+
+EXECUTORS = ("processes", "ray", "here")
+# How the command line asks for them.
+FLAGS = {"ray": "--executor ray", "here": "--in-process"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecutionOptions:
+    """Where and how trials run; nothing of it changes a result, and what would is refused.
+
+    Attributes:
+        executor: `processes` of this machine, `ray`, or `here`, in this process, for debugging.
+        jobs: How many processes run at a time.
+        ray_address: The Ray cluster's address; one is started on this machine where it is empty.
+        retries: How often Ray starts a trial again whose worker or node died.
+        checkpoint_every: Epochs between checkpoints of a trial; 0 for none.
+    """
+
+    executor: str = "processes"
+    jobs: int = 1
+    ray_address: str = ""
+    retries: int = 3
+    checkpoint_every: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself.
+
+        Raises:
+            UsageError: Naming the flag.
+        """
+        rules = (
+            (self.executor not in EXECUTORS, f"--executor: unknown value {self.executor!r}.", "Valid: processes, ray."),
+            (self.jobs < 1, f"--jobs: {self.jobs} is too few.", "Give at least 1."),
+            (
+                self.jobs > 1 and self.executor != "processes",
+                f"--jobs: {self.jobs} processes do not go with {FLAGS.get(self.executor)}.",
+                "Leave --jobs out; Ray runs as many trials as its nodes have room for.",
+            ),
+            (
+                self.executor == "ray" and self.checkpoint_every > 0,
+                "--checkpoint-every: Ray's nodes share no folder to keep a checkpoint in.",
+                "Leave it out.",
+            ),
+            (bool(self.ray_address) and self.executor != "ray", "--ray-address is for Ray.", "Add --executor ray."),
+        )
+        for applies, message, remedy in rules:
+            if applies:
+                raise UsageError(message, remedy)
+
+    def check(self, specs: Iterable[Experiment], match: str = "units") -> None:
+        """Refuse specs whose trials cannot run so.
+
+        Raises:
+            UsageError: Naming the setting.
+        """
+        chosen = list(specs)
+        wanted = dict.fromkeys(spec.training.backend for spec in chosen)
+        if self.executor == "here" and len(wanted) > 1:
+            raise UsageError(
+                f"training.backend: {' and '.join(wanted)} are asked for, and a process has one.",
+                "Leave out --in-process.",
+            )
+        for backend in wanted if self.executor != "ray" else ():
+            registry.check_installed(backend)
+        for spec in chosen:
+            self._check_devices(spec, match)
+
+    def _check_devices(self, spec: Experiment, match: str) -> None:
+        """Refuse a spec whose trials need a machine, or all its devices, for themselves."""
+        if self.jobs == 1 and self.executor != "ray":
+            return
+        how = FLAGS["ray"] if self.executor == "ray" else f"--jobs {self.jobs}"
+        if match == "time" or spec.training.seconds:
+            raise UsageError(
+                f"training.seconds: with {how} a trial's time, and so its weights, would depend on those beside it.",
+                "Train one at a time (--jobs 1), or for --epochs.",
+            )
+        if spec.training.strategy == "mirrored":
+            raise UsageError(
+                f"training.strategy: mirrored takes every GPU, and {how} gives each trial its own.", "Leave one out."
+            )
+
+    def made(self, trials: int, spec: Experiment, report: Report) -> Executor:
+        """The executor for so many trials of a spec.
+
+        Raises:
+            UsageError: Ray was asked for and is not installed, or cannot be reached.
+        """
+
+        def tell(number: int, event: dict[str, Any]) -> None:
+            report(event | {"trial": number})
+
+        if self.executor == "here":
+            return execution.InProcess(tell)
+        if self.executor == "ray":
+            from grubench.execution.ray import RayCluster
+
+            return RayCluster(self.ray_address, spec.training.threads or 1, self.retries, tell)
+        return execution.Processes(min(self.jobs, trials), tell)

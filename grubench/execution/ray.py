@@ -1,0 +1,225 @@
+"""Trials on a Ray cluster: a task each, started again where its worker or node dies.
+
+The data go to the cluster once, through Ray's object store, and a finished run comes back the same way: no file system
+is shared. Progress comes through a queue that lives on the driver's node.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from grubench.errors import RunError, TrainingError, UsageError
+from grubench.execution.base import failure, told, unforeseen, work
+from grubench.spec.experiment import Experiment
+from grubench.training.options import TrialOptions
+
+if TYPE_CHECKING:
+    from grubench.execution.base import Job, Outcome, Tell
+
+# Trials that wait in Ray's own queue beside those that run, so that a core that falls free is not idle.
+AHEAD = 2
+# Claims that any system lets a process hold.
+FEWEST_CLAIMS = 200
+# How long a cluster may take to answer, in seconds.
+CONNECT_S = 10
+
+
+class RayCluster:
+    """An executor on Ray.
+
+    Args:
+        address: The cluster's address, such as `auto`; one is started on this machine where it is empty.
+        threads: Cores of a trial.
+        retries: How often a trial whose worker or node died is run again.
+        tell: Called with the progress.
+
+    Raises:
+        UsageError: Ray is not installed, the cluster cannot be reached, or no node has so many cores.
+    """
+
+    def __init__(self, address: str, threads: int, retries: int, tell: Tell) -> None:
+        try:
+            import ray
+        except ImportError as error:
+            raise UsageError(
+                "--executor ray: Ray is not installed.", "Install it with: pip install 'grubench[ray]'"
+            ) from error
+        self._ray, self._tell = ray, tell
+        self._ours = not ray.is_initialized()
+        self._jobs: dict[Any, Job] = {}
+        if self._ours:
+            _connect(ray, address)
+        self._threads = threads
+        most = max(int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"])
+        if threads > most:
+            self.close()
+            raise UsageError(
+                f"training.threads: no node of the cluster has {threads} cores; the largest has {most}.",
+                f"Use --threads {most} or fewer.",
+            )
+        self._events = _queue(ray)
+        self._most = _most_claims()
+        # A fresh process a trial, as everywhere: what ran before must not be seen in it, nor its memory.
+        self._task = ray.remote(max_calls=1, max_retries=retries, num_gpus=min(1, int(self._total("GPU"))))(_train)
+        self._dataset: Any = None
+
+    @property
+    def slots(self) -> int:
+        """As many trials as the cluster has room for, and some that wait; a claim of each is an open file here."""
+        room = int(self._total("CPU")) // self._threads
+        gpus = int(self._total("GPU"))
+        return min(min(room, gpus) if gpus else room, self._most) + AHEAD
+
+    def setup(self, spec: Experiment, slot: int) -> TrialOptions:  # noqa: ARG002
+        """One core a trial where the spec does not say: more trials at a time finish sooner than faster ones."""
+        return TrialOptions(
+            threads=spec.training.threads or self._threads, shared="beside other trials on a Ray cluster"
+        )
+
+    def start(self, job: Job) -> None:
+        """Hand a trial to the cluster."""
+        if self._dataset is None and job.dataset is not None:
+            self._dataset = self._ray.put(job.dataset)
+        task = self._task.options(num_cpus=job.setup.threads)
+        told = {"number": job.number, "events": self._events, "words": sys.argv}
+        dataset = self._dataset if job.folder else None
+        self._jobs[task.remote(job.spec.to_dict(), dataset, job.setup, **told)] = job
+
+    def wait(self, timeout_s: float) -> list[tuple[int, Outcome]]:
+        """Hand progress on, and write the folders of the trials that came back."""
+        if not self._jobs:
+            time.sleep(timeout_s)
+            return []
+        ready, _ = self._ray.wait(list(self._jobs), num_returns=1, timeout=timeout_s)
+        running = {job.number for job in self._jobs.values()}
+        for number, event in self._received():
+            if number in running:
+                self._tell(number, event)
+        return [self._finished(reference) for reference in ready]
+
+    def close(self) -> None:
+        """Stop what still runs, and leave the cluster, or end it where it was started here."""
+        for reference in self._jobs:
+            with contextlib.suppress(Exception):
+                self._ray.cancel(reference, force=True)
+        self._jobs.clear()
+        if self._ours:
+            self._ray.shutdown()
+
+    def _total(self, what: str) -> float:
+        return float(self._ray.cluster_resources().get(what, 0))
+
+    def _received(self) -> list[tuple[int, dict[str, Any]]]:
+        """What trials have told since; nothing where the queue is gone, which no trial needs."""
+        try:
+            size = self._events.qsize()
+            events: list[tuple[int, dict[str, Any]]] = self._events.get_nowait_batch(size) if size else []
+        except self._ray.exceptions.RayError:
+            return []
+        return events
+
+    def _finished(self, reference: Any) -> tuple[int, Outcome]:
+        job = self._jobs.pop(reference)
+        try:
+            made = self._ray.get(reference)
+        except self._ray.exceptions.RayTaskError as error:
+            return job.number, unforeseen(error.cause or error)
+        except self._ray.exceptions.RayError as error:
+            reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            return job.number, TrainingError(
+                f"The trial's worker or node died each time it was started ({reason}).",
+                "Give more --retries, or look at Ray's dashboard for the cause.",
+            )
+        if isinstance(made, tuple):
+            return job.number, failure(*made)
+        try:
+            if job.folder:
+                _unpack(made, job.folder)
+        except RunError as error:
+            return job.number, error
+        return job.number, None
+
+
+def _connect(ray: Any, address: str) -> None:
+    where = address or os.environ.get("RAY_ADDRESS") or "local"
+    ours = {"include_dashboard": False} if where == "local" else {}
+    try:
+        _knock(where)
+        ray.init(address=where, log_to_driver=False, logging_level="error", **ours)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UsageError(
+            f"--ray-address: the cluster {where} could not be reached ({error}).",
+            "Start one with: ray start --head, and give its address, or auto on one of its nodes.",
+        ) from error
+
+
+def _most_claims() -> int:
+    """How many claims this process may hold: half of the files that the system lets it open, asked for in full."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return FEWEST_CLAIMS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and soft < hard:
+        with contextlib.suppress(ValueError, OSError):  # macOS allows less than it says
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            soft = hard
+    return max(FEWEST_CLAIMS, soft // 2)
+
+
+def _knock(address: str) -> None:
+    """See that somebody listens at an address of host and port: Ray itself would wait for minutes.
+
+    Raises:
+        OSError: Nobody does.
+        ValueError: The port is none.
+    """
+    host, _, port = address.rpartition("/")[2].rpartition(":")
+    if host:
+        socket.create_connection((host, int(port)), CONNECT_S).close()
+
+
+def _queue(ray: Any) -> Any:
+    """A queue on this node, which lives as long as the driver does."""
+    from ray.util.queue import Queue
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    here = NodeAffinitySchedulingStrategy(node_id=ray.get_runtime_context().get_node_id(), soft=False)
+    return Queue(actor_options={"num_cpus": 0, "scheduling_strategy": here})
+
+
+def _train(
+    tree: dict[str, Any], dataset: Any, setup: TrialOptions, *, number: int, events: Any, words: list[str]
+) -> Any:
+    """The body of a task: the files of the run by name, or what ended the trial."""
+    sys.argv = words
+
+    def report(event: dict[str, Any]) -> None:
+        with contextlib.suppress(Exception):  # progress that does not arrive must not end a trial
+            events.put((number, event), timeout=1)
+
+    with tempfile.TemporaryDirectory(prefix="grubench-") as aside:
+        folder = Path(aside) / "run" if dataset is not None else None
+        try:
+            work(Experiment.from_dict(tree), folder, report, setup, dataset)
+        except Exception as error:
+            return told(error)
+        return {path.name: path.read_bytes() for path in folder.iterdir()} if folder else {}
+
+
+def _unpack(files: dict[str, bytes], folder: Path) -> None:
+    """Write a run's files; names that lead elsewhere are none of a run's."""
+    from grubench.runs.locks import os_errors
+    from grubench.runs.run import FILES
+
+    with os_errors(folder.parent):
+        folder.mkdir(parents=True)
+        for name in FILES:
+            (folder / name).write_bytes(files[name])

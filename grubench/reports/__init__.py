@@ -1,0 +1,1 @@
+"""How results are shown: the terminal, tables, pictures, the HTML report."""

@@ -1,0 +1,212 @@
+"""From a comparison to the numbers that every view shows: rows, columns, and how a number is written."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from grubench.comparison.statistics import mean_and_spread
+from grubench.reports.header import MARK
+from grubench.runs.run import shared
+from grubench.spec.arms import differing_settings, shown
+from grubench.text import count_epochs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from grubench.comparison.comparison import Comparison
+    from grubench.runs.run import Run
+    from grubench.spec.experiment import Experiment
+
+Row = dict[str, Any]
+# What stands where there is no number.
+NONE = "\N{EN DASH}"
+# A smaller number is written with a power of ten.
+SMALLEST = 1e-4
+
+TEST = (
+    ("rmse_scaled", "RMSE scaled"),
+    ("mae_scaled", "MAE scaled"),
+    ("rmse", "RMSE"),
+    ("mae", "MAE"),
+    ("smape_percent", "sMAPE %"),
+    ("mase", "MASE"),
+    ("directional_accuracy", "dir. acc."),
+    ("skill", "skill"),
+)
+COST = (
+    ("parameters", "parameters"),
+    ("train_loss", "train loss"),
+    ("validation_loss", "val. loss"),
+    ("first_step_s", "first step s"),
+    ("epoch_s", "s an epoch"),
+    ("sequences_per_s", "windows/s"),
+    ("total_s", "total s"),
+    ("epochs", "epochs"),
+    ("steady_s", "trained s"),
+    ("gpu_mb", "GPU MB"),
+)
+# Columns whose figures are marked where trials shared a machine.
+TIMED = ("first_step_s", "epoch_s", "sequences_per_s", "total_s", "steady_s")
+
+
+def values(run: Run) -> dict[str, float | None]:
+    """Every number of a run that tables show, by its column."""
+    metrics, timing, training = run.metrics, run.metrics["timing"], run.experiment.training
+    gpu = metrics["size"].get("peak_gpu_memory_bytes")
+    return {
+        **metrics["test"]["overall"],
+        "parameters": metrics["parameters"]["trainable"],
+        "train_loss": metrics["loss"]["train"],
+        "validation_loss": metrics["loss"]["validation"],
+        # Shown only where the spec does not say them: it stands above the table.
+        "epochs": metrics["loss"]["epochs"] if training.patience or training.seconds else None,
+        "steady_s": timing["train_s"] - timing["first_step_s"] if training.seconds else None,
+        "total_s": None if training.seconds else timing["total_s"],
+        **{key: timing[key] for key in ("first_step_s", "epoch_s", "sequences_per_s")},
+        "gpu_mb": gpu / 1e6 if gpu else None,
+        **metrics["size"],
+    }
+
+
+def rows(comparison: Comparison) -> list[Row]:
+    """A row an arm and a row a baseline: for each column the values of the seeds, their mean and spread."""
+    found = []
+    for name, runs in comparison.arms.items():
+        if runs:
+            per_seed = [values(run) for run in runs]
+            columns = {key: [one[key] for one in per_seed] for key in per_seed[0]}
+            seeds = [run.experiment.seed for run in runs]
+            found.append({"arm": name, "seeds": seeds, "columns": columns, "shared": any(map(shared, runs))})
+    for name, measures in comparison.runs[0].metrics["baselines"].items():
+        found.append(
+            {"arm": name, "seeds": [], "columns": {key: [value] for key, value in measures["overall"].items()}}
+        )
+    return found
+
+
+def settings(comparison: Comparison) -> str:
+    """One line of what the arms share."""
+    run, spec = comparison.runs[0], comparison.spec
+    training, window = spec.training, spec.window
+    data = run.metrics["data"]
+    seeds = sorted({one.experiment.seed for one in comparison.runs})
+    unbroken = len(seeds) > 2 and seeds[-1] - seeds[0] == len(seeds) - 1
+    span = f"seeds {seeds[0]}-{seeds[-1]}" if unbroken else f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
+    units = " and ".join(dict.fromkeys(_units(one.experiment) for one in comparison.runs))
+    shape = (
+        f"{window.lookback} steps in, next at every step"
+        if window.every_step
+        else f"{window.lookback} steps in, {window.horizon} out"
+    )
+    parts = [
+        f"{spec.data_name}: {shape}",
+        f"{data['windows']['train']:,} windows to train on{_trained_on(spec)}, {data['windows']['test']:,} to test",
+        f"{units} units",
+        f"{training.optimizer} {training.learning_rate:g}, {training.loss}",
+        f"{_length(spec)} of batch {training.batch_size}",
+        span,
+    ]
+    differing = differing_settings(list(comparison.specs.values()))
+    return " · ".join(parts + _unusual(spec, differing))
+
+
+def _length(spec: Experiment) -> str:
+    seconds = spec.training.seconds
+    return f"{seconds:g} s of training each, in steps" if seconds else count_epochs(spec.training.epochs)
+
+
+def _trained_on(spec: Experiment) -> str:
+    names = spec.data.train_series
+    return f" ({names[0] if len(names) == 1 else f'{len(names)} series'})" if names else ""
+
+
+def _units(spec: Experiment) -> str:
+    return ",".join(str(layer.units) for layer in spec.model.stack)
+
+
+# Settings that the line has in its own words, or that say where the data come from.
+NAMED = {
+    "data": (
+        "dataset",
+        "file",
+        "time",
+        "time_format",
+        "target",
+        "train_series",
+        "test_series",
+        "period",
+        "unit",
+        "series_column",
+    ),
+    "window": ("lookback", "horizon", "every_step"),
+    "model": ("layers",),
+    "training": (
+        "optimizer",
+        "learning_rate",
+        "loss",
+        "epochs",
+        "seconds",
+        "batch_size",
+        "shuffle",
+        "kernel",
+        "backend",
+    ),
+}
+
+
+def _unusual(spec: Experiment, differing: Sequence[str]) -> list[str]:
+    """The settings that are not the defaults, not named before, and not what the arms differ in."""
+    found = []
+    for name, named in NAMED.items():
+        section = getattr(spec, name)
+        for one in fields(section):
+            value = getattr(section, one.name)
+            items = value if isinstance(value, tuple) else (value,)
+            usual = one.default if isinstance(one.default, tuple) else (one.default,)
+            said = one.name in named or f"{name}.{one.name}" in differing
+            if not said and set(items) != set(usual):
+                short = tuple(dict.fromkeys(items)) if len(set(items)) == 1 else items
+                found.append(f"{one.name.replace('_', ' ')} {shown(short)}")
+    return found
+
+
+def numbers(row: Row, key: str) -> list[float]:
+    """The finite values of a column."""
+    return [value for value in row["columns"].get(key, []) if value is not None and math.isfinite(value)]
+
+
+def shown_columns(table_rows: Sequence[Row], columns: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The columns in which any row has a number."""
+    return [(key, head) for key, head in columns if any(numbers(row, key) for row in table_rows)]
+
+
+def cell(row: Row, key: str, joint: str) -> str:
+    """The mean over the seeds and, behind `joint`, their standard deviation, to the digits that it leaves sure."""
+    found = numbers(row, key)
+    if not found:
+        return NONE
+    mark = MARK if key in TIMED and row.get("shared") else ""
+    mean, spread = mean_and_spread(found)
+    if key == "parameters" or not spread > 0:
+        return number(mean) + mark
+    if abs(mean) < SMALLEST:
+        return f"{mean:.2e}{joint}{spread:.0e}{mark}"
+    decimals = max(0, min(_decimals(mean), 1 - math.floor(math.log10(spread))))
+    shown = f"{spread:,.{decimals}f}"
+    return f"{mean:,.{decimals}f}{joint}{shown if float(shown.replace(',', '')) else f'{spread:.0e}'}{mark}"
+
+
+def _decimals(value: float) -> int:
+    """Decimals that show four significant digits."""
+    return max(0, 3 - math.floor(math.log10(abs(value)))) if value else 0
+
+
+def number(value: float | None) -> str:
+    """A number with four significant digits; a whole one in full."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    if value == int(value) and (abs(value) >= 1 or value == 0):
+        return f"{int(value):,}"
+    return f"{value:,.{_decimals(value)}f}" if abs(value) >= SMALLEST else f"{value:.2e}"

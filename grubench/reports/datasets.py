@@ -1,0 +1,97 @@
+"""What datasets there are and what one holds, for a person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from grubench.data.datasets.download import VARIABLE, cache_folder, local_files
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from grubench.data.datasets.catalog import Source
+    from grubench.data.series import Dataset, Series
+
+
+def show_catalog(sources: Sequence[Source], console: Console) -> None:
+    """Print a line a dataset: what it is, its size, where it comes from, whether it is on this machine."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for head in ("dataset", "what", "size", "from", "here"):
+        table.add_column(head)
+    for source in sources:
+        paths = None if source.generated else local_files(source)
+        here = "generated" if source.generated else str(paths[0].parent) if paths else "no; fetched when used"
+        table.add_row(Text(source.name, style="bold"), source.summary, source.size, source.origin, here)
+    console.print(table)
+    console.print(
+        f"Files are looked for below ${VARIABLE}, then in {cache_folder()}. A table of your own: --csv FILE.",
+        style="dim",
+        highlight=False,
+    )
+
+
+def read(source: Source) -> Dataset:
+    """The dataset with its own defaults, fetched if need be; duplicates and gaps counted, none removed."""
+    from grubench.data import datasets
+    from grubench.spec.experiment import Data
+
+    return datasets.load(
+        Data(dataset=source.name, **(source.defaults.get("data", {}) | {"duplicates": "keep"})), source.name
+    )
+
+
+def show_dataset(source: Source, dataset: Dataset, console: Console) -> None:
+    """Print what each series holds, with a sparkline of its values."""
+    from grubench.reports.columns import NONE, number
+    from grubench.reports.terminal import sparkline
+
+    console.print(Text(f"{source.name}: {source.summary}", style="bold"))
+    console.print(Text(f"{source.size}. From: {source.origin}.", style="dim"))
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("series", no_wrap=True)
+    for head in ("rows", "dupl.", "gaps", "lowest", "highest"):
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column("values", no_wrap=True)
+    shown = dataset.series[:12]
+    for series in shown:
+        line = sparkline(series.target.tolist(), 20 if console.width < 100 else 40)
+        lowest, highest = number(float(series.target.min())), number(float(series.target.max()))
+        counts = (str(series.duplicated), str(series.missing)) if series.has_clock else (NONE, NONE)
+        table.add_row(series.name, f"{len(series):,}", *counts, lowest, highest, line)
+    console.print(table)
+    if len(dataset.series) > len(shown):
+        console.print(Text(f"and {len(dataset.series) - len(shown)} more of the same form"))
+    console.print(_facts(dataset))
+
+
+def _facts(dataset: Dataset) -> Text:
+    first = dataset.series[0]
+    unit = f" in {dataset.unit}" if dataset.unit else ""
+    columns = ", ".join(first.columns)
+    return Text(f"Target: {first.columns[0]}{unit}. Inputs a step: {columns}. {_span(dataset.series)}")
+
+
+def _span(series: Sequence[Series]) -> str:
+    from grubench.data.datasets.timestamps import step_of
+    from grubench.reports.terminal import stamp
+
+    if not series[0].has_clock:
+        return f"Rows in order, without a clock: 0 to {max(len(one) for one in series) - 1}."
+    first, last = min(one.time[0] for one in series), max(one.time[-1] for one in series)
+    return f"From {stamp(first)} to {stamp(last)}, a step of {_duration(step_of(series[0].time))}."
+
+
+def _duration(step: np.timedelta64) -> str:
+    seconds = step / np.timedelta64(1, "s")
+    for size, name in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds % size == 0:
+            count = int(seconds // size)
+            return f"1 {name}" if count == 1 else f"{count} {name}s"
+    return f"{seconds:g} seconds"

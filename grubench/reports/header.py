@@ -1,0 +1,98 @@
+"""The lines that stand between the settings and the tables: what ran the recurrence, and what a reader has to know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from grubench.backends.registry import TITLES
+from grubench.runs.run import shared
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from grubench.comparison.comparison import Comparison
+    from grubench.runs.run import Run
+
+# What stands at a time that was taken on a shared machine.
+MARK = "*"
+
+
+def clock_line(run: Run) -> str:
+    """What the clock did to the data and what was done about it; empty where it did nothing."""
+    series = run.metrics["data"]["series"].values()
+    rules = run.experiment.data
+    duplicated, missing = (sum(one[key] for one in series) for key in ("duplicated", "missing"))
+    parts = [f"{duplicated:,} rows repeat the stamp before (--duplicates {rules.duplicates})"] * bool(duplicated)
+    parts += [f"{missing:,} stamps missing (--gaps {rules.gaps})"] * bool(missing)
+    return f"Clock: {', '.join(parts)}" if parts else ""
+
+
+def kernel_lines(comparison: Comparison) -> list[str]:
+    """What ran the recurrence: a line for all arms, or for those that it is the same for, with their names."""
+    arms = {name: kernel_line([run.environment for run in runs]) for name, runs in comparison.arms.items() if runs}
+    lines = dict.fromkeys(arms.values())
+    if len(lines) == 1:
+        return list(lines)
+    return [f"{', '.join(name for name, one in arms.items() if one == line)}: {line}" for line in lines]
+
+
+def kernel_line(environments: Sequence[dict[str, Any]]) -> str:
+    """One line of what ran the recurrence, on which device, and why it was not cuDNN; each reason once."""
+    kernels = [kernel for one in environments for kernel in one["kernels"]]
+    devices = ", ".join(dict.fromkeys(device for one in environments for device in one["devices"]))
+    replicas = " and ".join(sorted({str(one.get("replicas", 1)) for one in environments}))
+    spread = f", {replicas} replicas that share each batch" if replicas != "1" else ""
+    engines = " and ".join(dict.fromkeys(_title(one) for one in environments))
+    compiled = ", jit_compile on" * any(one.get("jit_compile") for one in environments)
+    told = _why_not(kernels, "cuDNN", "reasons") if devices != "CPU" else _why_not(kernels, "fused", "fused_reasons")
+    precisions = dict.fromkeys(one.get("precision", "float32") for one in environments)
+    numbers = "" if list(precisions) == ["float32"] else f" in {' and '.join(precisions)}"
+    return f"{engines} on {devices}{numbers}{spread}, kernel {_names(kernels)}{compiled}{told}"
+
+
+def _names(kernels: Sequence[dict[str, Any]]) -> str:
+    """The kernel where all layers have the same, else each layer's."""
+    names = sorted({kernel["kernel"] for kernel in kernels})
+    layers = dict.fromkeys(f"{kernel['kernel']} ({kernel['layer']})" for kernel in kernels)
+    return names[0] if len(names) == 1 else ", ".join(layers)
+
+
+def _why_not(kernels: Sequence[dict[str, Any]], name: str, key: str) -> str:
+    slow = [kernel for kernel in kernels if kernel["kernel"] not in ("cudnn", "fused")]
+    reasons = dict.fromkeys(reason for kernel in slow for reason in kernel.get(key, ()))
+    return f" (not {name}: {'; '.join(reasons)})" if reasons else ""
+
+
+def _title(environment: dict[str, Any]) -> str:
+    backend: str = environment.get("backend", "tensorflow")
+    return TITLES.get(backend, backend)
+
+
+def facts(comparison: Comparison) -> list[str]:
+    """The lines that stand below the settings: what ran the recurrence, and what the clock did, if anything."""
+    lines = (
+        *kernel_lines(comparison),
+        clock_line(comparison.runs[0]),
+        _shared_line(comparison.runs),
+        _resumed_line(comparison.runs),
+    )
+    return [line for line in lines if line]
+
+
+def _shared_line(runs: Sequence[Run]) -> str:
+    """What the mark at a time means; empty where none is marked."""
+    why = "; ".join(dict.fromkeys(shared(run) for run in runs if shared(run)))
+    return f"{MARK} Timed {why}" if why else ""
+
+
+def _resumed_line(runs: Sequence[Run]) -> str:
+    """The trials that were stopped and went on from a checkpoint; empty where none was."""
+    named = [f"{run.experiment.model.cell.upper()} seed {run.experiment.seed}" for run in runs if resumed(run)]
+    said = f"Went on from a checkpoint: {', '.join(named)}; the epoch after it is left out of the times"
+    return said if named else ""
+
+
+def resumed(run: Run) -> str:
+    """After which epochs a trial went on from a checkpoint, in words; empty where it was never stopped."""
+    epochs = run.metrics["timing"].get("resumed_after_epochs", [])
+    return f"resumed after epoch {' and '.join(map(str, epochs))}" if epochs else ""

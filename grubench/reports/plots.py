@@ -1,0 +1,207 @@
+"""Pictures for papers and pages: loss curves and forecasts, as PNG or SVG."""
+
+from __future__ import annotations
+
+from itertools import cycle
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogFormatter, NullLocator
+
+from grubench.errors import RunError
+from grubench.reports.benchmark import AXES, axis_value, varied
+from grubench.reports.terminal import COLOURS
+from grubench.runs import locks
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+    from grubench.comparison.comparison import Comparison
+    from grubench.training.predict import Forecast
+    from grubench.training.step_benchmark import Arm, Benchmark
+
+# Steps of a forecast picture: more would hide the forecast in the line.
+SHOWN_STEPS = 300
+OTHER_COLOURS = ("#56B4E9", "#E69F00", "#F0E442", "#CC79A7")
+
+
+def colour(name: str, position: int = 0) -> str:
+    """The colour of an arm: a cell's own wherever it is shown, else by its place."""
+    return COLOURS.get(name, OTHER_COLOURS[position % len(OTHER_COLOURS)])
+
+
+def loss_curves(comparison: Comparison, path: Path) -> Path:
+    """Draw the training and validation losses of every trial over the epochs, on a logarithmic axis."""
+    histories = {name: [run.history() for run in runs] for name, runs in comparison.arms.items()}
+    validated = any("val_loss" in one for group in histories.values() for one in group)
+    figure = Figure(figsize=(8, 3.6) if validated else (6, 3.6), layout="constrained")
+    panels = figure.subplots(1, 2 if validated else 1, sharey=True, squeeze=False)[0]
+    for axes, key, title in zip(panels, ("loss", "val_loss"), ("training", "validation"), strict=False):
+        for position, (name, group) in enumerate(histories.items()):
+            # One line an arm, broken between its trials: thousands of lines would take minutes.
+            epochs, losses = (
+                [value for one in group if key in one for value in (*one[column], np.nan)] for column in ("epoch", key)
+            )
+            if epochs:
+                axes.plot(epochs, losses, color=colour(name, position), label=name, lw=1.3, alpha=0.8)
+        axes.set_yscale("log")
+        axes.set_title(title, fontsize=10)
+        axes.set_xlabel("epoch")
+    panels[0].set_ylabel(f"loss ({comparison.spec.training.loss}, scaled)")
+    panels[0].legend(frameon=False)
+    figure.suptitle(f"{comparison.spec.data_name}: loss of every trial")
+    return save(figure, path)
+
+
+def growth(made: Benchmark, axis: str, path: Path) -> Path:
+    """Draw the time of a step along an axis, both logarithmic: a line an arm and the other sizes."""
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    axes = figure.subplots()
+    others = [one for one in varied(made) if one != axis]
+    lines: dict[tuple[Arm, str], list[tuple[float, list[float]]]] = {}
+    for one in made.timings:
+        sizes = "".join(f", {other} {axis_value(one.shape, other)}" for other in others)
+        lines.setdefault((one.arm, sizes), []).append((float(axis_value(one.shape, axis)), one.step_s))
+    styles = dict(zip(dict.fromkeys(arm.kernel for arm, _ in lines), ("-", "--", ":", "-.", "-"), strict=False))
+    markers = dict(zip(dict.fromkeys(sizes for _, sizes in lines), cycle("osD^vP"), strict=False))
+    for position, ((arm, sizes), points) in enumerate(lines.items()):
+        cell = arm.cell.upper()
+        places, times = zip(*sorted(points), strict=True)
+        low, median, high = (np.array([np.percentile(one, q) for one in times]) * 1e3 for q in (25, 50, 75))
+        style: dict[str, Any] = {"marker": markers[sizes], "ms": 4, "ls": styles[arm.kernel]}
+        axes.plot(places, median, color=colour(cell, position), label=f"{cell} {arm.kernel}{sizes}", **style)
+        axes.fill_between(places, low, high, color=colour(cell, position), alpha=0.15)
+    axes.set(xscale="log", yscale="log", xlabel=AXES[axis], ylabel="a step of training (ms)")
+    axes.set_xticks(sorted({place for points in lines.values() for place, _ in points}))
+    for scale in (axes.xaxis, axes.yaxis):
+        scale.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
+    axes.set_title(f"Step time by {AXES[axis]}", fontsize=10)
+    axes.legend(frameon=False, fontsize=8)
+    axes.grid(visible=True, which="both", alpha=0.2)
+    return save(figure, path)
+
+
+def forecasts(comparison: Comparison, path: Path) -> Path:
+    """Draw the forecasts of each arm's first seed against the actual values, for the first test series."""
+    figure, axes = _canvas(f"{comparison.spec.data_name}: forecasts of the test part")
+    drawn = False
+    for position, (name, runs) in enumerate(comparison.arms.items()):
+        if not runs:
+            continue
+        series, rows = next(iter(runs[0].predictions().items()))
+        if not drawn:
+            _draw_actual(axes, rows)
+            _clock_axis(axes, rows)
+            axes.set_title(f"series {series}, seed {runs[0].experiment.seed}", fontsize=10)
+            drawn = True
+        _draw_forecast(axes, rows, colour(name, position), name)
+    _finish(figure, axes, comparison.runs[0].metrics["data"]["unit"], comparison.spec.window.horizon)
+    return save(figure, path)
+
+
+def forecast(made: Forecast, path: Path) -> Path:
+    """Draw the forecasts of a run, the first four series below each other."""
+    names = list(made.rows)[:4]
+    figure = Figure(figsize=(8, 1.2 + 2.4 * len(names)), layout="constrained")
+    panels = figure.subplots(len(names), 1, squeeze=False)[:, 0]
+    arm = made.run.experiment.model.cell.upper()
+    for axes, name in zip(panels, names, strict=True):
+        rows = made.rows[name]
+        if made.past:
+            axes.plot(made.past[name]["time"], made.past[name]["actual"], color="black", lw=1, label="actual")
+        else:
+            _draw_actual(axes, rows)
+        _draw_forecast(axes, rows, colour(arm), arm)
+        axes.set_title(f"series {name}", fontsize=10)
+        axes.set_ylabel(f"value ({made.unit})" if made.unit else "value")
+        _clock_axis(axes, rows)
+    panels[0].legend(frameon=False)
+    figure.suptitle(f"{made.run.experiment.data_name}: {'what lies ahead' if made.past else 'forecasts'}")
+    return save(figure, path)
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Write a picture aside and rename it; the ending says PNG or SVG.
+
+    Raises:
+        RunError: It cannot be written.
+    """
+    try:
+        with locks.file_aside(path, "Free some space, or give another path.") as aside:
+            figure.savefig(aside, dpi=150)
+    except ValueError as error:
+        raise RunError(
+            f"The picture {path} could not be written: {error}", "Give a path ending in .png or .svg."
+        ) from error
+    return path
+
+
+def _canvas(title: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    figure.suptitle(title)
+    return figure, figure.subplots()
+
+
+def _finish(figure: Figure, axes: Axes, unit: str, horizon: int) -> None:
+    axes.set_ylabel(f"value ({unit})" if unit else "value")
+    if horizon > 1:
+        axes.set_xlabel(f"{axes.get_xlabel()} (forecasts of {horizon} steps, those that do not overlap)")
+    axes.legend(frameon=False)
+    figure.align_labels()
+
+
+def _clock_axis(axes: Axes, rows: dict[str, NDArray[Any]]) -> None:
+    """Name the axis, and keep dates on it from running into each other."""
+    if not np.issubdtype(rows["time"].dtype, np.datetime64):
+        axes.set_xlabel("step")
+        return
+    locator = AutoDateLocator()
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    axes.set_xlabel("time")
+
+
+def shown_rows(rows: dict[str, NDArray[Any]], steps: int = SHOWN_STEPS) -> NDArray[np.int64]:
+    """The rows of the last steps, of forecasts that do not overlap; -1 where neighbours leave a gap between them."""
+    first = np.flatnonzero(rows["step"] == 1)
+    horizon = int(rows["step"].max())
+    place = np.searchsorted(np.unique(rows["time"]), rows["time"])
+    chosen: list[int] = []
+    for row in first[::-1]:  # from the end, so that the last forecast is shown
+        if not chosen or place[row] + horizon <= place[chosen[-1]]:
+            chosen.append(int(row))
+        if len(chosen) * horizon >= steps:
+            break
+    found: list[int] = []
+    for row in reversed(chosen):
+        if found and _apart(rows["time"], found[-1], row):
+            found.append(-1)
+        found += range(row, row + horizon)
+    return np.array(found)
+
+
+def _apart(time: NDArray[Any], last: int, following: int) -> bool:
+    """Whether more than a step lies between two rows, a step being the least distance of the rows' times."""
+    distances = np.diff(np.unique(time))
+    return bool(len(distances) and time[following] - time[last] > 1.5 * np.median(distances))
+
+
+def _line(rows: dict[str, NDArray[Any]], key: str) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """The times and values to draw, with a break in the line where there is a gap."""
+    shown = shown_rows(rows)
+    return rows["time"][shown], np.where(shown < 0, np.nan, rows[key][shown])
+
+
+def _draw_actual(axes: Axes, rows: dict[str, NDArray[Any]]) -> None:
+    axes.plot(*_line(rows, "actual"), color="black", lw=1.2, label="actual")
+
+
+def _draw_forecast(axes: Axes, rows: dict[str, NDArray[Any]], line: str, name: str) -> None:
+    axes.plot(*_line(rows, "predicted"), color=line, lw=1.2, alpha=0.9, label=name)

@@ -1,0 +1,207 @@
+"""The pictures of the HTML report, as Vega-Lite specifications: data in, plain dictionaries out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from grubench.reports.plots import colour
+
+if TYPE_CHECKING:
+    from grubench.comparison.comparison import Comparison
+    from grubench.runs.run import Run
+
+Chart = dict[str, Any]
+BASELINES = ("persistence", "seasonal")
+# Series and steps that the forecast picture carries: the file stays small enough to send.
+MOST_SERIES = 12
+MOST_STEPS = 300
+
+
+def _scale(comparison: Comparison, *more: str) -> Chart:
+    """The colour of each arm and baseline: the same as in the terminal and in the PNG."""
+    names = [*comparison.arms, *more]
+    colours = ["#111111" if name == "actual" else colour(name, position) for position, name in enumerate(names)]
+    return {"domain": names, "range": colours}
+
+
+def _colour(comparison: Comparison, *more: str) -> Chart:
+    return {"field": "arm", "type": "nominal", "title": None, "scale": _scale(comparison, *more)}
+
+
+def _chart(title: str, description: str, values: list[dict[str, Any]], **rest: Any) -> Chart:
+    return {"title": title, "description": description, "data": {"values": values}, "width": "container", **rest}
+
+
+def loss(comparison: Comparison) -> Chart:
+    """Training and validation loss over the epochs: a band over the seeds, and a line a trial."""
+    values = []
+    for name, runs in comparison.arms.items():
+        for run in runs:
+            history = run.history()
+            for key, kind in (("loss", "training"), ("val_loss", "validation")):
+                values += [
+                    {"arm": name, "seed": run.experiment.seed, "epoch": epoch, "loss": value, "part": kind}
+                    for epoch, value in zip(history["epoch"], history.get(key, []), strict=False)
+                ]
+    kind = comparison.spec.training.loss
+    shared = {
+        "x": {"field": "epoch", "type": "quantitative", "title": "epoch", "axis": {"tickMinStep": 1}},
+        "color": _colour(comparison),
+    }
+    y = {"type": "quantitative", "scale": {"type": "log"}, "title": f"loss ({kind}, scaled)"}
+    band = {"y": {"field": "loss", "aggregate": "min", **y}, "y2": {"field": "loss", "aggregate": "max"}}
+    line = {"y": {"field": "loss", **y}, "detail": {"field": "seed"}, "strokeDash": {"field": "part", "title": None}}
+    tooltip = [{"field": name} for name in ("arm", "seed", "part", "epoch", "loss")]
+    return _chart(
+        "Loss of every trial",
+        f"Training and validation loss of {', '.join(comparison.arms)} over the epochs, one line a seed.",
+        values,
+        height=280,
+        layer=[
+            {"mark": {"type": "area", "opacity": 0.15}, "encoding": shared | band | {"detail": {"field": "part"}}},
+            {"mark": {"type": "line", "strokeWidth": 1}, "encoding": shared | line | {"tooltip": tooltip}},
+        ],
+    )
+
+
+def forecasts(comparison: Comparison) -> Chart:
+    """Forecast against actual of a series to choose, with zoom, each arm by its first seed."""
+    values: list[dict[str, Any]] = []
+    for name, runs in comparison.arms.items():
+        if runs:
+            values += _forecast_rows(name, runs[0], with_actual=not values)
+    names = list(dict.fromkeys(row["series"] for row in values))
+    unit = comparison.runs[0].metrics["data"]["unit"]
+    clock = isinstance(values[0]["time"], str)
+    title = f"value ({unit})" if unit else "value"
+    x = {"field": "time", "title": "time" if clock else "step", "scale": {"zero": False}}
+    return _chart(
+        "Forecast against actual",
+        f"The last forecasts of the test part against the actual values, for one of {len(names)} series.",
+        values,
+        height=300,
+        params=[
+            {"name": "series", "value": names[0], "bind": {"input": "select", "options": names, "name": "series "}},
+            {"name": "zoom", "select": {"type": "interval", "encodings": ["x"]}, "bind": "scales"},
+        ],
+        transform=[{"filter": "datum.series === series"}],
+        mark={"type": "line", "strokeWidth": 1.3},
+        encoding={
+            "x": x | {"type": "temporal" if clock else "quantitative"},
+            "y": {"field": "value", "type": "quantitative", "title": title, "scale": {"zero": False}},
+            "color": _colour(comparison, "actual"),
+            "detail": {"field": "block"},
+            "tooltip": [{"field": "arm"}, {"field": "time"}, {"field": "value", "title": title}],
+        },
+    )
+
+
+def _forecast_rows(name: str, run: Run, *, with_actual: bool) -> list[dict[str, Any]]:
+    from grubench.reports.plots import shown_rows
+
+    rows = []
+    for series, columns in list(run.predictions().items())[:MOST_SERIES]:
+        shown = shown_rows(columns, MOST_STEPS)
+        block = np.cumsum(shown < 0)
+        kept = shown >= 0
+        time = columns["time"][shown[kept]]
+        stamps = np.datetime_as_string(time, "s").tolist() if time.dtype.kind == "M" else time.tolist()
+        for arm, key in ((name, "predicted"), *((("actual", "actual"),) if with_actual else ())):
+            rows += [
+                {"series": series, "arm": arm, "time": one, "value": value, "block": at}
+                for one, value, at in zip(stamps, columns[key][shown[kept]].tolist(), block[kept].tolist(), strict=True)
+            ]
+    return rows
+
+
+def horizon(comparison: Comparison) -> Chart | None:
+    """Error by step of the horizon; None where there is one step."""
+    found = [(name, run.metrics["test"]) for name, runs in comparison.arms.items() for run in runs]
+    found += comparison.runs[0].metrics["baselines"].items()
+    values = [
+        {"arm": name, "step": row["step"], "rmse": row["rmse_scaled"]}
+        for name, measures in found
+        for row in measures["horizon"]
+    ]
+    if max(row["step"] for row in values) < 2:
+        return None
+    x = {"field": "step", "type": "quantitative", "title": "step out", "axis": {"tickMinStep": 1}}
+    y = {"field": "rmse", "type": "quantitative", "title": "RMSE (scaled)", "aggregate": "mean"}
+    return _chart(
+        "Error by step of the horizon",
+        "Root mean squared error, scaled, by step out, the mean over seeds.",
+        values,
+        height=240,
+        mark={"type": "line", "point": True},
+        encoding={"x": x, "y": y, "color": _colour(comparison, *BASELINES), "tooltip": [{"field": "arm"}, x, y]},
+    )
+
+
+def by_series(comparison: Comparison) -> Chart:
+    """A dot a series and arm."""
+    values = []
+    for name, runs in comparison.arms.items():
+        for run in runs:
+            found = run.metrics["test"]["series"].items()
+            values += [{"arm": name, "series": series, "rmse": one["rmse_scaled"]} for series, one in found]
+    for name, measures in comparison.runs[0].metrics["baselines"].items():
+        values += [{"arm": name, "series": key, "rmse": one["rmse_scaled"]} for key, one in measures["series"].items()]
+    x = {"field": "rmse", "type": "quantitative", "title": "RMSE (scaled)", "aggregate": "mean"}
+    y = {"field": "series", "type": "nominal", "title": None, "sort": None}
+    return _chart(
+        "Error by series",
+        "Root mean squared error, scaled, of each series, the mean over seeds.",
+        values,
+        height={"step": 22},
+        mark={"type": "point", "filled": True, "size": 70},
+        encoding={"x": x, "y": y, "color": _colour(comparison, *BASELINES), "tooltip": [{"field": "arm"}, y, x]},
+    )
+
+
+def time(comparison: Comparison) -> Chart:
+    """Seconds an epoch of every trial."""
+    values = [
+        {"arm": name, "seed": run.experiment.seed, "seconds": run.metrics["timing"]["epoch_s"]}
+        for name, runs in comparison.arms.items()
+        for run in runs
+    ]
+    x = {"field": "seconds", "type": "quantitative", "title": "seconds an epoch (median of the steady ones)"}
+    y = {"field": "arm", "type": "nominal", "title": None, "sort": None}
+    colours = _colour(comparison) | {"legend": None}
+    return _chart(
+        "Training time",
+        "Seconds an epoch of each trial by arm, and their mean.",
+        values,
+        height={"step": 36},
+        layer=[
+            {
+                "mark": {"type": "tick", "thickness": 3, "size": 26},
+                "encoding": {"x": x | {"aggregate": "mean"}, "y": y, "color": colours},
+            },
+            {
+                "mark": {"type": "point", "filled": True, "size": 60, "opacity": 0.6},
+                "encoding": {"x": x, "y": y, "color": colours, "tooltip": [{"field": "arm"}, {"field": "seed"}, x]},
+            },
+        ],
+    )
+
+
+def parameters(comparison: Comparison) -> Chart:
+    """Trainable parameters by arm."""
+    values = [
+        {"arm": name, "parameters": runs[0].metrics["parameters"]["trainable"]}
+        for name, runs in comparison.arms.items()
+        if runs
+    ]
+    x = {"field": "parameters", "type": "quantitative", "title": "trainable parameters"}
+    y = {"field": "arm", "type": "nominal", "title": None, "sort": None}
+    return _chart(
+        "Size",
+        "Trainable parameters by arm.",
+        values,
+        height={"step": 36},
+        mark={"type": "bar"},
+        encoding={"x": x, "y": y, "color": _colour(comparison) | {"legend": None}, "tooltip": [{"field": "arm"}, x]},
+    )

@@ -1,0 +1,1 @@
+"""What is kept on disk: run folders, written whole or not at all."""

@@ -1,0 +1,62 @@
+"""The finished runs of a folder by their specs: what a comparison need not train again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from grubench.errors import RunError, UsageError
+from grubench.runs.run import DIGEST_DIGITS, DIGEST_START, load, names, shared
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from grubench.runs.run import Run
+    from grubench.spec.experiment import Experiment
+
+
+class RunStore:
+    """The runs of a folder by their specs: only those are read that are asked for.
+
+    Args:
+        root: The folder.
+        machine: Versions, processor and cards for each backend; a run made with others is another.
+        fingerprint: Of the data; a run on other data is another. It may be told later.
+    """
+
+    def __init__(self, root: Path, machine: Callable[[str], dict[str, Any]], fingerprint: str = "") -> None:
+        self.root, self.machine, self.fingerprint = root, machine, fingerprint
+        self._names: dict[str, list[str]] = {}
+        for name in names(root):
+            start = DIGEST_START.search(name)
+            if start:
+                self._names.setdefault(start[1], []).append(name)
+
+    def find(self, spec: Experiment) -> Run | None:
+        """The newest run of a spec, if there is one."""
+        for name in self._names.get(spec.digest[:DIGEST_DIGITS], ()):
+            try:
+                run = load(self.root / name, spec)
+            except (UsageError, RunError):
+                continue
+            if self._fits(run, spec):
+                return run
+        return None
+
+    def find_again(self, spec: Experiment) -> Run | None:
+        """The same, where another process may have put it there since."""
+        return RunStore(self.root, self.machine, self.fingerprint).find(spec)
+
+    def may_have(self, spec: Experiment) -> bool:
+        """Whether there is something of the right name, unread."""
+        return spec.digest[:DIGEST_DIGITS] in self._names
+
+    def _fits(self, run: Run, spec: Experiment) -> bool:
+        # A trial that shared its machine may have run on any node of a cluster: its times are not compared anyway.
+        machine = self.machine(spec.training.backend)
+        keys = ("versions",) if shared(run) else machine
+        return (
+            run.metrics["digest"] == spec.digest
+            and run.metrics["data"]["fingerprint"] == self.fingerprint
+            and all(run.environment.get(key) == machine[key] for key in keys)
+        )

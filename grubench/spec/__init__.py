@@ -1,0 +1,1 @@
+"""One trial's settings, and the registries that they name."""

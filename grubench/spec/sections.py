@@ -1,0 +1,222 @@
+"""The four sections of the spec, each a frozen dataclass: what can be set, to what, and what it means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from grubench.errors import SpecError
+from grubench.spec.fields import Section, setting
+from grubench.text import quote
+
+CELLS = ("gru", "lstm", "rnn")
+KERNELS = ("auto", "cudnn", "fused", "keras")
+BACKENDS = ("tensorflow", "torch", "jax")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16", "tf32")
+INITIALIZERS = (
+    "glorot_uniform",
+    "glorot_normal",
+    "he_uniform",
+    "he_normal",
+    "lecun_uniform",
+    "lecun_normal",
+    "orthogonal",
+    "identity",
+    "random_uniform",
+    "random_normal",
+    "zeros",
+)
+ACTIVATIONS = ("linear", "tanh", "sigmoid", "relu", "elu", "selu", "gelu", "softplus", "softsign", "hard_sigmoid")
+# Units of a layer: a number with more digits is no machine's.
+MOST_DIGITS = 9
+TIME_FEATURES = ("hour", "weekday", "month", "dayofyear")
+# Keras's own defaults, written down so that a saved spec names the rate that was used.
+LEARNING_RATES = {
+    "adam": 1e-3,
+    "adamw": 1e-3,
+    "nadam": 1e-3,
+    "adamax": 1e-3,
+    "rmsprop": 1e-3,
+    "adagrad": 1e-3,
+    "sgd": 1e-2,
+    "lion": 1e-3,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """One recurrent layer of the stack: a cell and its units."""
+
+    cell: str
+    units: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """A layer from its written form, such as `gru:50`."""
+        cell, _, units = text.partition(":")
+        if cell not in CELLS:
+            raise SpecError(
+                f"model.layers: {quote(text)} names no cell that grubench knows.",
+                f"Write CELL:UNITS, such as gru:64, with a cell of {', '.join(CELLS)}.",
+            )
+        if not units.isdecimal() or len(units) > MOST_DIGITS or int(units) < 1:
+            raise SpecError(
+                f"model.layers: {quote(text)} has no valid number of units.", "Write CELL:UNITS, such as gru:64."
+            )
+        return cls(cell=cell, units=int(units))
+
+    def __str__(self) -> str:
+        """The written form, such as `gru:50`."""
+        return f"{self.cell}:{self.units}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data(Section):
+    """Which series to train and test on."""
+
+    dataset: str = setting("activities", "A dataset by name (see `grubench datasets`).")
+    file: str = setting("", "A CSV or Parquet file of your own, in place of a dataset.")
+    time: str = setting("", "The column that holds time stamps (own file). Rows are sorted by it.")
+    time_format: str = setting("", "The form of the time stamps, such as %d-%m-%y; ISO needs none (own file).")
+    target: tuple[str, ...] = setting((), "The column to forecast; several make one series each (own file).")
+    features: tuple[str, ...] = setting((), "Further input columns (own file, bitcoin).")
+    time_features: tuple[str, ...] = setting(
+        (), "Inputs made from the time stamps: hour, weekday, month, dayofyear.", choices=TIME_FEATURES
+    )
+    series_column: str = setting("", "The column that names the series in a long file (own file).")
+    train_series: tuple[str, ...] = setting((), "Series to train on, by name; all where not given.")
+    test_series: tuple[str, ...] = setting((), "Series to test on, by name; all where not given.")
+    duplicates: str = setting(
+        "first",
+        "Rows with the same time stamp: keep the first, the last, their mean, all, or refuse.",
+        choices=("first", "last", "mean", "keep", "error"),
+    )
+    gaps: str = setting(
+        "keep",
+        "Missing time stamps: keep the rows as neighbours, fill in the value before, or refuse.",
+        choices=("keep", "fill", "error"),
+    )
+    missing: str = setting(
+        "error",
+        "Empty cells (NaN): refuse, drop the row, or fill in the value before.",
+        choices=("error", "drop", "fill"),
+    )
+    period: int = setting(0, "Steps in a season, for the seasonal baseline and MASE; 0 for none.", low=0)
+    unit: str = setting("", "The unit of the target, for tables and pictures.")
+    generator_seed: int = setting(0, "Seed of generated data (activities, waves); apart from the trial's seed.", low=0)
+
+    def __post_init__(self) -> None:
+        """A file of one's own takes the dataset's place."""
+        super().__post_init__()
+        if self.file:
+            object.__setattr__(self, "dataset", "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window(Section):
+    """How a series is cut into inputs and targets, split and scaled."""
+
+    lookback: int = setting(60, "Steps in.", low=1)
+    horizon: int = setting(1, "Steps out.", low=1)
+    stride: int = setting(1, "Steps from one window's start to the next.", low=1)
+    every_step: bool = setting(False, "Forecast the next step at every step of the input, not only after it.")
+    split: str = setting(
+        "time",
+        "Split each series by time, or keep whole series apart (train_series against test_series).",
+        choices=("time", "series"),
+    )
+    validation: float = setting(0.1, "Validation part before the test part: below 1 a fraction, else a count.", low=0)
+    test: float = setting(0.1, "Test part at the end: below 1 a fraction of the steps, else a count.", low=0)
+    scaling: str = setting("minmax", "Scaling of inputs and target.", choices=("minmax", "standard", "none"))
+    scale_fit: str = setting(
+        "train", "Fit the scaling on the training part, or on all (leaks).", choices=("train", "all")
+    )
+    scale_per: str = setting("series", "One scaling per series, or one for all.", choices=("series", "dataset"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model(Section):
+    """The stack of recurrent layers and its head."""
+
+    layers: tuple[str, ...] = setting(("gru:32",), "The stack, such as gru:64,lstm:32.")
+    dropout: tuple[float, ...] = setting(
+        (0.0,), "Dropout after each layer; one for all or one a layer.", low=0, below=1
+    )
+    recurrent_dropout: float = setting(0.0, "Dropout of the recurrent state (rules cuDNN out).", low=0, below=1)
+    kernel_initializer: str = setting("glorot_uniform", "Initializer of the input weights.", choices=INITIALIZERS)
+    recurrent_initializer: str = setting("orthogonal", "Initializer of the recurrent weights.", choices=INITIALIZERS)
+    activation: str = setting("tanh", "Activation of the candidate.", choices=ACTIVATIONS)
+    recurrent_activation: str = setting("sigmoid", "Activation of the gates.", choices=ACTIVATIONS)
+    reset_after: bool = setting(True, "GRU: apply the reset gate after the matrix product (cuDNN's form).")
+    bidirectional: bool = setting(False, "Run each layer in both directions and join the outputs.")
+    head_activation: str = setting(
+        "linear", "Activation between the last layer and the Dense head.", choices=ACTIVATIONS
+    )
+
+    def __post_init__(self) -> None:
+        """Check the stack and give every layer its dropout."""
+        super().__post_init__()
+        if not self.layers:
+            raise SpecError("model.layers: the stack is empty.", "Give at least one layer, such as gru:64.")
+        for text in self.layers:
+            Layer.parse(text)
+        dropout = self.dropout * len(self.layers) if len(self.dropout) == 1 else self.dropout
+        if len(dropout) != len(self.layers):
+            raise SpecError(
+                f"model.dropout: {len(dropout)} values for {len(self.layers)} layers.",
+                "Give one for all, or one a layer.",
+            )
+        object.__setattr__(self, "dropout", dropout)
+
+    @property
+    def stack(self) -> tuple[Layer, ...]:
+        """The layers, parsed."""
+        return tuple(Layer.parse(text) for text in self.layers)
+
+    @property
+    def cell(self) -> str:
+        """The one cell of the stack (`gru`), or the cells of a mixed stack in order (`gru-lstm`)."""
+        cells = [layer.cell for layer in self.stack]
+        return cells[0] if len(set(cells)) == 1 else "-".join(cells)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training(Section):
+    """How the model is fitted."""
+
+    epochs: int = setting(20, "Passes over the training windows.", low=1)
+    seconds: float = setting(
+        0.0, "Train this long in place of --epochs, the first step and validation apart; 0 for epochs.", low=0
+    )
+    batch_size: int = setting(32, "Windows a step.", low=1)
+    optimizer: str = setting("adam", "Optimizer.", choices=tuple(LEARNING_RATES))
+    learning_rate: float = setting(0.0, "Learning rate; 0 for Keras's default of the optimizer.", low=0)
+    clipnorm: float = setting(0.0, "Clip each gradient's norm; 0 for no clipping.", low=0)
+    clipvalue: float = setting(0.0, "Clip each gradient's values; 0 for no clipping.", low=0)
+    loss: str = setting("mse", "Loss, on scaled values.", choices=("mse", "mae", "huber", "log_cosh"))
+    shuffle: bool = setting(True, "Shuffle the windows anew each epoch, the same way for every cell.")
+    patience: int = setting(0, "Stop after this many epochs without a better validation loss; 0 for never.", low=0)
+    min_delta: float = setting(0.0, "The least change of the validation loss that counts as better.", low=0)
+    backend: str = setting("tensorflow", "Keras's backend; torch and jax are extras.", choices=BACKENDS)
+    precision: str = setting(
+        "float32", "Numbers to compute with; weights stay in float32, and tf32 is for NVIDIA cards.", choices=PRECISIONS
+    )
+    jit: bool = setting(False, "Compile the step with XLA (rules TensorFlow's cuDNN out; JAX always does).")
+    kernel: str = setting(
+        "auto", "What runs the recurrence; cudnn and fused refuse to start where they can't.", choices=KERNELS
+    )
+    threads: int = setting(0, "Processor threads; 0 for all cores.", low=0)
+    strategy: str = setting(
+        "one",
+        "Devices of one model: one, or mirrored on every GPU, which share each batch.",
+        choices=("one", "mirrored"),
+    )
+
+    def __post_init__(self) -> None:
+        """Write the optimizer's own learning rate in where none was given."""
+        super().__post_init__()
+        if self.learning_rate == 0:
+            object.__setattr__(self, "learning_rate", LEARNING_RATES[self.optimizer])
+
+
+SECTIONS: dict[str, type[Section]] = {"data": Data, "window": Window, "model": Model, "training": Training}

@@ -1,0 +1,68 @@
+"""Text helpers: how values and names stand in messages, and what a terminal must not be sent."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+# TOML's whole numbers have 64 bits; Python's have no end, and beyond 4,300 digits cannot be shown.
+LARGEST_WHOLE = 2**63 - 1
+# Data beyond this are no measurement, and the squares of their errors would leave float64.
+LARGEST_VALUE = 1e100
+# What steers a terminal: control characters but a tab and the end of a line.
+STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# What a message shows of a value, and of how many values.
+SHOWN_LETTERS = 120
+SHOWN_VALUES = 20
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that is too long to be one is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def quote(value: Any) -> str:
+    """A value as a message shows it: a long one is cut, whatever it is."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a whole number too long to write, lists in lists without end
+        return f"a {type(value).__name__} too large to show"
+    return text if len(text) <= SHOWN_LETTERS else f"{text[:SHOWN_LETTERS]}..."
+
+
+def has_control_characters(text: str) -> bool:
+    """Whether a text holds control characters, which would steer the terminal that shows it."""
+    return STEERING.search(text) is not None
+
+
+def escape_control_characters(text: str) -> str:
+    """A text with its control characters written out."""
+    return STEERING.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def list_names(names: Iterable[Any]) -> str:
+    """Names as a message lists them: long ones are cut, and of very many the first are told."""
+    every = list(names)
+    texts = [str(one) for one in every[:SHOWN_VALUES]]
+    cut = [text if len(text) <= SHOWN_LETTERS else f"{text[:SHOWN_LETTERS]}..." for text in texts]
+    more = [f"and {len(every) - SHOWN_VALUES:,} more"] if len(every) > SHOWN_VALUES else []
+    return ", ".join([*cut, *more])
+
+
+def count_epochs(epochs: int) -> str:
+    """A number of epochs in words."""
+    return "1 epoch" if epochs == 1 else f"{epochs} epochs"
+
+
+def closest_match(text: str, valid: Iterable[str]) -> str:
+    """The valid name that a person most likely meant; empty where none is near."""
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(text, valid, 1)), "")

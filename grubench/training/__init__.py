@@ -1,0 +1,1 @@
+"""One trial: model, fit, evaluation, and the finished model again."""

@@ -1,0 +1,130 @@
+"""From predicted windows to measures: per series, per step of the horizon, overall; and for the baselines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from grubench.training import baselines, metrics
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from grubench.data.series import Dataset, Series
+    from grubench.data.windows import Windows
+
+    Measures = dict[str, Any]
+
+
+def naive_errors(dataset: Dataset, windows: Windows, period: int) -> dict[str, float]:
+    """The naive error of each series' training part, in the unit (for MASE); seasonal where there is a period."""
+    return {
+        series.name: metrics.naive_error(series.target[: windows.splits[series.name].train], max(period, 1))
+        for series in dataset.series
+        if series.name in windows.splits
+    }
+
+
+def evaluate(predicted: NDArray[np.float32], windows: Windows, naive: dict[str, float]) -> Measures:
+    """Measure the forecasts of every test window.
+
+    Args:
+        predicted: Scaled, in the order of `windows.index("test")` and the shape of `windows.targets`.
+        windows: The windows.
+        naive: The naive error of each series.
+
+    Returns:
+        `overall` (the mean over series), `series` (by name) and `horizon` (a row a step out, the means over series).
+    """
+    found: dict[str, dict[str, float]] = {}
+    steps: list[list[dict[str, float]]] = [[] for _ in range(windows.outputs)]
+    for name, starts, ours in windows.by_series("test", predicted):
+        actual, predicted_steps = _steps(windows.targets(starts), windows), _steps(ours, windows)
+        scaling, error = windows.scalings[name], naive.get(name, float("nan"))
+        units = scaling.target_to_unit(actual), scaling.target_to_unit(predicted_steps)
+        found[name] = metrics.measure(actual, predicted_steps, *units, error)
+        for step, rows in enumerate(steps):
+            at = slice(step, step + 1)
+            rows.append(metrics.measure(actual[:, at], predicted_steps[:, at], units[0][:, at], units[1][:, at], error))
+    horizon = [{"step": step} | metrics.average(rows) for step, rows in enumerate(steps, 1)]
+    return {"overall": metrics.average(found.values()), "series": found, "horizon": horizon}
+
+
+def evaluate_all(
+    predicted: NDArray[np.float32], windows: Windows, dataset: Dataset, period: int
+) -> tuple[Measures, dict[str, Measures]]:
+    """The measures of the forecasts and of every baseline that applies, each with its skill against persistence.
+
+    Args:
+        predicted: As `evaluate` takes it.
+        windows: The windows.
+        dataset: The data they were cut from.
+        period: Steps in a season, 0 for none.
+    """
+    naive = naive_errors(dataset, windows, period)
+    made = baselines.forecasts(windows, windows.index("test"), period)
+    measured = {name: evaluate(one, windows, naive) for name, one in made.items()}
+    ours = evaluate(predicted, windows, naive)
+    for one in (ours, *measured.values()):
+        _put_skill(one, measured["persistence"])
+    return ours, measured
+
+
+def _put_skill(measures: Measures, reference: Measures) -> None:
+    """Put in the share of persistence's scaled RMSE that is removed, overall and by series."""
+    pairs = [(measures["overall"], reference["overall"])]
+    pairs += [(one, reference["series"][name]) for name, one in measures["series"].items()]
+    for one, other in pairs:
+        one["skill"] = metrics.skill(one["rmse_scaled"], other["rmse_scaled"])
+
+
+def forecast_rows(
+    dataset: Dataset, windows: Windows, predicted: NDArray[np.float32]
+) -> dict[str, dict[str, NDArray[Any]]]:
+    """The rows of predictions.csv for each series: origin, step, time, actual and predicted in the unit.
+
+    The origin is the stamp of the last value seen before the forecast.
+
+    Args:
+        dataset: The data.
+        windows: The windows cut from it.
+        predicted: Scaled, as `evaluate` takes it.
+    """
+    by_name = {series.name: series for series in dataset.series}
+    return {
+        name: _rows_of(by_name[name], starts, ours, windows)
+        for name, starts, ours in windows.by_series("test", predicted)
+    }
+
+
+def csv_text(rows: dict[str, dict[str, NDArray[Any]]]) -> str:
+    """The rows of `forecast_rows` as CSV: series, origin, step, time, actual, predicted."""
+    import pandas as pd
+
+    frames = [pd.DataFrame({"series": name} | columns) for name, columns in rows.items()]
+    return pd.concat(frames).to_csv(index=False, float_format="%.9g", lineterminator="\n")
+
+
+def _rows_of(
+    series: Series, starts: NDArray[np.int64], predicted: NDArray[np.float32], windows: Windows
+) -> dict[str, NDArray[Any]]:
+    first = windows.origin(series.name, starts)
+    ours = _steps(predicted, windows)
+    if windows.every_step:
+        first = (first[:, None] + np.arange(windows.lookback)).reshape(-1)
+    step = np.arange(ours.shape[1])
+    row = first[:, None] + step
+    return {
+        "origin": np.repeat(series.time[first - 1], len(step)),
+        "step": np.tile(step + 1, len(first)),
+        "time": series.time[row].reshape(-1),
+        "actual": series.target[row].reshape(-1),
+        "predicted": windows.scalings[series.name].target_to_unit(ours).reshape(-1),
+    }
+
+
+def _steps(values: NDArray[np.float32], windows: Windows) -> NDArray[np.float64]:
+    """Float64 values of shape `(window, step)`; one row an input step where there is an output at every step."""
+    wide = values.astype(np.float64)
+    return wide.reshape(-1, 1) if windows.every_step else wide

@@ -1,0 +1,83 @@
+"""A run's model from its file, which may be a stranger's."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+from grubench.errors import RunError
+from grubench.text import list_names, quote
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from grubench.runs.run import Run
+
+# What a model file of Keras holds.
+PARTS = ("metadata.json", "config.json", "model.weights.h5")
+# Its configuration is a page for each layer.
+MOST_CONFIG = 2**24
+WEIGHT_BYTES = 4
+# What the models that grubench builds are made of, as their configuration calls it.
+CLASSES = {
+    *("Sequential", "InputLayer", "GRU", "LSTM", "SimpleRNN", "Bidirectional", "Dropout", "Activation", "Dense"),
+    *("GlorotUniform", "GlorotNormal", "HeUniform", "HeNormal", "LecunUniform", "LecunNormal", "Orthogonal"),
+    *("Identity", "IdentityInitializer", "RandomUniform", "RandomNormal", "Zeros", "Ones", "DTypePolicy"),
+    *("Adam", "AdamW", "Nadam", "Adamax", "RMSprop", "Adagrad", "SGD", "Lion", "LossScaleOptimizer"),
+}
+
+
+def load_model(run: Run) -> Any:
+    """The run's Keras model, loaded in safe mode: a file that holds code is refused.
+
+    Raises:
+        RunError: It cannot be loaded.
+    """
+    from grubench.backends.keras import BACKEND, keras
+
+    BACKEND.start()
+    BACKEND.set_tf32(on=run.experiment.training.precision == "tf32")
+    path = run.folder / "model.keras"
+    try:
+        _check_archive(path)
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # a damaged file can fail anywhere in zipfile, h5py and Keras
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise RunError(
+            f"{path} cannot be loaded: {reason}", "grubench loads stock Keras layers only, in Keras's safe mode."
+        ) from error
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse a model that grubench did not write, before Keras sees it: its safe mode has had holes.
+
+    Raises:
+        ValueError: There is more in it than a stack of the layers that grubench builds.
+    """
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+        if sorted(one.filename for one in entries) != sorted(PARTS):
+            raise ValueError(f"it holds {list_names(one.filename for one in entries)} and not {', '.join(PARTS)}")
+        if any(one.compress_type != zipfile.ZIP_STORED for one in entries):  # so that nothing in it can swell
+            raise ValueError("its parts are compressed, which Keras does not do")
+        sizes = {one.filename: one.file_size for one in entries}
+        if sizes["config.json"] + sizes["metadata.json"] > MOST_CONFIG:
+            raise ValueError(f"its configuration has more than {MOST_CONFIG:,} bytes")
+        _check_config(json.loads(archive.read("config.json")), sizes["model.weights.h5"] / WEIGHT_BYTES)
+
+
+def _check_config(config: Any, weights: float) -> None:
+    left = [config]
+    while left:
+        node = left.pop()
+        if isinstance(node, list):
+            left += node
+        elif isinstance(node, dict):
+            left += node.values()
+            name = node.get("class_name", "DTypePolicy")
+            if name not in CLASSES or str(node.get("module", "keras")).partition(".")[0] != "keras":
+                raise ValueError(f"it holds {quote(node.get('module'))} {quote(name)}, which could run code of its own")
+            units = node.get("units", 0)
+            if not isinstance(units, int) or (units if name == "Dense" else units**2) > weights:
+                raise ValueError(f"it says {quote(units)} units, and has weights for fewer")

@@ -1,0 +1,234 @@
+"""Forecasts of a finished run: of its test part, of new data of the same shape, and past the end of a series."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from grubench.backends import registry
+from grubench.data import datasets, windows
+from grubench.data.scaling import Scaling
+from grubench.data.windows import Windows
+from grubench.errors import RunError, UsageError
+from grubench.runs import run as runs
+from grubench.runs.schema import DAMAGED
+from grubench.text import is_file, list_names, quote
+from grubench.training import evaluate
+from grubench.training.load_model import load_model
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from grubench.data.series import Dataset, Series
+    from grubench.runs.run import Run
+
+Rows = dict[str, "NDArray[Any]"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Forecast:
+    """Forecasts in the data's unit.
+
+    Attributes:
+        run: The run whose model made them.
+        rows: For each series the columns `origin`, `step`, `time`, `actual` (NaN where it is not known)
+            and `predicted`, `(row,)` each.
+        measures: As `evaluation.evaluate` gives them, or None where nothing is known to measure against.
+        past: The last values seen of each series, `time` and `actual`, for pictures of what lies ahead.
+        fed_back: Whether steps past the horizon were forecast from forecasts.
+        unit: The unit of the target.
+        backend: What ran the model.
+    """
+
+    run: Run
+    rows: dict[str, Rows] = field(repr=False)
+    measures: dict[str, Any] | None = field(default=None, repr=False)
+    past: dict[str, Rows] | None = field(default=None, repr=False)
+    fed_back: bool = False
+    unit: str = ""
+    backend: str = "tensorflow"
+
+
+def predict(
+    run: Run | Path | str,
+    *,
+    file: Path | str | None = None,
+    steps: int | None = None,
+    series: str | None = None,
+    backend: str | None = None,
+) -> Forecast:
+    """Forecast with a run's model.
+
+    Args:
+        run: A run, or its folder.
+        file: New data of the same shape; without it the run's own data, of which the test part is forecast.
+        steps: Forecast this many steps past the end of each series; without it every window of the data.
+        series: The series of the run whose scaling the new data takes, where names do not tell.
+        backend: What runs the model, which loads on each; without it the one that Keras has in this process, or else
+            the run's.
+
+    Raises:
+        UsageError: The data does not fit the run, or the future needs inputs that nobody knows yet.
+        DataError: The data cannot be used.
+        RunError: The model cannot be loaded.
+    """
+    run = run if isinstance(run, runs.Run) else runs.load(Path(run))
+    if steps is not None and steps < 1:
+        raise UsageError(f"--steps: {steps} is too few.", "Give at least 1.")
+    spec = run.experiment
+    registry.choose(backend or registry.loaded() or spec.training.backend)
+    new = Path(file) if file else None
+    if new is None and spec.data.file and not is_file(Path(spec.data.file)):
+        raise UsageError(
+            f"The run was trained on {spec.data.file}, which is not there.",
+            "Call from the folder where it was trained, or give the data with --csv FILE.",
+        )
+    dataset = datasets.load(spec.data, new.stem if new else spec.data_name, new)
+    if new is None:
+        _check_fingerprint(run, dataset)
+        cut = windows.build(dataset, spec)
+    else:
+        cut = windows.over(dataset, spec, _scalings(run, dataset, series))
+    if steps is not None:
+        return _future(run, dataset, cut, steps, trained_on=new is None)
+    return _every_window(run, dataset, cut)
+
+
+def _check_fit(model: Any, cut: Windows) -> None:
+    """Refuse a model of other inputs and outputs than the run's windows have."""
+    target = (None, cut.lookback, 1) if cut.every_step else (None, cut.horizon)
+    for what, found, needed in (
+        ("takes inputs", model.input_shape, (None, cut.lookback, cut.feature)),
+        ("gives outputs", model.output_shape, target),
+    ):
+        if found != needed:
+            raise RunError(f"The model {what} of shape {list_names([found])}, and the data has {needed}.", DAMAGED)
+
+
+def _every_window(run: Run, dataset: Dataset, cut: Windows) -> Forecast:
+    from grubench.training.fit import forecast
+
+    spec = run.experiment
+    if not cut.count("test"):
+        need = spec.window.lookback + spec.window.horizon
+        raise UsageError(
+            f"{dataset.name} has no window: each of its series has fewer than {need} steps.",
+            "Give more rows, or forecast past its end with --steps.",
+        )
+    model = load_model(run)
+    _check_fit(model, cut)
+    predicted = _finite(forecast(model, cut, cut.index("test"), spec))
+    measures, base = evaluate.evaluate_all(predicted, cut, dataset, spec.data.period)
+    rows = evaluate.forecast_rows(dataset, cut, predicted)
+    return Forecast(
+        run=run, rows=rows, measures=measures | {"baselines": base}, unit=dataset.unit, backend=registry.loaded()
+    )
+
+
+def _future(run: Run, dataset: Dataset, cut: Windows, steps: int, *, trained_on: bool) -> Forecast:
+    spec = run.experiment
+    block = cut.outputs
+    known = 1 + len(spec.data.time_features)
+    if steps > block and cut.feature > known:
+        extra = ", ".join(dataset.series[0].columns[1 : cut.feature - len(spec.data.time_features)])
+        raise UsageError(
+            f"--steps: {steps} is past the horizon of {block}, and the future of {extra} is not known.",
+            f"Give --steps {block} or less, or train with a longer --horizon.",
+        )
+    model = load_model(run)
+    _check_fit(model, cut)
+    chosen = dataset.select(spec.data.test_series, "data.test_series") if trained_on else dataset.series
+    rows = {one.name: _ahead(model, one, cut, run, steps) for one in chosen}
+    keep = max(2 * steps, spec.window.lookback)
+    past = {one.name: {"time": one.time[-keep:], "actual": one.target[-keep:]} for one in chosen}
+    return Forecast(run=run, rows=rows, past=past, fed_back=steps > block, unit=dataset.unit, backend=registry.loaded())
+
+
+def _ahead(model: Any, series: Series, cut: Windows, run: Run, steps: int) -> Rows:
+    """Forecast past the end of one series, block after block; each block takes the blocks before it for values."""
+    scaling = cut.scalings[series.name]
+    times = future_times(series, steps)
+    inputs = scaling.apply(series.values[-cut.lookback :]).astype(np.float32)
+    stamps = _stamp_features(times, run, series)
+    found: list[float] = []
+    while len(found) < steps:
+        output = _finite(np.asarray(model.predict(inputs[None], verbose=0), np.float32))[0]
+        block = output[-1] if cut.every_step else output
+        done = len(found)
+        found += block.tolist()
+        if len(found) < steps:
+            unscaled = np.column_stack([scaling.target_to_unit(block), stamps[done : done + len(block)]])
+            inputs = np.concatenate([inputs, scaling.apply(unscaled).astype(np.float32)])[-cut.lookback :]
+    return {
+        "origin": np.repeat(series.time[-1:], steps),
+        "step": np.arange(1, steps + 1),
+        "time": times,
+        "actual": np.full(steps, np.nan),
+        "predicted": scaling.target_to_unit(np.array(found[:steps])),
+    }
+
+
+def _finite(predicted: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The forecasts, unless a damaged model or data far from those of the training made them no numbers."""
+    if not np.isfinite(predicted).all():
+        raise RunError("The model's forecasts are no numbers.", "Check the new data; or train the run again.")
+    return predicted
+
+
+def _stamp_features(times: NDArray[Any], run: Run, series: Series) -> NDArray[np.float64]:
+    if not run.experiment.data.time_features:
+        return np.empty((len(times), len(series.columns) - 1))
+    from grubench.data.datasets.timestamps import time_features
+
+    return time_features(times, run.experiment.data.time_features)
+
+
+def future_times(series: Series, steps: int) -> NDArray[Any]:
+    """The next stamps of a series: by the calendar of its last ones (business days, months) where they have one."""
+    if not series.has_clock:
+        return np.asarray(series.time[-1] + np.arange(1, steps + 1))
+    import pandas as pd
+
+    from grubench.data.datasets.timestamps import step_of
+
+    recent = pd.DatetimeIndex(series.time[-30:])
+    with warnings.catch_warnings(action="ignore"):  # pandas 4 will return an offset, which date_range takes as well
+        frequency = pd.infer_freq(recent) if len(recent) >= 3 else None
+    if frequency:
+        return pd.date_range(recent[-1], periods=steps + 1, freq=frequency)[1:].to_numpy(series.time.dtype)
+    return np.asarray(series.time[-1] + step_of(series.time) * np.arange(1, steps + 1))
+
+
+def _scalings(run: Run, dataset: Dataset, series: str | None) -> dict[str, Scaling]:
+    """The run's scaling for each series of new data: of the same name, of the one asked for, or the only one."""
+    stored = run.scalings()
+    if series is not None and series not in stored:
+        raise UsageError(f"--series: the run has no series {series!r}.", f"It has: {', '.join(stored)}.")
+    only = next(iter(stored.values())) if len({repr(one) for one in stored.values()}) == 1 else None
+    found = {}
+    for one in dataset.series:
+        tree = stored[series] if series else stored.get(one.name, only)
+        if tree is None:
+            raise UsageError(
+                f"--series: the run scales each of its series on its own and has none called {one.name!r}.",
+                f"Name the one whose scaling fits with --series: {', '.join(stored)}.",
+            )
+        found[one.name] = Scaling.from_dict(tree)
+        inputs = len(found[one.name].offset)
+        if inputs != one.values.shape[1]:
+            raise UsageError(
+                f"The run scales {inputs} inputs, and series {quote(one.name)} has {one.values.shape[1]}.",
+                "Give data with the columns that the run was trained on.",
+            )
+    return found
+
+
+def _check_fingerprint(run: Run, dataset: Dataset) -> None:
+    if dataset.fingerprint() != run.metrics["data"]["fingerprint"]:
+        raise RunError(
+            f"The data of {run.name} has changed since it was trained.", "Give the new data with --csv FILE."
+        )

@@ -1,0 +1,276 @@
+"""Steps of training and of forecasting, timed in interleaved rounds: cells, kernels and sizes on this machine."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from grubench.backends.keras import BACKEND, keras
+from grubench.errors import GrubenchError, UsageError
+from grubench.kernels.buffers import POOL
+from grubench.spec.experiment import Experiment
+from grubench.spec.parameter_count import GATES, outputs
+from grubench.training import model
+
+Report = Callable[[dict[str, Any]], None]
+# A round of one arm lasts about this long, so that a clock's grain and a moment's disturbance weigh little.
+ROUND_S = 0.3
+# Side of the matrices whose product shows what the processor can do, and how often it is tried.
+LIMIT_SIDE = 1024
+GPU_LIMIT_SIDE = 8192
+LIMIT_TRIES = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """The size of a step.
+
+    Attributes:
+        batch: Sequences.
+        length: Steps of a sequence.
+        features: Inputs a step.
+        units: Units of each layer.
+        outputs: Values of the head.
+    """
+
+    batch: int
+    length: int
+    features: int
+    units: tuple[int, ...]
+    outputs: int
+
+    def multiplications(self, cell: str, *, every_step: bool, directions: int = 1) -> int:
+        """Multiplications (each with an addition) of a step forward."""
+        total, inputs = 0, self.features
+        for units in self.units:
+            total += directions * self.batch * self.length * GATES[cell] * units * (units + inputs)
+            inputs = directions * units
+        return total + self.batch * (self.length if every_step else 1) * inputs * self.outputs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """What is timed: a cell on a kernel; `auto` where no kernel's name says which of Keras's loops that is."""
+
+    cell: str
+    kernel: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """The times of an arm at a shape.
+
+    Attributes:
+        arm: The arm.
+        shape: The shape.
+        first_step_s: Seconds of the first step: tracing, compilation and one step of work.
+        step_s: Seconds of a step of training, the mean of each round.
+        forward_s: Seconds of a forecast of the batch, the mean of each round.
+        flops: Floating-point operations of a step of training: three times those of a forecast.
+    """
+
+    arm: Arm
+    shape: Shape
+    first_step_s: float
+    step_s: list[float] = field(default_factory=list)
+    forward_s: list[float] = field(default_factory=list)
+    flops: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmark:
+    """What was measured.
+
+    Attributes:
+        timings: A timing an arm and shape, those that have at least one round.
+        limit_flops: Floating-point operations a second of a product of large matrices: what this processor can do.
+        spec: What the models have in common.
+        whole: Whether every round was run; not so after an interruption.
+    """
+
+    timings: list[Timing]
+    limit_flops: float
+    spec: Experiment
+    whole: bool
+
+
+def shapes(
+    spec: Experiment,
+    features: int,
+    *,
+    batches: Sequence[int] = (),
+    lengths: Sequence[int] = (),
+    inputs: Sequence[int] = (),
+    units: Sequence[int] = (),
+    layers: Sequence[int] = (),
+) -> list[Shape]:
+    """Every combination of the sizes given; what is not given is the spec's.
+
+    Args:
+        spec: The spec.
+        features: The spec's inputs a step.
+        batches: Batch sizes.
+        lengths: Steps of a sequence.
+        inputs: Inputs a step.
+        units: Units of every layer.
+        layers: Layers, all of the same units.
+    """
+    own = tuple(layer.units for layer in spec.model.stack)
+    stacks = [
+        (width or own[0],) * (count or len(own)) if width or count else own
+        for count, width in product(layers or [0], units or [0])
+    ]
+    return [
+        Shape(
+            batch=batch,
+            length=length,
+            features=one,
+            units=stack,
+            outputs=outputs(spec),
+        )
+        for batch, length, one, stack in product(
+            batches or [spec.training.batch_size], lengths or [spec.window.lookback], inputs or [features], stacks
+        )
+    ]
+
+
+def prepare(spec: Experiment) -> None:
+    """Set the backend up for a spec, before anything is asked of it; harmless to call again."""
+    BACKEND.set_threads(spec.training.threads)
+    BACKEND.start()
+    BACKEND.set_tf32(on=spec.training.precision == "tf32")
+
+
+def measure(spec: Experiment, arms: Sequence[Arm], sizes: Sequence[Shape], *, rounds: int, report: Report) -> Benchmark:
+    """Time every arm at every shape; the arms of a shape take turns.
+
+    An interruption ends it early, with what there is.
+
+    Args:
+        spec: The spec; its stack, kernel and sizes are replaced.
+        arms: Cells on kernels.
+        sizes: The shapes.
+        rounds: Rounds of each arm.
+        report: Called with `plan` and `round` events.
+
+    Raises:
+        UsageError: An arm cannot run here.
+    """
+    prepare(spec)
+    for arm in arms:
+        try:
+            model.check(_spec(spec, arm, sizes[0]))
+        except GrubenchError as error:
+            of_kernel = error.message.startswith("training.kernel")
+            raise UsageError(
+                error.message, "Leave that kernel out of --kernels." if of_kernel else error.remedy
+            ) from error
+    if all(arm.kernel == "fused" for arm in arms):
+        from grubench.kernels.keras_layer import one_at_a_time
+
+        one_at_a_time()
+    logging.getLogger("tensorflow").setLevel("ERROR")  # it warns of many functions, and here each arm is one
+    found: list[Timing] = []
+    limit = matrix_limit()
+    report({"kind": "plan", "rounds": len(sizes) * rounds})
+    try:
+        for shape in sizes:
+            _measure_shape(spec, arms, shape, rounds=rounds, report=report, found=found)
+    except KeyboardInterrupt:
+        return Benchmark(timings=[one for one in found if one.step_s], limit_flops=limit, spec=spec, whole=False)
+    return Benchmark(timings=found, limit_flops=limit, spec=spec, whole=True)
+
+
+def _measure_shape(
+    spec: Experiment, arms: Sequence[Arm], shape: Shape, *, rounds: int, report: Report, found: list[Timing]
+) -> None:
+    draw = np.random.default_rng(0)
+    x = draw.random((shape.batch, shape.length, shape.features), dtype=np.float32)
+    steps = (shape.length,) if spec.window.every_step else ()
+    y = draw.random((shape.batch, *steps, shape.outputs), dtype=np.float32)
+    jobs = []
+    for arm in arms:
+        report({"kind": "arm", "arm": arm, "shape": shape})
+        job = _Job(_spec(spec, arm, shape), shape, x, y)
+        flops = 6.0 * shape.multiplications(
+            arm.cell, every_step=spec.window.every_step, directions=1 + spec.model.bidirectional
+        )
+        timing = Timing(arm=arm, shape=shape, first_step_s=job.first_step_s, flops=flops)
+        found.append(timing)
+        jobs.append((timing, job))
+    for number in range(rounds):
+        for timing, job in jobs if number % 2 == 0 else jobs[::-1]:
+            step_s, forward_s = job.step_s(), job.forward_s()  # both or, after an interruption, neither
+            timing.step_s.append(step_s)
+            timing.forward_s.append(forward_s)
+        report({"kind": "round", "shape": shape})
+    del jobs
+    keras.backend.clear_session()
+    gc.collect()
+    POOL.give_back()
+
+
+class _Job:
+    """A model that is ready to be timed."""
+
+    def __init__(self, spec: Experiment, shape: Shape, x: Any, y: Any) -> None:
+        keras.utils.set_random_seed(0)
+        self._model = model.build(spec, shape.length, shape.features, shape.outputs)
+        model.kernels_that_run(self._model, spec)
+        self._x, self._y = keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(y)
+        self.first_step_s = _seconds(self._step)
+        self._forward()
+        # The first few steps still allocate what later ones use again.
+        self._steps = max(1, round(ROUND_S / min(_seconds(self._step) for _ in range(2))))
+        self._forwards = max(1, round(ROUND_S / 2 / _seconds(self._forward)))
+
+    def _step(self) -> None:
+        self._model.train_on_batch(self._x, self._y)
+
+    def _forward(self) -> None:
+        self._model.predict_on_batch(self._x)
+
+    def step_s(self) -> float:
+        return _seconds(self._step, self._steps)
+
+    def forward_s(self) -> float:
+        return _seconds(self._forward, self._forwards)
+
+
+def _seconds(call: Callable[[], None], times: int = 1) -> float:
+    began = time.perf_counter()
+    for _ in range(times):
+        call()
+    BACKEND.wait()
+    return (time.perf_counter() - began) / times
+
+
+def _spec(spec: Experiment, arm: Arm, shape: Shape) -> Experiment:
+    """The spec of an arm: `xla` is Keras's loop compiled by XLA."""
+    layers = tuple(f"{arm.cell}:{units}" for units in shape.units)
+    dropout = spec.model.dropout if len(spec.model.dropout) == len(layers) else spec.model.dropout[:1]
+    kernel = "keras" if arm.kernel == "xla" else arm.kernel
+    return replace(
+        spec,
+        model=replace(spec.model, layers=layers, dropout=dropout),
+        training=replace(spec.training, kernel=kernel, jit=arm.kernel == "xla"),
+    )
+
+
+def matrix_limit() -> float:
+    """Floating-point operations a second of a product of large matrices in float32: the best of several."""
+    side = GPU_LIMIT_SIDE if BACKEND.gpus() else LIMIT_SIDE
+    matrix = keras.random.normal((side, side))
+
+    def multiply() -> None:
+        float(keras.ops.matmul(matrix, matrix)[0, 0])
+
+    multiply()
+    return 2.0 * side**3 / min(_seconds(multiply) for _ in range(LIMIT_TRIES))

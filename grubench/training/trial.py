@@ -1,0 +1,93 @@
+"""One trial: data, windows, model, fit, evaluation; `saving` keeps it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from grubench.backends import machine as environment
+from grubench.backends.keras import BACKEND, keras
+from grubench.data import datasets
+from grubench.data import windows as cutting
+from grubench.training import evaluate
+from grubench.training import model as models
+from grubench.training.checkpoint import Checkpoint
+from grubench.training.fit import fit, forecast
+from grubench.training.options import TrialOptions
+from grubench.training.save_run import Clock, Trained, save
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from grubench.data.series import Dataset
+    from grubench.spec.experiment import Experiment
+    from grubench.training.callbacks import Report
+
+
+def run_trial(
+    spec: Experiment, folder: Path, report: Report, *, setup: TrialOptions | None = None, dataset: Dataset | None = None
+) -> None:
+    """Train one trial and fill its run folder.
+
+    Args:
+        spec: The spec.
+        folder: The folder to make and fill; it has its name once it is whole, which is the caller's to give.
+        report: Called with dictionaries of progress: `kind` is `stage`, `step` or `epoch`.
+        setup: How it is run.
+        dataset: Its data, where they are read already.
+
+    Raises:
+        UsageError: The spec does not fit the data, or asks for what cannot be had here.
+        DataError: The data cannot be used.
+        TrainingError: The loss is no number, or memory ran out.
+        RunError: The run cannot be written.
+    """
+    setup = setup or TrialOptions()
+    machine = environment.machine(spec.training.backend) | setup.seen_cards
+    clock = Clock()
+    prepare(spec, setup)
+    report({"kind": "stage", "text": "reading the data"})
+    dataset = dataset or datasets.load(spec.data, spec.data_name)
+    windows = cutting.build(dataset, spec)
+    clock.lap("data_s")
+    model = models.build(spec, windows.lookback, windows.feature, windows.outputs, setup.threads)
+    kernels = models.kernels_that_run(model, spec)
+    clock.lap("build_s")
+    identity = {"digest": spec.digest, "data": dataset.fingerprint(), "machine": machine}
+    checkpoint = Checkpoint(setup.checkpoint, setup.every, identity, clock.began)
+    recorder, kept = fit(model, windows, spec, report, checkpoint)
+    clock.lap("fit_s")
+    clock.add("fit_s", checkpoint.earlier_s)
+    report({"kind": "stage", "text": "forecasting the test part"})
+    predicted = forecast(model, windows, windows.index("test"), spec)
+    clock.lap("predict_s")
+    measures = evaluate.evaluate_all(predicted, windows, dataset, spec.data.period)
+    clock.lap("evaluate_s")
+    trained = Trained(
+        spec=spec,
+        setup=setup,
+        dataset=dataset,
+        windows=windows,
+        model=model,
+        kernels=kernels,
+        recorder=recorder,
+        kept=kept,
+        predicted=predicted,
+        measures=measures,
+    )
+    save(folder, trained, clock)
+
+
+def prepare(spec: Experiment, setup: TrialOptions) -> None:
+    """Set the backend up for a trial, and see whether it could run in this process, before anything is read.
+
+    Raises:
+        UsageError: It asks for what this machine or its backend cannot give.
+    """
+    BACKEND.set_threads(setup.threads or spec.training.threads)
+    BACKEND.start()
+    models.check(spec)
+    if any(kernel.kernel == "fused" for kernel in models.kernels(spec)):
+        from grubench.kernels.keras_layer import one_at_a_time
+
+        one_at_a_time()
+    keras.utils.set_random_seed(spec.seed)

@@ -1,0 +1,111 @@
+"""Pairs of arms: which are compared, in which words, and as a table where there are many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+from conftest import run_with
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from grubench.comparison import pairs, verdict
+from grubench.comparison.comparison import Comparison
+from grubench.comparison.statistics import paired
+from grubench.reports import export, terminal
+from grubench.runs.run import Run
+from grubench.spec.arms import arms_of
+
+
+def crossed(trained: dict[str, Run], vary: dict[str, Sequence[object]], seeds: int = 3) -> Comparison:
+    """A comparison of both cells crossed with settings, with made-up figures."""
+    arms = {}
+    for number, (name, spec) in enumerate(arms_of(trained["gru"].experiment, ["gru", "lstm"], vary).items()):
+        runs = [
+            run_with(trained[spec.model.cell], seed=k, error=1 + number / 9 + k / 50, epoch_s=1 + k / 9)
+            for k in range(seeds)
+        ]
+        arms[name] = [replace(run, experiment=spec.with_seed(run.experiment.seed)) for run in runs]
+    return Comparison(arms=arms)
+
+
+VARY = {"training.learning_rate": [1e-2, 1e-3, 1e-4], "training.loss": ["mse", "mae"]}
+
+
+def test_neighbours_differ_in_one_setting(trained: dict[str, Run]) -> None:
+    found = crossed(trained, VARY)
+    specs = {name: runs[0].experiment for name, runs in found.arms.items()}
+    kept = pairs.neighbours(found)
+    # 12 arms: a pair of cells at each of 6 settings, 3 pairs of rates at 4 places, a pair of losses at 6.
+    assert len(kept) == 6 + 3 * 4 + 6
+    for first, second in kept:
+        one, other = specs[first], specs[second]
+        apart = [
+            one.model.layers != other.model.layers,
+            one.training.learning_rate != other.training.learning_rate,
+            one.training.loss != other.training.loss,
+        ]
+        assert sum(apart) == 1
+
+
+def test_two_arms_are_compared_whatever_they_differ_in(trained: dict[str, Run]) -> None:
+    arms = crossed(trained, VARY).arms
+    names = list(arms)
+    assert pairs.neighbours(Comparison(arms={name: arms[name] for name in (names[0], names[-1])})) == [
+        (names[0], names[-1])
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        ("GRU", "LSTM", "GRU / LSTM"),
+        ("GRU + LSTM", "persistence", "GRU + LSTM / persistence"),
+        ("GRU dropout=0.2 loss=mse", "LSTM dropout=0.2 loss=mse", "GRU / LSTM, 0.2, mse"),
+        ("GRU dropout=0.2 loss=mse", "GRU dropout=0.4 loss=mse", "0.2 / 0.4, GRU, mse"),
+        ("gru:4,gru:8", "gru:4,gru:9", "gru:4,gru:8 / gru:4,gru:9"),
+    ],
+)
+def test_what_two_arms_share_is_said_once(first: str, second: str, said: str) -> None:
+    assert pairs.together(first, second) == said
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_many_pairs_stand_in_a_table_that_fits(trained: dict[str, Run], width: int) -> None:
+    found = crossed(trained, VARY)
+    console = Console(file=StringIO(), width=width)
+    terminal.show_comparison(found, console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert max(map(len, text.splitlines())) <= width
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text
+    assert "RMSE ratio" in text
+    assert len(pairs.lines(found)) == 1 + len(pairs.neighbours(found))
+    assert len(verdict.sentences(found)) < 10
+    for ending in (".md", ".tex"):
+        assert "GRU / LSTM, 0.01, mse" in export.text(found, ending)
+
+
+def test_few_pairs_have_sentences_and_no_table(trained: dict[str, Run]) -> None:
+    found = crossed(trained, {})
+    assert pairs.lines(found) == []
+    assert any(one.startswith("Error: GRU erred") for one in verdict.sentences(found))
+
+
+def test_two_seeds_of_many_arms_tell_nothing(trained: dict[str, Run]) -> None:
+    said = verdict.sentences(crossed(trained, VARY, seeds=2))
+    assert "Error: 2 seeds cannot tell any difference from chance." in said
+    assert any("2 seeds cannot tell all 12 arms from" in one for one in said)
+
+
+@given(st.lists(st.tuples(st.floats(0.1, 10), st.floats(0.1, 10)), min_size=3, max_size=6, unique=True))
+def test_a_pair_turned_round_is_the_pair_of_the_arms_turned_round(values: list[tuple[float, float]]) -> None:
+    first, second = zip(*values, strict=True)
+    there, back = paired(first, second).inverse(), paired(second, first)
+    for key in ("difference", "ratio", "a12", "n"):
+        assert getattr(there, key) == pytest.approx(getattr(back, key))
+    for key in ("difference_interval", "ratio_interval"):
+        one, other = getattr(there, key), getattr(back, key)
+        assert (one.low, one.high) == (pytest.approx(other.low), pytest.approx(other.high))

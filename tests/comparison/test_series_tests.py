@@ -1,0 +1,69 @@
+"""Forecasters over series, against SciPy called as the study calls it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from grubench.comparison import series_tests
+from grubench.comparison.comparison import Comparison
+from grubench.runs.run import Run
+
+GRU = [0.11, 0.42, 0.35, 0.28, 0.30]
+LSTM = [0.31, 0.52, 0.61, 0.44, 0.48]
+
+
+def with_series(run: Run, errors: list[float], seed: int = 0) -> Run:
+    metrics = json.loads(json.dumps(run.metrics))
+    one = next(iter(metrics["test"]["series"].values()))
+    for part, values in ((metrics["test"], errors), (metrics["baselines"]["persistence"], [1.0] * 5)):
+        part["series"] = {
+            f"s{k}": one | {"rmse_scaled": error, "directional_accuracy": 1 - error / 2}
+            for k, error in enumerate(values)
+        }
+    return replace(run, experiment=run.experiment.with_seed(seed), metrics=metrics)
+
+
+@pytest.fixture
+def found(trained: dict[str, Run]) -> Comparison:
+    shifted = ([x - 0.01 for x in GRU], [x + 0.01 for x in GRU])
+    arms = {
+        "GRU": [with_series(trained["gru"], errors, seed) for seed, errors in enumerate(shifted)],
+        "LSTM": [with_series(trained["lstm"], LSTM)],
+    }
+    return Comparison(arms=arms)
+
+
+def test_a_series_figure_is_the_mean_over_seeds(found: Comparison) -> None:
+    values = series_tests.figures(found, "rmse_scaled")
+    np.testing.assert_allclose(values["GRU"], GRU)
+    assert values["LSTM"] == LSTM
+    assert values["persistence"] == [1.0] * 5
+
+
+def test_every_pair_is_tested_as_the_study_does(found: Comparison) -> None:
+    tests = {(test.measure, test.first, test.second): test for test in series_tests.tests(found)}
+    assert len(tests) == 6
+    ours = tests["rmse_scaled", "GRU", "LSTM"]
+    values = series_tests.figures(found, "rmse_scaled")["GRU"]
+    theirs = stats.mannwhitneyu(values, LSTM, alternative="two-sided")
+    assert (ours.u, ours.p) == (theirs.statistic, theirs.pvalue)
+    assert ours.corrected_p >= ours.p
+
+
+def test_the_lines_hold_means_and_tests(found: Comparison) -> None:
+    head, gru, *_, last = series_tests.lines(found)
+    assert head == ("", "RMSE scaled", "directional accuracy")
+    assert gru[:2] == ("GRU", f"{np.mean(GRU):.4f} ± {np.std(GRU):.4f}")
+    assert last[0] == "LSTM / persistence"
+    assert last[1].startswith("U = 0, p = ")
+
+
+def test_few_series_are_not_tested(trained: dict[str, Run]) -> None:
+    found = Comparison(arms={name.upper(): [run] for name, run in trained.items()})
+    assert series_tests.tests(found) == []
+    assert series_tests.lines(found) == []

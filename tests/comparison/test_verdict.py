@@ -1,0 +1,108 @@
+"""The verdict: differences, ties, warnings and baselines, in sentences."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from conftest import made, run_with
+
+from grubench.comparison import comparison, pairs, verdict
+from grubench.comparison.comparison import Comparison
+from grubench.runs.run import Run
+
+
+def said(found: Comparison, about: str) -> str:
+    """The first sentence of the verdict about something."""
+    return next(one for one in verdict.sentences(found) if one.startswith(about))
+
+
+class TestVerdict:
+    def test_a_clear_difference_is_called_one(self, trained: dict[str, Run]) -> None:
+        found = made(
+            trained, {"GRU": [(1.0, 2.0), (1.1, 2.1), (0.9, 1.9)], "LSTM": [(2.0, 4.1), (2.2, 4.2), (1.8, 3.7)]}
+        )
+        assert said(found, "Speed").startswith("Speed: GRU trained 2.00 times as fast as LSTM (95 % interval ")
+        assert said(found, "Error").startswith("Error: GRU erred 50.0 % less than LSTM")
+
+    def test_a_tie_is_called_one(self, trained: dict[str, Run]) -> None:
+        found = made(
+            trained, {"GRU": [(1.0, 2.0), (1.2, 2.4), (0.8, 1.9)], "LSTM": [(1.1, 2.2), (1.0, 2.1), (0.9, 2.0)]}
+        )
+        assert "no difference shown" in said(found, "Speed")
+        assert "a tie; 3 seeds cannot tell" in said(found, "Error")
+        assert "3 seeds show a difference" in said(found, "Power")
+
+    def test_few_seeds_give_no_verdict(self, trained: dict[str, Run]) -> None:
+        found = made(trained, {"GRU": [(1.0, 1.0), (1.0, 1.0)], "LSTM": [(2.0, 2.0), (2.1, 2.0)]})
+        assert "2 seeds cannot tell whether that is chance" in said(found, "Speed")
+        assert "2 seeds cannot tell whether that is chance" in said(found, "Error")
+        assert not [one for one in verdict.sentences(found) if one.startswith("Power")]
+
+    def test_only_seeds_that_both_arms_finished_are_paired(self, trained: dict[str, Run]) -> None:
+        found = made(trained, {"GRU": [(1.0, 1.0)] * 4, "LSTM": [(2.0, 2.0), (2.1, 2.0), (2.2, 2.0)]})
+        assert "3 pairs" in said(found, "Error")
+        assert said(found, "Pairs").startswith("Pairs: 3 of GRU and LSTM; seed 3 of one of them alone is left out")
+
+    def test_other_kernels_are_not_raced(self, trained: dict[str, Run]) -> None:
+        one, other = trained["gru"], run_with(trained["lstm"], kernel="cudnn")
+        found = Comparison(arms={"GRU": [one], "LSTM": [other]})
+        assert "GRU on fused, LSTM on cudnn" in said(found, "Speed")
+        assert "would compare kernels, not cells" in said(found, "Speed")
+
+    def test_a_restless_machine_is_told(self, trained: dict[str, Run]) -> None:
+        found = made(
+            trained, {"GRU": [(1.0, 1.0), (1.0, 2.0), (1.0, 1.0)], "LSTM": [(1.1, 1.0), (1.0, 1.0), (1.2, 2.0)]}
+        )
+        assert any("varies by" in one and "--seeds" in one for one in verdict.sentences(found))
+
+    def test_several_pairs_are_corrected(self, trained: dict[str, Run]) -> None:
+        """Three equal arms and p values that one by one would be called a difference."""
+        arms = {"GRU": [(1.00, 1.0), (1.01, 1.0), (0.99, 1.0)], "LSTM": [(1.05, 1.0), (1.09, 1.0), (1.02, 1.0)]}
+        alone = pairs.compared(made(trained, arms), ("test", "overall", "rmse_scaled"))
+        runs = made(trained, arms).arms
+        third = [run_with(trained["gru"], seed=k, error=e) for k, e in enumerate((1.02, 1.0, 1.03))]
+        together = pairs.compared(Comparison(arms=runs | {"RNN": third}), ("test", "overall", "rmse_scaled"))
+        assert min(pair.p for pair in together) == pytest.approx(3 * min(pair.found.p for pair in together))
+        ours = next(pair for pair in together if {pair.first, pair.second} == {"GRU", "LSTM"})
+        assert ours.p > alone[0].p
+
+    @pytest.mark.parametrize(
+        ("errors", "said"),
+        [
+            ((1e-9, 1e-9), "both beat persistence"),
+            ((9, 9), "neither beats persistence"),
+            ((1e-9, 9), "GRU beats, LSTM errs more than persistence"),
+        ],
+    )
+    def test_baselines_are_named(self, trained: dict[str, Run], errors: tuple[float, float], said: str) -> None:
+        found = made(trained, {name: [(error, 1.0)] * 3 for name, error in zip(("GRU", "LSTM"), errors, strict=True)})
+        assert any(said in sentence for sentence in verdict.sentences(found))
+
+    def test_a_baseline_within_the_spread_is_not_beaten(self, trained: dict[str, Run]) -> None:
+        error = trained["gru"].metrics["baselines"]["persistence"]["overall"]["rmse_scaled"]
+        wide = [(error * share, 1.0) for share in (0.7, 0.99, 1.2)]
+        found = made(trained, {"GRU": wide, "LSTM": wide[:2]})
+        assert any("GRU and LSTM cannot be told from persistence" in sentence for sentence in verdict.sentences(found))
+
+    def test_times_of_other_machines_are_not_compared(self, trained: dict[str, Run]) -> None:
+        other = replace(trained["lstm"], environment=trained["lstm"].environment | {"processor": "another"})
+        found = comparison.from_runs([trained["gru"], other])
+        assert found.notes == ("The runs were made with different processor: errors may differ by it.",)
+        assert "their times are not compared" in said(found, "Speed")
+
+    def test_an_equal_time_is_named(self, trained: dict[str, Run]) -> None:
+        found = made(trained, {"GRU": [(1.0, 1.0)] * 3, "LSTM": [(2.0, 2.0), (2.1, 2.0), (2.2, 2.0)]})
+        assert "each" not in said(found, "Error")
+        for runs in found.arms.values():
+            runs[:] = [
+                replace(
+                    run,
+                    experiment=replace(run.experiment, training=replace(run.experiment.training, seconds=90.0)),
+                )
+                for run in runs
+            ]
+        assert "less than LSTM on the test part, after 90 s of training each (" in said(found, "Error")
+        early = replace(found.runs[0].experiment.training, patience=3)
+        found.arms["GRU"][0] = replace(found.runs[0], experiment=replace(found.runs[0].experiment, training=early))
+        assert "each" not in said(found, "Error")

@@ -1,0 +1,197 @@
+"""Trials in processes of their own: the same results, and a death that is told."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import half_done, tiny, visible
+
+from grubench import api
+from grubench.backends import machine
+from grubench.backends.keras import keras
+from grubench.comparison import verdict
+from grubench.errors import TrainingError
+from grubench.execution import Processes
+from grubench.execution.options import ExecutionOptions
+from grubench.reports import columns, header
+from grubench.runs.run import Run, load
+
+slow = pytest.mark.slow
+
+
+def weights(run: Run) -> list[np.ndarray]:
+    return keras.saving.load_model(run.folder / "model.keras").get_weights()
+
+
+def same_weights(one: Run, other: Run) -> bool:
+    return all(np.array_equal(left, right) for left, right in zip(weights(one), weights(other), strict=True))
+
+
+@slow
+def test_a_process_of_its_own_gives_the_same_weights(trained: dict[str, Run], tmp_path: Path) -> None:
+    events: list[dict] = []
+    run = api.train(trained["gru"].experiment, output=tmp_path, report=events.append)
+    assert same_weights(run, trained["gru"])
+    assert [event["epoch"] for event in events if event["kind"] == "epoch"] == [1, 2]
+    assert run.environment["command"] == trained["gru"].environment["command"]
+
+
+@slow
+def test_trials_at_a_time_give_the_same_weights_and_say_that_their_times_are_shared(
+    trained: dict[str, Run], tmp_path: Path
+) -> None:
+    events: list[dict] = []
+    found = api.compare(tiny(), seeds=2, output=tmp_path, where=ExecutionOptions(jobs=3), report=events.append)
+    assert same_weights(found.arms["GRU"][0], trained["gru"])
+    assert same_weights(found.arms["LSTM"][0], trained["lstm"])
+    assert {run.environment["shared"] for run in found.runs} == {"with 3 trials at a time (--jobs 3)"}
+    assert {run.environment["threads"] for run in found.runs} == {max(1, machine.cores() // 3)}
+    assert any("shared a machine" in one for one in verdict.sentences(found))
+    running, most = 0, 0
+    for event in events:
+        running += {"trial": 1, "end": -1}.get(event["kind"], 0)
+        most = max(most, running)
+    assert most == 3
+    assert all(row["shared"] for row in columns.rows(found) if row["seeds"])
+
+
+@slow
+def test_an_error_comes_back_as_it_was(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="in epoch 1") as caught:
+        api.train(tiny(optimizer="sgd", learning_rate=1e30), output=tmp_path)
+    assert "--learning-rate" in caught.value.remedy
+    assert not visible(tmp_path)
+
+
+@slow
+def test_a_killed_trial_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    def kill(event: dict) -> None:
+        if event["kind"] == "epoch":
+            for child in multiprocessing.active_children():
+                os.kill(child.pid, signal.SIGKILL)
+
+    with pytest.raises(TrainingError, match="SIGKILL"):
+        api.train(tiny(epochs=500), output=tmp_path, report=kill)
+    assert not visible(tmp_path)
+    assert not half_done(tmp_path)
+
+
+@slow
+def test_a_killed_trial_goes_on_from_its_checkpoint_to_the_same_weights(tmp_path: Path) -> None:
+    spec = tiny(epochs=12, patience=3, min_delta=0.05, optimizer="adam")
+    spec = replace(spec, model=replace(spec.model, layers=("lstm:4", "gru:3"), dropout=(0.3,)))
+    never = api.train(spec, output=tmp_path / "never")
+    where = ExecutionOptions(checkpoint_every=1)
+
+    def kill_at(epoch: int):
+        def kill(event: dict) -> None:
+            if event["kind"] == "epoch" and event["epoch"] == epoch:
+                for child in multiprocessing.active_children():
+                    os.kill(child.pid, signal.SIGKILL)
+
+        return kill
+
+    for epoch in (2, 4):
+        with pytest.raises(TrainingError, match="SIGKILL"):
+            api.train(spec, output=tmp_path, where=where, report=kill_at(epoch))
+    events: list[dict] = []
+    run = api.train(spec, output=tmp_path, where=where, report=events.append)
+    assert same_weights(run, never)
+    assert run.history()["loss"] == pytest.approx(never.history()["loss"], rel=1e-6)
+    assert run.metrics["loss"]["kept_epoch"] == never.metrics["loss"]["kept_epoch"]
+    resumed = run.metrics["timing"]["resumed_after_epochs"]
+    assert len(resumed) == 2
+    assert f"going on after epoch {resumed[-1]}" in [event.get("text") for event in events]
+    assert "resumed after epoch" in header.resumed(run)
+    assert not half_done(tmp_path)
+    assert not list(tmp_path.glob(".checkpoints/*"))
+
+
+@slow
+def test_a_script_without_a_guard_is_not_run_again(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        textwrap.dedent(
+            """
+            from grubench import Experiment, train
+            print("once")
+            spec = Experiment.from_dict({"training": {"epochs": 1}, "window": {"stride": 50}})
+            print(train(spec, output="runs").folder)
+            """
+        )
+    )
+    done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.count("once") == 1
+    assert load(tmp_path / done.stdout.split()[-1]).metrics["loss"]["epochs"] == 1
+
+
+def grubench(*words: str) -> list[str]:
+    return [sys.executable, "-m", "grubench", *words]
+
+
+@slow
+def test_ctrl_c_ends_with_130_and_keeps_what_is_finished(tmp_path: Path) -> None:
+    words = grubench("compare", "--cells", "gru,rnn", "--seeds", "50", "--epochs", "1", "--stride", "30")
+    process = subprocess.Popen(
+        words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    deadline = time.monotonic() + 300
+    while not list(tmp_path.glob("runs/2*-s0-*")):
+        assert process.poll() is None, process.stdout.read()  # type: ignore[union-attr]
+        assert time.monotonic() < deadline
+        os.sched_yield()
+    os.killpg(process.pid, signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Interrupted" in said
+    assert "Traceback" not in said
+    left = visible(tmp_path / "runs")
+    assert left
+    assert not half_done(tmp_path)
+    assert all(load(tmp_path / "runs" / name) for name in left)
+
+
+@slow
+def test_a_model_loads_where_grubench_is_not_installed(trained: dict[str, Run], tmp_path: Path) -> None:
+    script = (
+        "import sys; sys.modules['grubench'] = None\n"
+        "import keras; model = keras.models.load_model(sys.argv[1])\n"
+        "print({layer.__class__.__module__.split('.')[0] for layer in model.layers}, model.input_shape)"
+    )
+    words = [sys.executable, "-c", script, str(trained["lstm"].folder / "model.keras")]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "{'keras'} (None, 14, 1)"
+
+
+@pytest.mark.parametrize(
+    ("visible", "cards", "own"),
+    [
+        (None, ["A", "B"], ["0", "1", "0"]),
+        ("2,3", ["A", "B", "C", "D"], ["2", "3", "2"]),
+        ("GPU-a, GPU-b", ["A", "B"], ["GPU-a", "GPU-b", "GPU-a"]),
+        (None, ["A"], ["", "", ""]),
+        ("1", ["A", "B"], ["", "", ""]),
+        ("", ["A", "B"], ["", "", ""]),
+        (None, [], ["", "", ""]),
+    ],
+)
+def test_trials_at_a_time_have_a_gpu_each_where_there_are_several(
+    visible: str | None, cards: list[str], own: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "installed_cards", lambda: cards)
+    monkeypatch.delenv(machine.VISIBLE, raising=False)
+    if visible is not None:
+        monkeypatch.setenv(machine.VISIBLE, visible)
+    executor = Processes(3, lambda number, event: None)
+    assert [executor.setup(tiny(), slot).card for slot in range(3)] == own
+    assert Processes(1, lambda number, event: None).setup(tiny(), 0).card == ""

@@ -1,0 +1,81 @@
+"""Trials on Ray: two nodes on one machine, one of them killed; the same results as anywhere else."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import half_done, tiny, visible
+
+from grubench import api
+from grubench.backends.keras import keras
+from grubench.errors import TrainingError, UsageError
+from grubench.execution.options import ExecutionOptions
+from grubench.runs.run import Run
+
+ray = pytest.importorskip("ray")
+cluster_utils = pytest.importorskip("ray.cluster_utils")
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def cluster() -> Iterator[cluster_utils.RayCluster]:
+    made = cluster_utils.RayCluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    yield made
+    ray.shutdown()
+    made.shutdown()
+
+
+def test_a_node_killed_in_the_middle_costs_no_trial(
+    cluster: cluster_utils.RayCluster, trained: dict[str, Run], tmp_path: Path
+) -> None:
+    second = cluster.add_node(num_cpus=1)
+    cluster.wait_for_nodes()
+    events: list[dict] = []
+
+    def report(event: dict) -> None:
+        events.append(event)
+        ended = sum(one["kind"] == "end" for one in events)
+        if ended >= 3 and event["kind"] == "epoch" and len(ray.nodes()) and second in cluster.worker_nodes:
+            cluster.remove_node(second, allow_graceful=False)
+
+    where = ExecutionOptions(executor="ray", ray_address=cluster.address, retries=5)
+    found = api.compare(tiny(), seeds=6, output=tmp_path, where=where, report=report)
+    assert second not in cluster.worker_nodes
+    assert [len(arm) for arm in found.arms.values()] == [6, 6]
+    assert Counter(event["kind"] for event in events)["end"] == 12
+    assert len([name for name in visible(tmp_path) if "compare" not in name]) == 12
+    assert not half_done(tmp_path)
+    for name, arm in found.arms.items():
+        for one, other in zip(weights(arm[0]), weights(trained[name.lower()]), strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert {run.environment["shared"] for run in found.runs} == {"beside other trials on a Ray cluster"}
+    assert api.compare(tiny(), seeds=6, output=tmp_path, where=where).reused == 12
+
+
+def test_more_cores_than_any_node_has_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no node of the cluster has 4096 cores") as caught:
+        api.compare(tiny(threads=4096), seeds=1, output=tmp_path, where=ExecutionOptions(executor="ray"))
+    assert "--threads" in caught.value.remedy
+    assert not ray.is_initialized()
+
+
+def test_an_error_of_a_trial_comes_back_as_it_was(tmp_path: Path) -> None:
+    where = ExecutionOptions(executor="ray")
+    with pytest.raises(TrainingError, match="in epoch 1") as caught:
+        api.compare(tiny(optimizer="sgd", learning_rate=1e30), seeds=1, output=tmp_path, where=where)
+    assert "--learning-rate" in caught.value.remedy
+    assert not ray.is_initialized()  # the cluster that was started for it is gone
+
+
+def test_a_cluster_that_is_not_there_is_told(tmp_path: Path) -> None:
+    where = ExecutionOptions(executor="ray", ray_address="127.0.0.1:1")
+    with pytest.raises(UsageError, match="could not be reached"):
+        api.compare(tiny(), seeds=1, output=tmp_path, where=where)
+
+
+def weights(run: Run) -> list[np.ndarray]:
+    return keras.saving.load_model(run.folder / "model.keras").get_weights()

@@ -1,0 +1,127 @@
+"""What shows a comparison: tables that fit, exports that hold everything, a folder that is whole."""
+
+from __future__ import annotations
+
+import csv
+import json
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import made, visible
+from rich.console import Console
+
+from grubench.comparison import verdict
+from grubench.comparison.comparison import Comparison
+from grubench.reports import columns, export, header, plots, terminal
+from grubench.runs.run import Run
+from grubench.spec.experiment import Experiment
+
+
+@pytest.fixture
+def found(trained: dict[str, Run]) -> Comparison:
+    return made(trained, {"GRU": [(1.0, 2.0), (1.2, 2.4), (0.8, 1.9)], "LSTM": [(1.1, 2.2), (1.0, 2.1), (0.9, 2.0)]})
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_tables_fit(found: Comparison, width: int) -> None:
+    console = Console(file=StringIO(), width=width)
+    terminal.show_comparison(found, console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert max(map(len, text.splitlines())) <= width
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text
+    for part in ("GRU", "LSTM", "persistence", "seasonal", "activities", "Speed:", "Error:", "Baseline:"):
+        assert part in text
+
+
+def test_json_holds_every_seed(found: Comparison) -> None:
+    tree = json.loads(export.text(found, ".json"))
+    row = next(row for row in tree["rows"] if row["arm"] == "GRU")
+    assert row["columns"]["rmse_scaled"] == [1.0, 1.2, 0.8]
+    assert tree["verdict"] == verdict.sentences(found)
+    assert Experiment.from_dict(tree["spec"]) == found.spec
+
+
+def test_csv_has_a_row_a_seed(found: Comparison) -> None:
+    rows = list(csv.DictReader(StringIO(export.text(found, ".csv"))))
+    assert [(row["arm"], row["seed"]) for row in rows[:3]] == [("GRU", "0"), ("GRU", "1"), ("GRU", "2")]
+    assert [float(row["epoch_s"]) for row in rows[3:6]] == [2.2, 2.1, 2.0]
+    assert [row["arm"] for row in rows[6:]] == ["persistence", "seasonal"]
+    assert [(row["backend"], row["precision"], row["kernel"]) for row in rows[5:7]] == [
+        ("tensorflow", "float32", "fused"),
+        ("", "", ""),
+    ]
+
+
+def test_markdown_tables_have_as_many_cells_as_heads(found: Comparison) -> None:
+    lines = [line for line in export.text(found, ".md").splitlines() if line.startswith("|")]
+    assert len({line.count("|") for line in lines[:6]}) == 1
+    assert "± " in lines[2]
+
+
+def test_latex_is_escaped_and_has_as_many_cells_as_heads(found: Comparison) -> None:
+    text = export.text(Comparison(arms={"G_R&U": found.arms["GRU"], "LSTM": found.arms["LSTM"]}), ".tex")
+    terminal = [part.split(r"\end{tabular}")[0] for part in text.split(r"\begin{tabular}")[1:]]
+    assert r"G\_R\&U & " in terminal[0]
+    assert r"$\pm$" in terminal[0]
+    assert f"% {header.facts(found)[0]}" in text
+    for table in terminal:
+        assert len({line.replace(r"\&", "").count("&") for line in table.splitlines() if line.endswith(r"\\")}) == 1
+
+
+def test_the_folder_is_whole(trained: dict[str, Run], tmp_path: Path) -> None:
+    arms = {name.upper(): [run] for name, run in trained.items()}
+    for _ in range(2):  # a second call replaces the first
+        export.keep(Comparison(arms=arms, folder=tmp_path / "c"))
+    assert {path.name for path in (tmp_path / "c").iterdir()} == {
+        "comparison.json",
+        "comparison.md",
+        "loss.png",
+        "forecast.png",
+    }
+    assert visible(tmp_path) == ["c"]
+
+
+def test_a_picture_can_be_svg_and_nothing_else_unknown(found: Comparison, tmp_path: Path) -> None:
+    assert plots.loss_curves(found, tmp_path / "a.svg").read_text().startswith("<?xml")
+    with pytest.raises(Exception, match="could not be written"):
+        plots.loss_curves(found, tmp_path / "a.docx")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.svg"]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.0, "0"),
+        (52884, "52,884"),
+        (1234.5678, "1,235"),
+        (12.34567, "12.35"),
+        (0.0123456, "0.01235"),
+        (0.00001234, "1.23e-05"),
+        (None, "\N{EN DASH}"),
+        (float("nan"), "\N{EN DASH}"),
+    ],
+)
+def test_numbers_are_written_with_four_digits(value: float | None, shown: str) -> None:
+    assert columns.number(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ([0.1234, 0.1236], "0.1235 ± 0.0001"),
+        ([1.0, 2.0], "1.50 ± 0.71"),
+        ([2000.0, 3000.0], "2,500 ± 707"),
+        ([5.0], "5"),
+        ([None], "\N{EN DASH}"),
+    ],
+)
+def test_spread_decides_the_digits(values: list, shown: str) -> None:
+    assert columns.cell({"arm": "", "columns": {"x": values}}, "x", joint=" ± ") == shown
+
+
+def test_a_sparkline_goes_from_lowest_to_highest() -> None:
+    line = terminal.sparkline(np.linspace(0, 1, 200).tolist(), 8)
+    assert line == "▁▂▃▄▅▆▇█"
+    assert terminal.sparkline([3.0, 3.0]) == "▁▁"

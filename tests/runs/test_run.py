@@ -1,0 +1,105 @@
+"""The run folder: complete or absent, refused where it is none."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from grubench.backends import machine as environment
+from grubench.errors import RunError, UsageError
+from grubench.runs import run as runs
+from grubench.runs.run import Run
+from grubench.runs.store import RunStore
+
+
+@pytest.fixture
+def copy(trained: dict[str, Run], tmp_path: Path) -> Path:
+    folder = tmp_path / "copy"
+    shutil.copytree(trained["gru"].folder, folder)
+    return folder
+
+
+def test_runs_are_listed_newest_first_and_others_passed_over(copy: Path) -> None:
+    newer = copy.with_name("newer")
+    shutil.copytree(copy, newer)
+    (copy.parent / "notes").mkdir()
+    half = copy.with_name("half")
+    shutil.copytree(copy, half)
+    (half / "model.keras").unlink()
+    shutil.copytree(copy, copy.with_name(".partial-x-12345678"))
+    assert [run.name for run in runs.listed(copy.parent)] == ["newer", "copy"]
+    assert runs.listed(copy.parent / "absent") == []
+
+
+@pytest.mark.parametrize("name", runs.FILES)
+def test_a_folder_without_one_of_its_files_is_no_run(copy: Path, name: str) -> None:
+    (copy / name).unlink()
+    with pytest.raises(UsageError, match=f"is not a run: it has no {name}"):
+        runs.load(copy)
+
+
+def test_no_folder_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no such folder"):
+        runs.load(tmp_path / "absent")
+
+
+def test_a_newer_schema_is_refused(copy: Path) -> None:
+    metrics = json.loads((copy / "metrics.json").read_text())
+    (copy / "metrics.json").write_text(json.dumps(metrics | {"schema": runs.SCHEMA + 1}))
+    with pytest.raises(RunError, match="newer grubench") as caught:
+        runs.load(copy)
+    assert "pip install -U" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("metrics.json", "{"),
+        ("metrics.json", "[]"),
+        ("metrics.json", "{}"),
+        ("environment.json", "nonsense"),
+        ("experiment.toml", "x = "),
+        ("experiment.toml", "[model]\nlayers = 3"),
+    ],
+)
+def test_a_damaged_run_names_the_file(copy: Path, name: str, content: str) -> None:
+    (copy / name).write_text(content)
+    with pytest.raises(RunError, match=name):
+        runs.load(copy)
+
+
+def test_a_run_is_found_by_spec_data_and_machine(trained: dict[str, Run]) -> None:
+    run = trained["gru"]
+    root, fingerprint, machine = run.folder.parent, run.metrics["data"]["fingerprint"], environment.machine
+
+    def elsewhere(backend: str) -> dict:
+        return machine(backend) | {"processor": "another"}
+
+    found = RunStore(root, machine, fingerprint).find(run.experiment)
+    assert found
+    assert found.folder == run.folder
+    assert RunStore(root, machine, fingerprint).find(run.experiment.with_seed(7)) is None
+    assert RunStore(root, machine, "other").find(run.experiment) is None
+    assert RunStore(root, elsewhere, fingerprint).find(run.experiment) is None
+    assert RunStore(root / "absent", machine, fingerprint).find(run.experiment) is None
+
+
+def test_two_runs_of_one_second_get_names_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs.time, "strftime", lambda _: "2026-01-31-101502")
+    first = runs.free_name(tmp_path, "a-gru-s0", "3f2a9c00")
+    (tmp_path / first).mkdir()
+    assert (first, runs.free_name(tmp_path, "a-gru-s0", "3f2a9c00")) == (
+        "2026-01-31-101502-a-gru-s0-3f2a9c",
+        "2026-01-31-101502-a-gru-s0-3f2a9c-2",
+    )
+
+
+def test_the_environment_names_what_decides_a_result() -> None:
+    found = environment.describe()
+    assert set(environment.PACKAGES) < set(found["versions"])
+    assert found["cores"] == os.cpu_count()
+    assert environment.peak_memory_bytes() > 2**20

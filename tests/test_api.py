@@ -1,0 +1,196 @@
+"""Trials of a comparison: reused where done, matched by time, and going on past failures."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from conftest import HERE, half_done, tiny, visible
+
+from grubench import api
+from grubench.comparison import verdict
+from grubench.comparison.comparison import Comparison
+from grubench.errors import GrubenchError, RunError, TrainingError, UsageError
+from grubench.execution import InProcess, Job
+from grubench.execution.options import ExecutionOptions
+from grubench.execution.scheduler import KEY_DIGITS
+from grubench.runs import locks
+from grubench.runs.run import Run
+from grubench.spec.experiment import Experiment
+
+
+def test_finished_trials_are_reused_until_fresh(tmp_path: Path) -> None:
+    events: list[dict] = []
+    spec = tiny(epochs=1)
+
+    def call(**more: object) -> Comparison:
+        events.clear()
+        return api.compare(spec, seeds=2, output=tmp_path, where=HERE, report=events.append, **more)  # type: ignore[arg-type]
+
+    first = call(cells=["gru"])
+    assert (first.reused, len(first.runs)) == (0, 2)
+    second = call(cells=["gru", "rnn"])
+    assert second.reused == 2
+    assert Counter(event["arm"] for event in events if event["kind"] == "trial") == {"RNN": 2}
+    assert [run.name for run in second.arms["GRU"]] == [run.name for run in first.runs]
+    assert call(cells=["gru"], fresh=True).reused == 0
+
+
+class Scripted(InProcess):
+    """An executor whose trials end as a test says: with a finished run, or with an error."""
+
+    def __init__(self, end) -> None:
+        super().__init__(lambda number, event: None)
+        self.end = end
+
+    def _run(self, job: Job) -> GrubenchError | None:
+        outcome = self.end(job.spec)
+        if isinstance(outcome, GrubenchError):
+            return outcome
+        shutil.copytree(outcome.folder, job.folder)
+        return None
+
+
+def test_a_failed_trial_is_shown_and_the_others_go_on(trained: dict[str, Run], tmp_path: Path, monkeypatch) -> None:
+    def end(trial: Experiment) -> Run | GrubenchError:
+        if trial.seed == 1 and trial.model.cell == "lstm":
+            return TrainingError("The loss became nan in epoch 3.")
+        return RunError("disk full") if trial.seed == 2 else trained[trial.model.cell]
+
+    monkeypatch.setattr(ExecutionOptions, "made", lambda *_: Scripted(end))
+    found = api.compare(tiny(), seeds=3, output=tmp_path)
+    assert [(one.arm, one.seed, one.message) for one in found.failures] == [
+        ("LSTM", 1, "The loss became nan in epoch 3."),
+        ("GRU", 2, "disk full"),
+        ("LSTM", 2, "disk full"),
+    ]
+    assert [len(arm) for arm in found.arms.values()] == [2, 1]
+    assert any(one.startswith("Failed: LSTM with seed 1. The loss") for one in verdict.sentences(found))
+
+
+def test_when_every_trial_fails_the_first_error_is_told(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(ExecutionOptions, "made", lambda *_: Scripted(lambda _: TrainingError("no luck")))
+    with pytest.raises(TrainingError, match="no luck"):
+        api.compare(tiny(), seeds=1, output=tmp_path)
+
+
+def test_a_trial_that_cannot_be_claimed_is_a_failure_and_the_others_go_on(
+    trained: dict[str, Run], tmp_path: Path, monkeypatch
+) -> None:
+    take = locks.take
+
+    def full_for_one(root: Path, key: str, **more: object) -> locks.Claim | None:
+        if key == trained["lstm"].experiment.digest[:KEY_DIGITS]:
+            raise RunError(f"{root} could not be written: No space left on device.")
+        return take(root, key, **more)
+
+    monkeypatch.setattr(locks, "take", full_for_one)
+    monkeypatch.setattr(ExecutionOptions, "made", lambda *_: Scripted(lambda one: trained[one.model.cell]))
+    found = api.compare(tiny(), seeds=1, output=tmp_path)
+    assert [(one.arm, "No space left" in one.message) for one in found.failures] == [("LSTM", True)]
+    assert len(found.arms["GRU"]) == 1
+
+
+def test_what_is_wrong_with_every_trial_ends_the_comparison(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(ExecutionOptions, "made", lambda *_: Scripted(lambda _: UsageError("a wrong setting")))
+    with pytest.raises(UsageError, match="a wrong setting"):
+        api.compare(tiny(), seeds=3, output=tmp_path)
+    claim = locks.take(tmp_path, tiny().digest[:KEY_DIGITS])
+    assert claim  # it was let go
+
+
+def test_what_only_a_later_arm_cannot_have_is_its_failure(trained: dict[str, Run], tmp_path: Path, monkeypatch) -> None:
+    def end(trial: Experiment) -> Run | GrubenchError:
+        return UsageError("no such kernel") if trial.model.cell == "lstm" else trained[trial.model.cell]
+
+    monkeypatch.setattr(ExecutionOptions, "made", lambda *_: Scripted(end))
+    found = api.compare(tiny(), seeds=1, output=tmp_path)
+    assert [(one.arm, one.message) for one in found.failures] == [("LSTM", "no such kernel")]
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"executor": "rya"}, "--executor"),
+        ({"jobs": 0}, "--jobs: 0"),
+        ({"executor": "here", "jobs": 2}, "--in-process"),
+        ({"executor": "ray", "jobs": 2}, "--executor ray"),
+        ({"executor": "ray", "checkpoint_every": 1}, "--checkpoint-every"),
+        ({"ray_address": "auto"}, "--ray-address"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(settings: dict, named: str) -> None:
+    with pytest.raises(UsageError, match=named):
+        ExecutionOptions(**settings)
+
+
+@pytest.mark.parametrize("where", [ExecutionOptions(jobs=2), ExecutionOptions(executor="ray")])
+def test_trials_that_need_a_machine_for_themselves_do_not_share_one(where: ExecutionOptions, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"training\.seconds"):
+        api.compare(tiny(), match="time", output=tmp_path, where=where)
+    with pytest.raises(UsageError, match=r"training\.seconds"):
+        api.compare(tiny(seconds=1), output=tmp_path, where=where)
+    with pytest.raises(UsageError, match=r"training\.strategy"):
+        api.compare(tiny(strategy="mirrored"), output=tmp_path, where=where)
+
+
+def test_a_trial_of_another_process_is_waited_for_and_taken(
+    trained: dict[str, Run], tmp_path: Path, monkeypatch
+) -> None:
+    spec = trained["gru"].experiment
+    other = locks.take(tmp_path, spec.digest[:KEY_DIGITS])
+    events: list[dict] = []
+
+    def report(event: dict) -> None:
+        events.append(event)
+        if event["kind"] == "note":  # the other process ends its trial while this one waits
+            shutil.copytree(trained["gru"].folder, other.aside)
+            other.publish(f"x-{spec.digest[:6]}")
+            other.release()
+
+    monkeypatch.setattr(ExecutionOptions, "made", lambda *_: Scripted(lambda one: trained[one.model.cell]))
+    found = api.compare(spec, seeds=1, output=tmp_path, report=report)
+    assert "another process" in next(event["text"] for event in events if event["kind"] == "note")
+    assert [event["arm"] for event in events if event["kind"] == "trial"] == ["LSTM"]
+    assert found.arms["GRU"][0].name == f"x-{spec.digest[:6]}"
+    assert len([name for name in visible(tmp_path) if "compare" not in name]) == 2
+
+
+def test_what_another_process_leaves_is_trained_here(trained: dict[str, Run], tmp_path: Path, monkeypatch) -> None:
+    spec = trained["gru"].experiment
+    other = locks.take(tmp_path, spec.digest[:KEY_DIGITS])
+    other.aside.mkdir()
+
+    def report(event: dict) -> None:
+        if event["kind"] == "note":  # it dies: the system frees its lock, and what is half done stays
+            other._lock.release()
+
+    monkeypatch.setattr(ExecutionOptions, "made", lambda *_: Scripted(lambda one: trained[one.model.cell]))
+    found = api.compare(spec, cells=["gru"], seeds=1, output=tmp_path, report=report)
+    assert len(found.runs) == 1
+    assert not half_done(tmp_path)
+
+
+class TestMatchedByTime:
+    def test_all_train_as_long_as_the_lstm_needs(self, tmp_path: Path) -> None:
+        events: list[dict] = []
+
+        def call() -> Comparison:
+            return api.compare(tiny(epochs=3), match="time", seeds=1, output=tmp_path, where=HERE, report=events.append)
+
+        first = call()
+        pilot = next(event for event in events if event["kind"] == "trial")
+        assert (pilot["arm"], pilot["epochs"], pilot["seconds"]) == ("pilot, LSTM", 3, 0)
+        assert len({run.experiment.training.seconds for run in first.runs}) == 1
+        assert first.spec.training.seconds > 0
+        events.clear()
+        second = call()  # the pilot is found again, so the time is the same, and so are the trials
+        assert [run.name for run in second.runs] == [run.name for run in first.runs]
+        assert not [event for event in events if event["kind"] == "trial"]
+
+    def test_a_given_time_needs_no_pilot(self, tmp_path: Path) -> None:
+        found = api.compare(tiny(seconds=0.01), match="time", seeds=1, output=tmp_path, where=HERE)
+        assert {run.metrics["loss"]["epochs"] for run in found.runs} == {1}
+        assert len(visible(tmp_path)) == 2

@@ -1,0 +1,319 @@
+"""Trials: the same twice, a run folder that is whole, and forecasts that plain Keras makes too."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from conftest import HERE, make_dataset, tiny, visible
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grubench import api, presets
+from grubench.backends.keras import keras
+from grubench.data import datasets, windows
+from grubench.errors import RunError, TrainingError
+from grubench.runs.run import FILES, Run, load
+from grubench.spec.experiment import Data, Experiment, Window
+from grubench.training import fit
+from grubench.training.batches import Batches, EpochOrder, order
+from grubench.training.callbacks import Recorder
+
+
+def ignore(event: dict) -> None:
+    pass
+
+
+def weights(run: Run) -> list[np.ndarray]:
+    return keras.saving.load_model(run.folder / "model.keras").get_weights()
+
+
+def train(spec: Experiment, root: Path) -> Run:
+    return api.train(spec, output=root, where=HERE)
+
+
+def test_the_same_spec_and_seed_give_the_same_weights(trained: dict[str, Run], tmp_path: Path) -> None:
+    again = train(trained["gru"].experiment, tmp_path)
+    for one, other in zip(weights(trained["gru"]), weights(again), strict=True):
+        np.testing.assert_array_equal(one, other)
+    one, other = trained["gru"].history(), again.history()
+    assert (one["loss"], one["val_loss"]) == (other["loss"], other["val_loss"])
+
+
+def test_another_seed_gives_other_weights(trained: dict[str, Run], tmp_path: Path) -> None:
+    other = train(tiny().with_seed(1), tmp_path)
+    assert not np.array_equal(weights(trained["gru"])[0], weights(other)[0])
+
+
+def test_a_run_is_whole(trained: dict[str, Run]) -> None:
+    run = trained["gru"]
+    assert {path.name for path in run.folder.iterdir()} == {*FILES, "predictions.csv"}
+    assert run.experiment == tiny()
+    assert run.metrics["digest"] == run.experiment.digest
+    assert run.metrics["parameters"]["trainable"] == 3 * (4 * 5 + 8) + 5 * 3
+    assert run.metrics["loss"]["epochs"] == 2
+    assert run.metrics["timing"]["first_step_s"] > 0
+    assert run.metrics["size"]["model_bytes"] == (run.folder / "model.keras").stat().st_size
+    assert run.environment["versions"]["keras"] == keras.__version__
+    assert run.environment["kernels"][0]["layer"] == "gru:4"
+    assert len(run.history()["loss"]) == 2
+    assert "activities-gru-s0-" in run.name
+
+
+def test_predictions_hold_every_test_window(trained: dict[str, Run]) -> None:
+    run = trained["gru"]
+    with (run.folder / "predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == run.metrics["data"]["windows"]["test"] * 3
+    errors = np.array([float(row["actual"]) - float(row["predicted"]) for row in rows if row["series"] == "activity3"])
+    expected = run.metrics["test"]["series"]["activity3"]["rmse"]
+    assert np.sqrt(np.mean(errors**2)) == pytest.approx(expected, rel=1e-6)
+    assert all(int(row["time"]) - int(row["origin"]) == int(row["step"]) for row in rows)
+
+
+def test_the_scaling_is_kept(trained: dict[str, Run]) -> None:
+    spec = trained["gru"].experiment
+    cut = windows.build(datasets.load(spec.data, "activities"), spec)
+    assert trained["gru"].scalings() == {name: scaling.to_dict() for name, scaling in cut.scalings.items()}
+
+
+def test_both_cells_see_the_windows_in_the_same_order() -> None:
+    spec = tiny()
+    cut = windows.build(datasets.load(spec.data, "activities"), spec)
+    starts = cut.index("train")
+    batches = Batches(cut, starts, 8, seed=5)
+    for epoch in range(3):
+        batches.start_epoch(epoch)
+        seen = np.concatenate([inputs for inputs, _ in batches.chunks()])
+        np.testing.assert_array_equal(seen, cut.inputs(starts[order(len(starts), 5, epoch)]))
+
+
+@pytest.mark.parametrize("ahead", [0, 2])
+def test_keras_takes_the_batches_in_that_order(ahead: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What arrives in training, epoch by epoch, cut in chunks that are taken apart."""
+    spec = Experiment(window=Window(lookback=5, test=20, validation=0))
+    cut = windows.build(make_dataset(), spec)
+    starts = cut.index("train")
+    seen: list[np.ndarray] = []
+
+    class Spy(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense = keras.layers.Dense(1)
+
+        def call(self, x):
+            return self.dense(x[:, :, 0])
+
+        def train_step(self, data):
+            seen.append(np.array(data[0]))
+            return super().train_step(data)
+
+    model = Spy()
+    model.compile("sgd", "mse", run_eagerly=True)
+    monkeypatch.setattr("grubench.training.batches.CHUNK_BYTES", 40 * cut.inputs(starts[:1]).nbytes)
+    batches = Batches(cut, starts, 16, seed=9)
+    model.fit(batches.stream(ahead=ahead), epochs=3, verbose=0, callbacks=[EpochOrder(batches)])
+    assert {len(one) for one in seen} == {16, len(starts) % 16}
+    expected = np.concatenate([cut.inputs(starts[order(len(starts), 9, epoch)]) for epoch in range(3)])
+    np.testing.assert_array_equal(np.concatenate(seen), expected)
+
+
+def test_without_shuffling_the_windows_stay_in_order() -> None:
+    cut = windows.build(make_dataset(), Experiment(window=Window(lookback=5)))
+    batches = Batches(cut, cut.index("train"), 1000)
+    batches.start_epoch(1)
+    for cut_now, expected in zip(next(batches.chunks()), (cut.inputs, cut.targets), strict=True):
+        np.testing.assert_array_equal(cut_now, expected(cut.index("train")))
+
+
+def test_how_many_steps_run_in_a_call_changes_nothing_but_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = tiny(epochs=3)
+    spec = replace(spec, model=replace(spec.model, dropout=(0.2,)))
+    made, losses = [], []
+    for number, many in enumerate((1, 7, 16)):
+        monkeypatch.setattr("grubench.training.fit.steps_a_call", lambda *_, many=many: many)
+        run = train(spec, tmp_path / str(number))
+        made.append(weights(run))
+        losses.append(run.history()["loss"])
+    for other in made[1:]:
+        for ours, theirs in zip(made[0], other, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_allclose(losses[1:], [losses[0]] * 2, rtol=1e-6)
+
+
+def test_a_call_runs_the_same_steps_for_every_cell_and_few_where_they_are_long() -> None:
+    small = presets.resolve("bankex")
+    cut = SimpleNamespace(feature=1, lookback=60)
+    asked = {fit.steps_a_call(small.with_cell(cell), cut, 1000) for cell in ("gru", "lstm", "rnn")}
+    assert len(asked) == 1
+    assert min(asked) > 1
+    assert fit.steps_a_call(small, cut, 7) == 1
+    assert fit.steps_a_call(presets.resolve("waves"), SimpleNamespace(feature=1, lookback=20_000), 1000) == 1
+    assert fit.steps_a_call(presets.resolve("energy"), SimpleNamespace(feature=5, lookback=90), 1000) == 1
+
+
+def test_a_loss_that_is_no_number_names_its_epoch(tmp_path: Path) -> None:
+    spec = tiny(optimizer="sgd", learning_rate=1e30)
+    with pytest.raises(TrainingError, match="in epoch 1") as caught:
+        train(spec, tmp_path)
+    assert "--learning-rate" in caught.value.remedy
+    assert not visible(tmp_path)
+
+
+def test_early_stopping_keeps_the_best_weights(tmp_path: Path) -> None:
+    run = train(tiny(epochs=12, patience=1, learning_rate=0.5), tmp_path)
+    history = run.history()
+    loss = run.metrics["loss"]
+    assert loss["epochs"] == len(history["loss"]) < 12
+    assert loss["validation"] == min(history["val_loss"])
+    assert history["epoch"][np.argmin(history["val_loss"])] == loss["best_epoch"]
+
+
+def test_an_output_at_every_step_is_trained_and_measured(tmp_path: Path) -> None:
+    spec = replace(tiny(), window=Window(lookback=20, every_step=True, stride=20, test=40, validation=0.2))
+    run = train(spec, tmp_path)
+    assert run.metrics["test"]["overall"]["rmse_scaled"] > 0
+    # 40 steps of test in each of two series; windows of 20 targets every 20 steps.
+    assert run.metrics["data"]["windows"]["test"] == 4
+    with (run.folder / "predictions.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == 4 * 20
+
+
+@pytest.mark.slow
+def test_xla_and_threads_are_taken(tmp_path: Path) -> None:
+    folder = api.train(tiny(epochs=1, jit=True, threads=1), output=tmp_path).folder
+    assert load(folder).environment["kernels"][0]["kernel"] == "xla"
+    assert load(folder).environment["threads"] == 1
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16"])
+def test_mixed_precision_keeps_the_head_in_float32(tmp_path: Path, precision: str) -> None:
+    run = train(tiny(epochs=1, precision=precision), tmp_path)
+    model = keras.saving.load_model(run.folder / "model.keras")
+    assert [layer.compute_dtype for layer in model.layers] == ["bfloat16", "float32"]
+
+
+def test_the_energy_stack_with_time_features_trains(tmp_path: Path) -> None:
+    table = tmp_path / "load.csv"
+    draw = np.random.default_rng(0)
+    hours = np.arange("2026-01-01T00", "2026-01-15T00", dtype="datetime64[h]")
+    rows = [f"{hour},{value}" for hour, value in zip(hours, draw.normal(100, 5, len(hours)), strict=True)]
+    table.write_text("when,load\n" + "\n".join(rows))
+    spec = replace(
+        tiny(epochs=1),
+        data=Data(file=str(table), time="when", target=("load",), time_features=("hour", "weekday"), unit="MW"),
+    )
+    run = train(spec, tmp_path / "runs")
+    assert "load-gru-s0" in run.name
+    assert run.metrics["data"]["unit"] == "MW"
+    with (run.folder / "predictions.csv").open() as file:
+        assert next(csv.DictReader(file))["time"].startswith("2026-01-")
+
+
+def test_an_output_folder_that_cannot_be_one_is_refused_before_training(tmp_path: Path) -> None:
+    taken = tmp_path / "runs"
+    taken.write_text("a file")
+    with pytest.raises(RunError, match="cannot be written"):
+        train(tiny(), taken)
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(keras.Model, "save", full)
+    with pytest.raises(RunError, match="No space left on device"):
+        train(tiny(epochs=1), tmp_path)
+    assert not visible(tmp_path)
+
+
+class TestRecorder:
+    def recorded(self, seconds: list[float], first_step: float = 0.5, steps: int = 10) -> dict:
+        recorder = Recorder(windows=100, steps=steps, report=ignore)
+        recorder.first_call_s, recorder.first_steps = first_step, 1
+        recorder.epochs = [{"epoch": number, "loss": 1.0, "seconds": one} for number, one in enumerate(seconds, 1)]
+        return recorder.timing()
+
+    def test_the_first_epoch_is_no_steady_one(self) -> None:
+        found = self.recorded([9.0, 1.0, 2.0, 3.0])
+        assert (found["epoch_s"], found["epoch_s_quartiles"]) == (2.0, [1.5, 2.5])
+        assert (found["sequences_per_s"], found["train_s"]) == (50.0, 15.0)
+
+    def test_of_a_single_epoch_the_first_step_is_taken_out(self) -> None:
+        assert self.recorded([1.4])["epoch_s"] == pytest.approx((1.4 - 0.5) * 10 / 9)
+        assert self.recorded([1.4], steps=1)["epoch_s"] == 1.4
+
+    def test_a_last_step_that_is_compiled_anew_is_taken_out_too(self) -> None:
+        """JAX compiles a step of another size, and the last batch of an epoch may be smaller."""
+        for seconds, epoch_s in (([2.4], (2.4 - 0.5 - 1.1) * 10 / 8), ([2.4, 1.0, 1.0], 1.0)):
+            recorder = Recorder(windows=100, steps=10, report=ignore, last_compiles=True)
+            recorder.first_call_s, recorder.first_steps, recorder.last_call_s = 0.5, 1, 1.1
+            recorder.epochs = [{"seconds": one} for one in seconds]
+            found = recorder.timing()
+            assert found["epoch_s"] == pytest.approx(epoch_s)
+            assert found["first_step_s"] == pytest.approx(0.5 + 1.1 - epoch_s / 10)
+            assert found["train_s"] == pytest.approx(sum(seconds))
+
+    def test_epochs_that_traced_anew_are_neither_steady_nor_counted_in_full(self) -> None:
+        recorder = Recorder(windows=100, steps=10, report=ignore)
+        recorder.restore(
+            {
+                "first_call_s": 0.5,
+                "first_steps": 1,
+                "resumed": [],
+                "epochs": [{"seconds": one} for one in (9.0, 1.0, 1.0)],
+            }
+        )
+        recorder.epochs += [{"seconds": one} for one in (7.0, 2.0)]
+        found = recorder.timing()
+        assert (found["epoch_s"], found["steady_epochs"], found["resumed_after_epochs"]) == (1.0, 3, [3])
+        assert found["train_s"] == 9 + 1 + 1 + 1 + 2
+
+    @given(st.floats(0.1, 5), st.floats(0.01, 3), st.floats(0.1, 60), st.integers(1, 9))
+    def test_a_budget_ends_at_the_epoch_that_comes_nearest(
+        self, epoch_s: float, first_step: float, budget: float, steps: int
+    ) -> None:
+        clock = FakeClock()
+        recorder = Recorder(windows=100, steps=steps, report=ignore, budget_s=budget)
+        recorder.set_model(SimpleNamespace(stop_training=False))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("grubench.training.callbacks.time.perf_counter", clock)
+            while not recorder.model.stop_training:
+                recorder.on_epoch_begin(len(recorder.epochs))
+                clock.now += epoch_s / steps if recorder.epochs else first_step
+                recorder.on_train_batch_end(0, {"loss": 1.0})
+                clock.now += epoch_s * (steps - 1) / steps
+                recorder.on_epoch_end(len(recorder.epochs), {"loss": 1.0})
+        steady = sum(row["seconds"] for row in recorder.epochs) - first_step
+        least = 2 if steps == 1 else 1  # the first epoch tells how long one is only by its steps after the first
+        assert abs(steady - budget) <= epoch_s / 2 + 1e-6 or len(recorder.epochs) == least
+
+
+class FakeClock:
+    """Seconds that pass when they are told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_nan_becomes_null(trained: dict[str, Run], tmp_path: Path) -> None:
+    from grubench.runs.files import write_json
+
+    write_json(tmp_path / "a.json", {"x": math.nan, "y": [math.inf, 1.5, (2,)]})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"x": None, "y": [None, 1.5, [2]]}
+
+
+def test_training_from_a_program(tmp_path: Path) -> None:
+    run = api.train(tiny(epochs=1), output=tmp_path / "made" / "here", where=HERE)
+    assert run.folder.parent == tmp_path / "made" / "here"
+    shutil.rmtree(run.folder)
