@@ -19,6 +19,7 @@ from grubench.runs import locks
 from grubench.runs import run as runs
 from grubench.runs.store import RunStore
 from grubench.spec.arms import arms_of, label, plan
+from grubench.spec.cells import REFERENCE
 from grubench.spec.kernel_rules import fused_reasons
 
 if TYPE_CHECKING:
@@ -239,7 +240,7 @@ def _compile_ahead(specs: Iterable[Experiment]) -> None:
 def _pilot(spec: Experiment, cells: Sequence[str]) -> Experiment:
     """The first epochs of the training whose time all are given: the LSTM's, else the first cell's."""
     training = replace(spec.training, epochs=min(spec.training.epochs, PILOT_EPOCHS), patience=0)
-    return replace(spec, training=training).with_cell("lstm" if "lstm" in cells else cells[0])
+    return replace(spec, training=training).with_cell(REFERENCE if REFERENCE in cells else cells[0])
 
 
 def _timed(spec: Experiment, pilot: Run, report: Report) -> Experiment:

@@ -10,7 +10,8 @@ from typing import Any
 
 from grubench.data.datasets.catalog import CATALOG, find
 from grubench.errors import SpecError, UsageError
-from grubench.spec.experiment import CELLS, MOST_TOML, Data, Experiment, Model, check_keys, toml_tree
+from grubench.spec.cells import CELLS
+from grubench.spec.experiment import MOST_TOML, Data, Experiment, Model, check_keys, toml_tree
 from grubench.text import is_file, list_names, quote
 
 Tree = dict[str, Any]

@@ -20,7 +20,7 @@ from statistics import median
 from typing import Any
 
 from grubench.backends import machine, registry
-from grubench.spec.sections import BACKENDS
+from grubench.spec.backends import BACKENDS
 
 PRESETS = ("activities", "bitcoin", "bankex", "energy", "waves")
 # Steps of Keras's loop over 20,000 steps take seconds.

@@ -6,7 +6,8 @@ import contextlib
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Protocol
 
-from grubench.backends import machine, registry
+from grubench.backends import machine
+from grubench.spec.backends import BACKENDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +53,7 @@ class Backend(ABC):
     @property
     def title(self) -> str:
         """As its makers write it."""
-        return registry.TITLES[self.name]
+        return BACKENDS[self.name].title
 
     @abstractmethod
     def set_threads(self, threads: int) -> None:

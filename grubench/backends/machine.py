@@ -13,20 +13,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from grubench.spec.backends import BACKENDS
+
 PACKAGES = ("grubench", "keras", "numpy", "pandas")
-# What each backend is made of; it is recorded for the trials that it ran.
-BACKEND_PACKAGES = {"tensorflow": ("tensorflow", "llvmlite"), "torch": ("torch",), "jax": ("jax", "jaxlib")}
-# Where these are installed, the same backend runs on another device.
-CUDNN_PACKAGES = ("nvidia-cudnn-cu12", "nvidia-cudnn-cu13")
-CUDA_PACKAGES = {
-    "tensorflow": CUDNN_PACKAGES,
-    "torch": CUDNN_PACKAGES,
-    "jax": ("jax-cuda12-plugin", "jax-cuda13-plugin", *CUDNN_PACKAGES),
-}
-# What tells Keras which device to use on PyTorch: keras/src/backend/torch/core.py.
-TORCH_DEVICE = "KERAS_TORCH_DEVICE"
-# What else chooses the device of a backend.
-DEVICE_VARIABLES = {"tensorflow": (), "torch": (TORCH_DEVICE,), "jax": ("JAX_PLATFORMS",)}
 # Where Linux shows the driver's cards.
 DRIVER = Path("/proc/driver/nvidia/gpus")
 # What CUDA is told of the cards that it may see.
@@ -36,8 +25,8 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 def versions(backend: str = "tensorflow") -> dict[str, str]:
     """The installed version of Python and of each package that decides a result on a backend."""
     found = {"python": platform.python_version()}
-    found |= {package: version(package) or "absent" for package in (*PACKAGES, *BACKEND_PACKAGES[backend])}
-    return found | {package: there for package in CUDA_PACKAGES[backend] if (there := version(package))}
+    found |= {package: version(package) or "absent" for package in (*PACKAGES, *BACKENDS[backend].packages)}
+    return found | {package: there for package in BACKENDS[backend].cuda_packages if (there := version(package))}
 
 
 def version(package: str) -> str:
@@ -55,7 +44,7 @@ def machine(backend: str = "tensorflow") -> dict[str, Any]:
 
 def cards(backend: str = "tensorflow") -> list[str]:
     """The NVIDIA cards that the driver shows, and what chooses of them for a backend, without loading it."""
-    variables = (VISIBLE, *DEVICE_VARIABLES[backend])
+    variables = (VISIBLE, *BACKENDS[backend].device_variables)
     return [*installed_cards(), *(f"{name}={os.environ[name]}" for name in variables if name in os.environ)]
 
 

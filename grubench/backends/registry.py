@@ -7,14 +7,10 @@ import os
 import sys
 
 from grubench.errors import UsageError
-from grubench.spec.sections import BACKENDS
+from grubench.spec.backends import BACKENDS
 
 # How the process that trials are forked from is told its backend; KERAS_BACKEND may be set for other work.
 VARIABLE = "GRUBENCH_BACKEND"
-# As their makers write them.
-TITLES = {"tensorflow": "TensorFlow", "torch": "PyTorch", "jax": "JAX"}
-# What installs them.
-EXTRAS = {"tensorflow": "grubench", "torch": "grubench[torch]", "jax": "grubench[jax]"}
 
 
 def installed(backend: str) -> bool:
@@ -35,7 +31,8 @@ def check_installed(backend: str) -> None:
     there = [one for one in BACKENDS if installed(one)]
     use = f", or use --backend {there[0]}" if there else ""
     raise UsageError(
-        f"training.backend: {backend} is not installed.", f"Install it with: pip install '{EXTRAS[backend]}'{use}."
+        f"training.backend: {backend} is not installed.",
+        f"Install it with: pip install '{BACKENDS[backend].requirement}'{use}.",
     )
 
 

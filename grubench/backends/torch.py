@@ -9,7 +9,7 @@ import torch
 
 from grubench.backends.base import Backend, Source, zeros
 from grubench.backends.keras_dataset import SourceDataset
-from grubench.backends.machine import TORCH_DEVICE
+from grubench.spec.backends import TORCH_DEVICE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -113,7 +113,8 @@ def _numbers(flag: str, text: str) -> list[int]:
 
 def _arms(cells: str, kernels: str, spec: Any, models: Any) -> list[Any]:
     """Every cell on every kernel; what `auto` is here stands for it, once."""
-    from grubench.spec.sections import CELLS, KERNELS
+    from grubench.spec.cells import CELLS
+    from grubench.spec.sections import KERNELS
     from grubench.training.step_benchmark import Arm
 
     found = []
@@ -133,12 +134,12 @@ def _kernel(spec: Any, cell: str, name: str, models: Any) -> str:
     """A kernel as an arm has it: `auto` by what it is here, unless that is one of Keras's loops that has no name."""
     from dataclasses import replace
 
-    from grubench.spec.kernel_rules import has_own_loop
+    from grubench.spec.cells import CELLS
 
     backend = spec.training.backend
     if name == "auto":
         alone = replace(spec.with_cell(cell), training=replace(spec.training, kernel="auto"))
         name = models.kernels(alone)[0].kernel
-        if name != "cudnn" and has_own_loop(backend, cell):
+        if name != "cudnn" and backend in CELLS[cell].own_loop_backends:
             return "auto"
     return "keras" if (backend, name) == ("jax", "xla") else name  # JAX compiles Keras's loop in any case

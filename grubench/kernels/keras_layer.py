@@ -15,6 +15,7 @@ import tensorflow as tf  # noqa: TID253  (only imported where it is the backend)
 from grubench.backends.keras import keras
 from grubench.kernels.cells import kernel_name
 from grubench.kernels.recurrence import Outputs, Recurrence
+from grubench.spec.cells import CELLS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 # The token of a way forward that kept nothing, and how many are kept of those whose way back has not come.
 NOTHING_KEPT = 0
 MOST_KEPT = 4
-NAMES = {keras.layers.GRU: "gru", keras.layers.LSTM: "lstm", keras.layers.SimpleRNN: "rnn"}
+NAMES = {getattr(keras.layers, cell.keras_class): cell.name for cell in CELLS.values() if cell.has_fused_kernel}
 
 
 def cell_of(layer: keras.layers.RNN) -> str:

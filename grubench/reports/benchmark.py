@@ -14,11 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from grubench.backends import machine
-from grubench.backends.registry import TITLES
 from grubench.comparison.statistics import mean_interval, median_interval
 from grubench.reports.columns import NONE, number
 from grubench.reports.terminal import COLOURS
 from grubench.runs.files import plain
+from grubench.spec.backends import BACKENDS
+from grubench.spec.cells import CELLS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +71,7 @@ def show(made: Benchmark, console: Console) -> None:
     for head in ("step\nms", "95 %", "forward\nms", "seq./s", "steps/s", "GF/s", "of\nlimit"):
         table.add_column(head, justify="right", no_wrap=True)
     for one in made.timings:
-        name = one.arm.cell.upper()
+        name = CELLS[one.arm.cell].label
         places = (str(axis_value(one.shape, axis)) for axis in axes)
         table.add_row(Text(name, style=COLOURS.get(name, "")), one.arm.kernel, *places, *_cells(one, made.limit_flops))
     console.print(table)
@@ -87,7 +88,7 @@ def heading(made: Benchmark) -> str:
     parts += ["an output at every step" if spec.window.every_step else f"{shape.outputs} outputs"]
     parts += [f"{spec.training.optimizer}, {spec.training.loss}", f"threads {spec.training.threads or 'all'}"]
     precision = f" in {spec.training.precision}" * (spec.training.precision != "float32")
-    parts += [f"{TITLES[spec.training.backend]}{precision}"]
+    parts += [f"{BACKENDS[spec.training.backend].title}{precision}"]
     parts += [f"{min(len(one.step_s) for one in made.timings)} rounds"]
     parts += [f"matrices multiply at {made.limit_flops / 1e9:.0f} GF/s here"]
     return " · ".join(parts) + ("" if made.whole else " · interrupted")
@@ -127,9 +128,9 @@ def sentences(made: Benchmark) -> list[str]:
     arms = list(dict.fromkeys(one.arm for one in made.timings))
     for one, other in combinations(arms, 2):
         if one.kernel == other.kernel:
-            names, where = (one.cell.upper(), other.cell.upper()), f" on {one.kernel}"
+            names, where = (CELLS[one.cell].label, CELLS[other.cell].label), f" on {one.kernel}"
         elif one.cell == other.cell:
-            names, where = (one.kernel, other.kernel), f" with {one.cell.upper()}"
+            names, where = (one.kernel, other.kernel), f" with {CELLS[one.cell].label}"
         else:
             continue
         ratios = [(shape, _ratio(made, shape, one, other)) for shape in shapes]

@@ -13,8 +13,8 @@ from rich.text import Text
 from grubench.backends import machine, registry
 from grubench.backends.keras import BACKEND, IMPORT_S
 from grubench.data.datasets.download import VARIABLE, cache_folder
+from grubench.spec.backends import BACKENDS
 from grubench.spec.parameter_count import inputs, outputs
-from grubench.spec.sections import BACKENDS
 from grubench.training import model as models
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _version(backend: str) -> str | None:
 
 def _backends(found: dict[str, Any]) -> str:
     others = [
-        f"{name} {version}" if version else f"{name} is not installed (pip install '{registry.EXTRAS[name]}')"
+        f"{name} {version}" if version else f"{name} is not installed (pip install '{BACKENDS[name].requirement}')"
         for name, version in found["backends"].items()
         if name != found["backend"]
     ]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from grubench.backends.registry import TITLES
 from grubench.runs.run import shared
+from grubench.spec.backends import BACKENDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +65,7 @@ def _why_not(kernels: Sequence[dict[str, Any]], name: str, key: str) -> str:
 
 def _title(environment: dict[str, Any]) -> str:
     backend: str = environment.get("backend", "tensorflow")
-    return TITLES.get(backend, backend)
+    return BACKENDS[backend].title if backend in BACKENDS else backend
 
 
 def facts(comparison: Comparison) -> list[str]:

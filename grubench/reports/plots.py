@@ -14,6 +14,7 @@ from grubench.errors import RunError
 from grubench.reports.benchmark import AXES, axis_value, varied
 from grubench.reports.terminal import COLOURS
 from grubench.runs import locks
+from grubench.spec.cells import CELLS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +71,7 @@ def growth(made: Benchmark, axis: str, path: Path) -> Path:
     styles = dict(zip(dict.fromkeys(arm.kernel for arm, _ in lines), ("-", "--", ":", "-.", "-"), strict=False))
     markers = dict(zip(dict.fromkeys(sizes for _, sizes in lines), cycle("osD^vP"), strict=False))
     for position, ((arm, sizes), points) in enumerate(lines.items()):
-        cell = arm.cell.upper()
+        cell = CELLS[arm.cell].label
         places, times = zip(*sorted(points), strict=True)
         low, median, high = (np.array([np.percentile(one, q) for one in times]) * 1e3 for q in (25, 50, 75))
         style: dict[str, Any] = {"marker": markers[sizes], "ms": 4, "ls": styles[arm.kernel]}

@@ -11,12 +11,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from grubench.backends.registry import TITLES
 from grubench.comparison import pairs, series_tests, verdict
 from grubench.reports.columns import COST, TEST, Row, cell, number, rows, settings, shown_columns, values
 from grubench.reports.header import clock_line, facts, kernel_line, resumed
 from grubench.runs.run import shared
 from grubench.spec.arms import split
+from grubench.spec.backends import BACKENDS
 from grubench.text import count_epochs
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def sparkline(points: Sequence[float], width: int = 60) -> str:
 def show_forecast(made: Forecast, console: Console) -> None:
     """Print the measures of forecasts, or the values that lie ahead."""
     spec, unit = made.run.experiment, made.unit
-    console.print(Text.assemble((made.run.name, "bold"), (f"  forecast with {TITLES[made.backend]}", "dim")))
+    console.print(Text.assemble((made.run.name, "bold"), (f"  forecast with {BACKENDS[made.backend].title}", "dim")))
     if made.measures is not None:
         every = _measure_rows(made.measures["series"], made.measures, made.measures["baselines"])
         _print_table(_title(unit), every, TEST, console)

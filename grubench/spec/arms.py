@@ -7,7 +7,8 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from grubench.errors import SpecError, UsageError
-from grubench.spec.experiment import CELLS, SECTIONS, Experiment
+from grubench.spec.cells import CELLS
+from grubench.spec.experiment import SECTIONS, Experiment
 from grubench.spec.parameter_count import matched
 from grubench.text import closest_match, quote
 
@@ -21,7 +22,7 @@ OF_THE_NAME = ("seed", "model.layers")
 
 def label(spec: Experiment) -> str:
     """The cell of a stack in capitals, or its cells where they are mixed."""
-    cells = [layer.cell.upper() for layer in spec.model.stack]
+    cells = [CELLS[layer.cell].label for layer in spec.model.stack]
     return cells[0] if len(set(cells)) == 1 else " + ".join(cells)
 
 

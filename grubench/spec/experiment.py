@@ -16,12 +16,12 @@ from functools import cached_property
 from typing import Any, Self
 
 from grubench.errors import SpecError
+from grubench.spec.backends import BACKENDS, list_backends
 from grubench.spec.kernel_rules import cudnn_reasons, fused_reasons
-from grubench.spec.sections import CELLS, LEARNING_RATES, SECTIONS, TIME_FEATURES, Data, Layer, Model, Training, Window
+from grubench.spec.sections import LEARNING_RATES, SECTIONS, TIME_FEATURES, Data, Layer, Model, Training, Window
 from grubench.text import closest_match, list_names, quote
 
 __all__ = [
-    "CELLS",
     "LEARNING_RATES",
     "SECTIONS",
     "TIME_FEATURES",
@@ -217,16 +217,18 @@ def _check_kernel(spec: Experiment) -> Complaint:
 
 
 def _check_backend(spec: Experiment) -> Complaint:
-    backend = spec.training.backend
-    if spec.training.strategy == "mirrored" and backend != "tensorflow":
+    backend = BACKENDS[spec.training.backend]
+    if spec.training.strategy == "mirrored" and not backend.has_mirrored_strategy:
+        titles, names = list_backends("has_mirrored_strategy")
         return (
-            f"training.strategy: mirrored is built for TensorFlow, and the backend is {backend}.",
-            "Use --strategy one, or --backend tensorflow.",
+            f"training.strategy: mirrored is built for {titles}, and the backend is {backend.name}.",
+            f"Use --strategy one, or --backend {names}.",
         )
-    if spec.training.jit and backend == "torch":
+    if spec.training.jit and not backend.has_jit:
+        titles, names = list_backends("has_jit")
         return (
-            "training.jit: XLA compiles for TensorFlow and JAX, and the backend is torch.",
-            "Leave out --jit, or use --backend tensorflow or jax.",
+            f"training.jit: XLA compiles for {titles}, and the backend is {backend.name}.",
+            f"Leave out --jit, or use --backend {names}.",
         )
     return None
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from grubench.spec.backends import BACKENDS, list_backends
+from grubench.spec.cells import CELLS
+
 if TYPE_CHECKING:
+    from grubench.spec.cells import Cell
     from grubench.spec.sections import Layer, Model, Training
 
 
@@ -14,21 +18,19 @@ def cudnn_reasons(model: Model, training: Training, layer: Layer) -> list[str]:
     References:
         `cudnn_ok` in keras/src/backend/tensorflow/rnn.py, and the layers' `inner_loop`.
     """
+    cell, backend = CELLS[layer.cell], BACKENDS[training.backend]
+    has_cudnn_kernel = training.backend in cell.cudnn_backends
     rules = (
         (training.kernel in ("fused", "keras"), f"--kernel {training.kernel} forces another kernel"),
-        (training.jit and training.backend == "tensorflow", "XLA cannot compile cuDNN's layers (leave out --jit)"),
-        (layer.cell == "rnn", "Keras has no cuDNN kernel for SimpleRNN (use --cell gru or lstm)"),
+        (training.jit and backend.jit_excludes_cudnn, "XLA cannot compile cuDNN's layers (leave out --jit)"),
+        (not has_cudnn_kernel, _explain_no_cudnn_kernel(cell, training.backend)),
         (
-            layer.cell == "gru" and training.backend == "jax",
-            "Keras has no cuDNN kernel for GRU on JAX (use --backend tensorflow or torch, or --cell lstm)",
-        ),
-        (
-            layer.cell == "lstm" and training.backend == "jax" and training.precision.startswith("mixed"),
-            "JAX has cuDNN in float32 alone (set --precision float32 or tf32)",
+            has_cudnn_kernel and not backend.has_mixed_cudnn and training.precision.startswith("mixed"),
+            f"{backend.title} has cuDNN in float32 alone (set --precision float32 or tf32)",
         ),
         *_shared("cuDNN", model, layer),
         (
-            layer.cell == "gru" and not model.reset_after,
+            cell.has_reset_after and not model.reset_after,
             "cuDNN applies the reset gate after the product (set --reset-after)",
         ),
     )
@@ -37,9 +39,11 @@ def cudnn_reasons(model: Model, training: Training, layer: Layer) -> list[str]:
 
 def fused_reasons(model: Model, training: Training, layer: Layer) -> list[str]:
     """Why a layer cannot run on the fused CPU kernel on any machine; empty where it can."""
+    titles, names = list_backends("has_fused_kernels")
     rules = (
         (training.kernel in ("cudnn", "keras"), f"--kernel {training.kernel} forces another kernel"),
-        (training.backend != "tensorflow", "it is built for TensorFlow (set --backend tensorflow)"),
+        (not CELLS[layer.cell].has_fused_kernel, f"there is none for {layer.cell}"),
+        (not BACKENDS[training.backend].has_fused_kernels, f"it is built for {titles} (set --backend {names})"),
         (training.jit, "XLA compiles Keras's loop (leave out --jit)"),
         (training.precision != "float32", "it computes in float32 (set --precision float32)"),
         (training.strategy == "mirrored", "it runs on one device (set --strategy one)"),
@@ -48,13 +52,13 @@ def fused_reasons(model: Model, training: Training, layer: Layer) -> list[str]:
     return [reason for applies, reason in rules if applies]
 
 
-def has_own_loop(backend: str, cell: str) -> bool:
-    """Whether Keras has a loop of a backend's own for a cell without cuDNN, beside the generic one over cells.
-
-    References:
-        `gru` and `lstm` in keras/src/backend/torch/rnn.py and keras/src/backend/jax/rnn.py.
-    """
-    return cell in {"torch": ("gru", "lstm"), "jax": ("gru",)}.get(backend, ())
+def _explain_no_cudnn_kernel(cell: Cell, backend: str) -> str:
+    """That Keras has no cuDNN kernel for a cell on a backend, and which cells and backends have one."""
+    cells = f"--cell {' or '.join(other.name for other in CELLS.values() if backend in other.cudnn_backends)}"
+    if not cell.cudnn_backends:
+        return f"Keras has no cuDNN kernel for {cell.keras_class} (use {cells})"
+    backends = f"--backend {' or '.join(cell.cudnn_backends)}"
+    return f"Keras has no cuDNN kernel for {cell.keras_class} on {BACKENDS[backend].title} (use {backends}, or {cells})"
 
 
 def may_be_refused(training: Training) -> bool:
@@ -64,7 +68,7 @@ def may_be_refused(training: Training) -> bool:
 
 def _shared(what: str, model: Model, layer: Layer) -> tuple[tuple[bool, str], ...]:
     """What neither kernel can do."""
-    gates = layer.cell != "rnn" and model.recurrent_activation != "sigmoid"
+    gates = CELLS[layer.cell].has_recurrent_activation and model.recurrent_activation != "sigmoid"
     return (
         (model.recurrent_dropout > 0, f"{what} has no recurrent dropout (set --recurrent-dropout 0)"),
         (model.activation != "tanh", f"{what} has no {model.activation} activation (set --activation tanh)"),

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from grubench.spec.cells import CELLS, REFERENCE
 from grubench.spec.sections import Layer
 
 if TYPE_CHECKING:
     from grubench.spec.experiment import Experiment
 
-GATES = {"gru": 3, "lstm": 4, "rnn": 1}
-
 
 def parameters(spec: Experiment) -> int:
     """The trainable parameters of a spec's model.
 
-    A layer has `gates (units (units + inputs) + biases units)`; a GRU with `reset_after` has two biases a gate, all
-    others one. Both directions double a layer and what it hands on. The head has `(inputs + 1) outputs`.
+    Both directions double a layer's parameters and its outputs. The head has `(inputs + 1) outputs`.
     """
     total, width, directions = 0, inputs(spec), 2 if spec.model.bidirectional else 1
     for layer in spec.model.stack:
-        biases = 2 if layer.cell == "gru" and spec.model.reset_after else 1
-        total += directions * GATES[layer.cell] * (layer.units * (layer.units + width) + biases * layer.units)
+        cell = CELLS[layer.cell]
+        total += directions * cell.count_parameters(layer.units, width, reset_after=spec.model.reset_after)
         width = directions * layer.units
     return total + (width + 1) * outputs(spec)
 
@@ -42,8 +40,8 @@ def matched(spec: Experiment, cell: str) -> Experiment:
 
     All layers are widened by one factor, so that the stack keeps its shape; the LSTM keeps its units.
     """
-    target = parameters(spec.with_cell("lstm"))
-    if cell == "lstm":
+    target = parameters(spec.with_cell(REFERENCE))
+    if cell == REFERENCE:
         return spec.with_cell(cell)
     units = [layer.units for layer in spec.model.stack]
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Self
 
 from grubench.errors import SpecError
+from grubench.spec.backends import BACKENDS
+from grubench.spec.cells import CELLS
 from grubench.spec.fields import Section, setting
 from grubench.text import quote
 
-CELLS = ("gru", "lstm", "rnn")
 KERNELS = ("auto", "cudnn", "fused", "keras")
-BACKENDS = ("tensorflow", "torch", "jax")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16", "tf32")
 INITIALIZERS = (
     "glorot_uniform",
@@ -197,7 +197,7 @@ class Training(Section):
     shuffle: bool = setting(True, "Shuffle the windows anew each epoch, the same way for every cell.")
     patience: int = setting(0, "Stop after this many epochs without a better validation loss; 0 for never.", low=0)
     min_delta: float = setting(0.0, "The least change of the validation loss that counts as better.", low=0)
-    backend: str = setting("tensorflow", "Keras's backend; torch and jax are extras.", choices=BACKENDS)
+    backend: str = setting("tensorflow", "Keras's backend; torch and jax are extras.", choices=tuple(BACKENDS))
     precision: str = setting(
         "float32", "Numbers to compute with; weights stay in float32, and tf32 is for NVIDIA cards.", choices=PRECISIONS
     )

@@ -7,6 +7,7 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 from grubench.errors import RunError
+from grubench.spec.cells import CELLS
 from grubench.text import list_names, quote
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ MOST_CONFIG = 2**24
 WEIGHT_BYTES = 4
 # What the models that grubench builds are made of, as their configuration calls it.
 CLASSES = {
-    *("Sequential", "InputLayer", "GRU", "LSTM", "SimpleRNN", "Bidirectional", "Dropout", "Activation", "Dense"),
+    *(cell.keras_class for cell in CELLS.values()),
+    *("Sequential", "InputLayer", "Bidirectional", "Dropout", "Activation", "Dense"),
     *("GlorotUniform", "GlorotNormal", "HeUniform", "HeNormal", "LecunUniform", "LecunNormal", "Orthogonal"),
     *("Identity", "IdentityInitializer", "RandomUniform", "RandomNormal", "Zeros", "Ones", "DTypePolicy"),
     *("Adam", "AdamW", "Nadam", "Adamax", "RMSprop", "Adagrad", "SGD", "Lion", "LossScaleOptimizer"),

@@ -10,6 +10,7 @@ from grubench.backends.base import TF32_CAPABILITY
 from grubench.backends.keras import BACKEND, keras
 from grubench.errors import UsageError
 from grubench.spec import kernel_rules
+from grubench.spec.cells import CELLS
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 # Steps of the sequence that a layer is given to see what runs it: which kernel that is does not depend on their number.
 STEPS_SEEN = 2
-LAYERS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM, "rnn": keras.layers.SimpleRNN}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,12 +94,14 @@ def _recurrent(spec: Experiment, layer: Layer, *, sequences: bool, cudnn: bool) 
         "recurrent_dropout": model.recurrent_dropout,
         "return_sequences": sequences,
     }
-    if layer.cell != "rnn":
+    cell = CELLS[layer.cell]
+    if cell.has_recurrent_activation:
         settings["recurrent_activation"] = model.recurrent_activation
+    if cell.cudnn_backends:
         settings["use_cudnn"] = _use_cudnn(spec, layer, cudnn=cudnn)
-    if layer.cell == "gru":
+    if cell.has_reset_after:
         settings["reset_after"] = model.reset_after
-    recurrent = LAYERS[layer.cell](**settings)
+    recurrent = getattr(keras.layers, cell.keras_class)(**settings)
     return keras.layers.Bidirectional(recurrent) if model.bidirectional else recurrent
 
 
@@ -115,7 +117,7 @@ def _use_cudnn(spec: Experiment, layer: Layer, *, cudnn: bool) -> bool | str:
     generic = spec.training.kernel in ("fused", "keras")
     if BACKEND.name == "tensorflow":
         return False if generic or spec.training.jit else "auto"
-    return "auto" if not generic and kernel_rules.has_own_loop(BACKEND.name, layer.cell) else False
+    return "auto" if not generic and BACKEND.name in CELLS[layer.cell].own_loop_backends else False
 
 
 def _fuse(layer: keras.layers.Layer, threads: int, *, need_x: bool) -> None:
@@ -191,7 +193,7 @@ def kernels_that_run(model: keras.Sequential, spec: Experiment) -> list[LayerKer
     Raises:
         UsageError: A kernel was asked for, and something else ran.
     """
-    recurrent = [one for one in model.layers if isinstance(one, (*LAYERS.values(), keras.layers.Bidirectional))]
+    recurrent = [one for one in model.layers if isinstance(one, (keras.layers.RNN, keras.layers.Bidirectional))]
     compiled = bool(model.jit_compile)
     planned = kernels(spec)
     found = [_seen(one, plan, spec, compiled=compiled) for one, plan in zip(recurrent, planned, strict=True)]

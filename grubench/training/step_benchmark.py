@@ -15,8 +15,9 @@ import numpy as np
 from grubench.backends.keras import BACKEND, keras
 from grubench.errors import GrubenchError, UsageError
 from grubench.kernels.buffers import POOL
+from grubench.spec.cells import CELLS
 from grubench.spec.experiment import Experiment
-from grubench.spec.parameter_count import GATES, outputs
+from grubench.spec.parameter_count import outputs
 from grubench.training import model
 
 Report = Callable[[dict[str, Any]], None]
@@ -50,7 +51,7 @@ class Shape:
         """Multiplications (each with an addition) of a step forward."""
         total, inputs = 0, self.features
         for units in self.units:
-            total += directions * self.batch * self.length * GATES[cell] * units * (units + inputs)
+            total += directions * self.batch * self.length * CELLS[cell].gates * units * (units + inputs)
             inputs = directions * units
         return total + self.batch * (self.length if every_step else 1) * inputs * self.outputs
 
