@@ -11,7 +11,8 @@ from typing import Any
 from grubench.data.datasets.catalog import CATALOG, find
 from grubench.errors import SpecError, UsageError
 from grubench.spec.cells import CELLS
-from grubench.spec.experiment import MOST_TOML, Data, Experiment, Model, check_keys, toml_tree
+from grubench.spec.experiment import MOST_TOML, Experiment, check_keys, toml_tree
+from grubench.spec.sections import Data, Model
 from grubench.text import is_file, list_names, quote
 
 Tree = dict[str, Any]

@@ -17,7 +17,8 @@ from grubench.comparison.comparison import Comparison
 from grubench.data.series import Dataset, Series
 from grubench.execution.options import ExecutionOptions
 from grubench.runs.run import Run
-from grubench.spec.experiment import Data, Experiment, Model, Training, Window
+from grubench.spec.experiment import Experiment
+from grubench.spec.sections import Data, Model, Training, Window
 
 if TYPE_CHECKING:
     from grubench.training.model import LayerKernel

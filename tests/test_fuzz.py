@@ -33,7 +33,8 @@ from grubench.errors import GrubenchError
 from grubench.reports import export, html, terminal
 from grubench.runs import run as runs
 from grubench.runs.run import Run
-from grubench.spec.experiment import TIME_FEATURES, Data, Experiment
+from grubench.spec.experiment import Experiment
+from grubench.spec.sections import TIME_FEATURES, Data
 from grubench.training import load_model, predict
 
 CASES = int(os.environ.get("GRUBENCH_FUZZ", "200"))

@@ -36,7 +36,8 @@ from grubench.reports import export, html, terminal
 from grubench.runs import files
 from grubench.runs import run as runs
 from grubench.runs.run import Run
-from grubench.spec.experiment import Data, Experiment
+from grubench.spec.experiment import Experiment
+from grubench.spec.sections import Data
 from grubench.training import load_model, predict
 
 

@@ -54,7 +54,8 @@ def measure(trials: int, rates: int, folder: Path) -> None:
 
 def spec():
     """The smallest trial that is one."""
-    from grubench.spec.experiment import Data, Experiment, Model, Training, Window
+    from grubench.spec.experiment import Experiment
+    from grubench.spec.sections import Data, Model, Training, Window
 
     return Experiment(
         data=Data(dataset="activities", train_series=("activity0",), test_series=("activity0", "activity3"), period=7),

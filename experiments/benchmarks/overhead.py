@@ -96,7 +96,8 @@ def overhead(units: list[int], batch_size: int, cell: str) -> tuple[str, str, st
 
     from grubench.data import datasets, windows
     from grubench.reports.progress import Display
-    from grubench.spec.experiment import Data, Experiment, Model, Training, Window
+    from grubench.spec.experiment import Experiment
+    from grubench.spec.sections import Data, Model, Training, Window
     from grubench.training import fit, model
 
     spec = Experiment(

@@ -12,7 +12,7 @@ from typer.core import TyperCommand
 
 from grubench.errors import GrubenchError, SpecError, UsageError
 from grubench.spec.arms import setting_key
-from grubench.spec.experiment import SECTIONS
+from grubench.spec.sections import SECTIONS
 from grubench.text import escape_control_characters
 
 Tree = dict[str, Any]

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from grubench.data.series import Dataset, Series
-    from grubench.spec.experiment import Experiment, Window
+    from grubench.spec.experiment import Experiment
+    from grubench.spec.sections import Window
 
 
 @dataclass(frozen=True, kw_only=True)

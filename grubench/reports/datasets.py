@@ -40,7 +40,7 @@ def show_catalog(sources: Sequence[Source], console: Console) -> None:
 def read(source: Source) -> Dataset:
     """The dataset with its own defaults, fetched if need be; duplicates and gaps counted, none removed."""
     from grubench.data import datasets
-    from grubench.spec.experiment import Data
+    from grubench.spec.sections import Data
 
     return datasets.load(
         Data(dataset=source.name, **(source.defaults.get("data", {}) | {"duplicates": "keep"})), source.name

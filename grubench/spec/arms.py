@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from grubench.errors import SpecError, UsageError
 from grubench.spec.cells import CELLS
-from grubench.spec.experiment import SECTIONS, Experiment
+from grubench.spec.experiment import Experiment
 from grubench.spec.parameter_count import matched
+from grubench.spec.sections import SECTIONS
 from grubench.text import closest_match, quote
 
 if TYPE_CHECKING:

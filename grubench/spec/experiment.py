@@ -18,20 +18,8 @@ from typing import Any, Self
 from grubench.errors import SpecError
 from grubench.spec.backends import BACKENDS, list_backends
 from grubench.spec.kernel_rules import cudnn_reasons, fused_reasons
-from grubench.spec.sections import LEARNING_RATES, SECTIONS, TIME_FEATURES, Data, Layer, Model, Training, Window
+from grubench.spec.sections import SECTIONS, Data, Model, Training, Window
 from grubench.text import closest_match, list_names, quote
-
-__all__ = [
-    "LEARNING_RATES",
-    "SECTIONS",
-    "TIME_FEATURES",
-    "Data",
-    "Experiment",
-    "Layer",
-    "Model",
-    "Training",
-    "Window",
-]
 
 # A spec is a page; the names of ten thousand series still fit.
 MOST_TOML = 2**20

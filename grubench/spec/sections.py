@@ -9,6 +9,8 @@ from grubench.errors import SpecError
 from grubench.spec.backends import BACKENDS
 from grubench.spec.cells import CELLS
 from grubench.spec.fields import Section, setting
+from grubench.spec.losses import LOSSES
+from grubench.spec.optimizers import OPTIMIZERS
 from grubench.text import quote
 
 KERNELS = ("auto", "cudnn", "fused", "keras")
@@ -30,17 +32,6 @@ ACTIVATIONS = ("linear", "tanh", "sigmoid", "relu", "elu", "selu", "gelu", "soft
 # Units of a layer: a number with more digits is no machine's.
 MOST_DIGITS = 9
 TIME_FEATURES = ("hour", "weekday", "month", "dayofyear")
-# Keras's own defaults, written down so that a saved spec names the rate that was used.
-LEARNING_RATES = {
-    "adam": 1e-3,
-    "adamw": 1e-3,
-    "nadam": 1e-3,
-    "adamax": 1e-3,
-    "rmsprop": 1e-3,
-    "adagrad": 1e-3,
-    "sgd": 1e-2,
-    "lion": 1e-3,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,11 +180,11 @@ class Training(Section):
         0.0, "Train this long in place of --epochs, the first step and validation apart; 0 for epochs.", low=0
     )
     batch_size: int = setting(32, "Windows a step.", low=1)
-    optimizer: str = setting("adam", "Optimizer.", choices=tuple(LEARNING_RATES))
+    optimizer: str = setting("adam", "Optimizer.", choices=tuple(OPTIMIZERS))
     learning_rate: float = setting(0.0, "Learning rate; 0 for Keras's default of the optimizer.", low=0)
     clipnorm: float = setting(0.0, "Clip each gradient's norm; 0 for no clipping.", low=0)
     clipvalue: float = setting(0.0, "Clip each gradient's values; 0 for no clipping.", low=0)
-    loss: str = setting("mse", "Loss, on scaled values.", choices=("mse", "mae", "huber", "log_cosh"))
+    loss: str = setting("mse", "Loss, on scaled values.", choices=tuple(LOSSES))
     shuffle: bool = setting(True, "Shuffle the windows anew each epoch, the same way for every cell.")
     patience: int = setting(0, "Stop after this many epochs without a better validation loss; 0 for never.", low=0)
     min_delta: float = setting(0.0, "The least change of the validation loss that counts as better.", low=0)
@@ -216,7 +207,7 @@ class Training(Section):
         """Write the optimizer's own learning rate in where none was given."""
         super().__post_init__()
         if self.learning_rate == 0:
-            object.__setattr__(self, "learning_rate", LEARNING_RATES[self.optimizer])
+            object.__setattr__(self, "learning_rate", OPTIMIZERS[self.optimizer].learning_rate)
 
 
 SECTIONS: dict[str, type[Section]] = {"data": Data, "window": Window, "model": Model, "training": Training}

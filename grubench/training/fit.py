@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from grubench.data.windows import Windows
-    from grubench.spec.experiment import Experiment, Training
+    from grubench.spec.experiment import Experiment
+    from grubench.spec.sections import Training
 
 # Windows forecast at a time; a forecast keeps no gradients, so more fit than in training.
 PREDICT_BATCH = 256

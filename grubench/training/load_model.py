@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from grubench.errors import RunError
 from grubench.spec.cells import CELLS
+from grubench.spec.optimizers import OPTIMIZERS
+from grubench.spec.sections import INITIALIZERS
 from grubench.text import list_names, quote
 
 if TYPE_CHECKING:
@@ -23,10 +25,10 @@ WEIGHT_BYTES = 4
 # What the models that grubench builds are made of, as their configuration calls it.
 CLASSES = {
     *(cell.keras_class for cell in CELLS.values()),
+    *(optimizer.keras_class for optimizer in OPTIMIZERS.values()),
+    *(name.title().replace("_", "") for name in INITIALIZERS),  # `glorot_uniform` as GlorotUniform
     *("Sequential", "InputLayer", "Bidirectional", "Dropout", "Activation", "Dense"),
-    *("GlorotUniform", "GlorotNormal", "HeUniform", "HeNormal", "LecunUniform", "LecunNormal", "Orthogonal"),
-    *("Identity", "IdentityInitializer", "RandomUniform", "RandomNormal", "Zeros", "Ones", "DTypePolicy"),
-    *("Adam", "AdamW", "Nadam", "Adamax", "RMSprop", "Adagrad", "SGD", "Lion", "LossScaleOptimizer"),
+    *("IdentityInitializer", "Ones", "DTypePolicy", "LossScaleOptimizer"),
 }
 
 

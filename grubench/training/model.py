@@ -11,11 +11,14 @@ from grubench.backends.keras import BACKEND, keras
 from grubench.errors import UsageError
 from grubench.spec import kernel_rules
 from grubench.spec.cells import CELLS
+from grubench.spec.losses import LOSSES
+from grubench.spec.optimizers import OPTIMIZERS
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from grubench.spec.experiment import Experiment, Layer, Training
+    from grubench.spec.experiment import Experiment
+    from grubench.spec.sections import Layer, Training
 
 # Steps of the sequence that a layer is given to see what runs it: which kernel that is does not depend on their number.
 STEPS_SEEN = 2
@@ -80,7 +83,7 @@ def _built(spec: Experiment, lookback: int, feature: int, outputs: int, threads:
     model.add(keras.layers.Dense(outputs, dtype="float32"))
     # Keras's own jit_compile="auto" would compile a SimpleRNN and not a GRU, and times would compare compilers.
     compiled = spec.training.jit or BACKEND.always_compiles
-    model.compile(optimizer=_optimizer(spec.training), loss=spec.training.loss, jit_compile=compiled)
+    model.compile(optimizer=_optimizer(spec.training), loss=LOSSES[spec.training.loss].identifier, jit_compile=compiled)
     return model
 
 
@@ -129,17 +132,8 @@ def _fuse(layer: keras.layers.Layer, threads: int, *, need_x: bool) -> None:
 
 
 def _optimizer(training: Training) -> keras.optimizers.Optimizer:
-    classes = {
-        "adam": keras.optimizers.Adam,
-        "adamw": keras.optimizers.AdamW,
-        "nadam": keras.optimizers.Nadam,
-        "adamax": keras.optimizers.Adamax,
-        "rmsprop": keras.optimizers.RMSprop,
-        "adagrad": keras.optimizers.Adagrad,
-        "sgd": keras.optimizers.SGD,
-        "lion": keras.optimizers.Lion,
-    }
-    return classes[training.optimizer](
+    optimizer = getattr(keras.optimizers, OPTIMIZERS[training.optimizer].keras_class)
+    return optimizer(
         learning_rate=training.learning_rate,
         clipnorm=training.clipnorm or None,
         clipvalue=training.clipvalue or None,

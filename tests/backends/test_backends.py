@@ -27,7 +27,8 @@ from grubench.execution.options import ExecutionOptions
 from grubench.reports import columns, header
 from grubench.runs.run import Run
 from grubench.spec.arms import setting_key
-from grubench.spec.experiment import SECTIONS, Experiment, Model, Training
+from grubench.spec.experiment import Experiment
+from grubench.spec.sections import SECTIONS, Model, Training
 from grubench.training import model as models
 from grubench.training.batches import Batches
 

@@ -20,7 +20,8 @@ from grubench import api
 from grubench.backends import machine, registry
 from grubench.execution.options import ExecutionOptions
 from grubench.runs.run import Run
-from grubench.spec.experiment import Experiment, Model
+from grubench.spec.experiment import Experiment
+from grubench.spec.sections import Model
 
 pytestmark = [
     pytest.mark.slow,

@@ -26,7 +26,8 @@ from grubench.backends import registry
 from grubench.errors import TrainingError, UsageError
 from grubench.execution.options import ExecutionOptions
 from grubench.runs.run import Run
-from grubench.spec.experiment import Experiment, Model
+from grubench.spec.experiment import Experiment
+from grubench.spec.sections import Model
 
 BACKENDS = [
     pytest.param(name, marks=pytest.mark.skipif(not registry.installed(name), reason=f"{name} is not installed"))

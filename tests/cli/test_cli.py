@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from grubench.cli import app
 from grubench.runs.run import SCHEMA, Run
-from grubench.spec.experiment import SECTIONS
+from grubench.spec.sections import SECTIONS
 
 COMMANDS = ("compare", "report", "train", "predict", "datasets", "runs", "doctor")
 SMALL = ("--epochs", 1, "--stride", 60, "--units", 3, "--in-process")

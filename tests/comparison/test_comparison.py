@@ -9,7 +9,7 @@ import pytest
 from grubench.comparison import comparison
 from grubench.errors import UsageError
 from grubench.runs.run import Run
-from grubench.spec.experiment import Model
+from grubench.spec.sections import Model
 
 
 class TestFinishedRuns:

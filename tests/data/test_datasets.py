@@ -15,7 +15,7 @@ from grubench.data import datasets
 from grubench.data.datasets import catalog, download, timestamps
 from grubench.data.series import Dataset
 from grubench.errors import DataError, SpecError, UsageError
-from grubench.spec.experiment import TIME_FEATURES, Data
+from grubench.spec.sections import TIME_FEATURES, Data
 
 
 def read(path: Path, **settings: object) -> Dataset:

@@ -14,7 +14,8 @@ from grubench import presets
 from grubench.data import datasets, windows
 from grubench.data.series import Series
 from grubench.errors import UsageError
-from grubench.spec.experiment import Data, Experiment, Window
+from grubench.spec.experiment import Experiment
+from grubench.spec.sections import Data, Window
 
 sizes = {
     "length": st.integers(10, 60),

@@ -25,7 +25,8 @@ from grubench.kernels.recurrence import Gradients, Outputs, Recurrence
 from grubench.kernels.threads import Workers
 from grubench.kernels.tile import BACKWARD, FORWARD
 from grubench.runs.run import Run
-from grubench.spec.experiment import Experiment, Model, Training, Window
+from grubench.spec.experiment import Experiment
+from grubench.spec.sections import Model, Training, Window
 from grubench.training import model as models
 from grubench.training.trial import run_trial
 

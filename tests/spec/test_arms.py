@@ -6,7 +6,8 @@ import pytest
 
 from grubench.errors import SpecError, UsageError
 from grubench.spec.arms import arms_of, plan
-from grubench.spec.experiment import Experiment, Model, Training
+from grubench.spec.experiment import Experiment
+from grubench.spec.sections import Model, Training
 
 
 def test_trials_alternate_and_so_does_who_is_first() -> None:

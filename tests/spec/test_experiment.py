@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grubench.errors import SpecError
-from grubench.spec.experiment import LEARNING_RATES, SECTIONS, Data, Experiment, Layer, Model, Training, Window
+from grubench.spec.experiment import Experiment
+from grubench.spec.optimizers import OPTIMIZERS
+from grubench.spec.sections import SECTIONS, Data, Layer, Model, Training, Window
 
 # Control characters are refused.
 text = st.text(st.characters(codec="utf-8", exclude_categories=("Cc",)), max_size=20)
@@ -24,9 +26,7 @@ def experiments(draw: st.DrawFn) -> Experiment:
         data=Data(unit=draw(text), features=tuple(draw(st.lists(text, max_size=3))), period=draw(st.integers(0, 50))),
         window=Window(lookback=draw(st.integers(1, 99)), validation=draw(rate), test=draw(st.integers(1, 99))),
         model=Model(layers=layers, dropout=tuple(draw(rate) for _ in layers), bidirectional=draw(st.booleans())),
-        training=Training(
-            optimizer=draw(st.sampled_from(sorted(LEARNING_RATES))), learning_rate=draw(st.floats(1e-6, 10))
-        ),
+        training=Training(optimizer=draw(st.sampled_from(sorted(OPTIMIZERS))), learning_rate=draw(st.floats(1e-6, 10))),
         seed=draw(st.integers(0, 2**32 - 1)),
     )
 

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grubench.spec.arms import arms_of
-from grubench.spec.experiment import TIME_FEATURES, Data, Experiment, Model, Window
+from grubench.spec.experiment import Experiment
 from grubench.spec.parameter_count import matched, parameters
+from grubench.spec.sections import TIME_FEATURES, Data, Model, Window
 from grubench.training import model
 
 stacks = st.lists(

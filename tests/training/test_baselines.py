@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grubench.data import windows
-from grubench.spec.experiment import Experiment, Window
+from grubench.spec.experiment import Experiment
+from grubench.spec.sections import Window
 from grubench.training import baselines
 
 

@@ -13,7 +13,8 @@ from conftest import kernels_with, tiny
 from grubench.backends.keras import BACKEND
 from grubench.errors import UsageError
 from grubench.runs.run import Run
-from grubench.spec.experiment import Experiment, Model, Training
+from grubench.spec.experiment import Experiment
+from grubench.spec.sections import Model, Training
 from grubench.training import model as models
 from grubench.training.load_model import load_model
 

@@ -18,7 +18,7 @@ from grubench.data import datasets
 from grubench.data.series import Series
 from grubench.errors import RunError, UsageError
 from grubench.runs.run import Run, load
-from grubench.spec.experiment import Data, Window
+from grubench.spec.sections import Data, Window
 from grubench.training import load_model
 from grubench.training.predict import future_times, predict
 

@@ -17,7 +17,8 @@ from rich.console import Console
 from grubench.comparison import statistics
 from grubench.kernels.compiler import processor
 from grubench.reports import benchmark, plots
-from grubench.spec.experiment import Experiment, Model, Window
+from grubench.spec.experiment import Experiment
+from grubench.spec.sections import Model, Window
 from grubench.training import step_benchmark
 from grubench.training.step_benchmark import Arm, Benchmark, Shape, Timing
 

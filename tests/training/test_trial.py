@@ -21,7 +21,8 @@ from grubench.backends.keras import keras
 from grubench.data import datasets, windows
 from grubench.errors import RunError, TrainingError
 from grubench.runs.run import FILES, Run, load
-from grubench.spec.experiment import Data, Experiment, Window
+from grubench.spec.experiment import Experiment
+from grubench.spec.sections import Data, Window
 from grubench.training import fit
 from grubench.training.batches import Batches, EpochOrder, order
 from grubench.training.callbacks import Recorder

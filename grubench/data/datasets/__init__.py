@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from grubench.data.series import Dataset
-    from grubench.spec.experiment import Data
+    from grubench.spec.sections import Data
 
 __all__ = ["CATALOG", "Source", "find", "load"]
 

@@ -13,7 +13,7 @@ from grubench.data.series import Series
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from grubench.spec.experiment import Data
+    from grubench.spec.sections import Data
 
 DAYS = 3584
 # Series by number: the exclusive bound of its own noise, in hundredths.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from grubench.spec.experiment import Data
+    from grubench.spec.sections import Data
 
 BANKS = (
     "AXISBANK",

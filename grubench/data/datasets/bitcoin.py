@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from grubench.data.series import Series
-    from grubench.spec.experiment import Data
+    from grubench.spec.sections import Data
 
 # The file writes 31-12-20; a newer one may write ISO dates.
 DATES, DAY_FIRST = "%d-%m-%y", re.compile(r"\d\d-\d\d-\d\d$")

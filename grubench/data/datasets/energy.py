@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from grubench.data.series import Series
-    from grubench.spec.experiment import Data
+    from grubench.spec.sections import Data
 
 
 def read(spec: Data, file: Path | None = None) -> list[Series]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from grubench.spec.experiment import Data
+    from grubench.spec.sections import Data
 
 
 def read(spec: Data, file: Path | None = None) -> list[Series]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from grubench.spec.experiment import Data
+    from grubench.spec.sections import Data
 
 # More stamps to fill in than this come of a wrong stamp, and would fill the memory.
 MOST_FILLED = 20_000_000
