@@ -18,6 +18,7 @@ def setting(
     low: float | None = None,
     high: float | None = None,
     below: float | None = None,
+    rare: bool = False,
 ) -> Any:
     """A field of a section with what the command line and the validation need to know of it.
 
@@ -28,8 +29,10 @@ def setting(
         low: The smallest valid number.
         high: The largest valid number.
         below: A bound that a number must stay under.
+        rare: Whether `--help` leaves the flag to `--help-all`.
     """
-    return field(default=default, metadata={"help": help, "choices": choices, "low": low, "high": high, "below": below})
+    bounds = {"low": low, "high": high, "below": below}
+    return field(default=default, metadata={"help": help, "choices": choices, "rare": rare, **bounds})
 
 
 def coerce(key: str, setting: Field[Any], value: Any) -> Any:

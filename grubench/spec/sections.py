@@ -68,33 +68,40 @@ class Data(Section):
     dataset: str = setting("activities", "A dataset by name (see `grubench datasets`).")
     file: str = setting("", "A CSV or Parquet file of your own, in place of a dataset.")
     time: str = setting("", "The column that holds time stamps (own file). Rows are sorted by it.")
-    time_format: str = setting("", "The form of the time stamps, such as %d-%m-%y; ISO needs none (own file).")
+    time_format: str = setting(
+        "", "The form of the time stamps, such as %d-%m-%y; ISO needs none (own file).", rare=True
+    )
     target: tuple[str, ...] = setting((), "The column to forecast; several make one series each (own file).")
     features: tuple[str, ...] = setting((), "Further input columns (own file, bitcoin).")
     time_features: tuple[str, ...] = setting(
-        (), "Inputs made from the time stamps: hour, weekday, month, dayofyear.", choices=TIME_FEATURES
+        (), "Inputs made from the time stamps: hour, weekday, month, dayofyear.", choices=TIME_FEATURES, rare=True
     )
-    series_column: str = setting("", "The column that names the series in a long file (own file).")
-    train_series: tuple[str, ...] = setting((), "Series to train on, by name; all where not given.")
-    test_series: tuple[str, ...] = setting((), "Series to test on, by name; all where not given.")
+    series_column: str = setting("", "The column that names the series in a long file (own file).", rare=True)
+    train_series: tuple[str, ...] = setting((), "Series to train on, by name; all where not given.", rare=True)
+    test_series: tuple[str, ...] = setting((), "Series to test on, by name; all where not given.", rare=True)
     duplicates: str = setting(
         "first",
         "Rows with the same time stamp: keep the first, the last, their mean, all, or refuse.",
         choices=("first", "last", "mean", "keep", "error"),
+        rare=True,
     )
     gaps: str = setting(
         "keep",
         "Missing time stamps: keep the rows as neighbours, fill in the value before, or refuse.",
         choices=("keep", "fill", "error"),
+        rare=True,
     )
     missing: str = setting(
         "error",
         "Empty cells (NaN): refuse, drop the row, or fill in the value before.",
         choices=("error", "drop", "fill"),
+        rare=True,
     )
-    period: int = setting(0, "Steps in a season, for the seasonal baseline and MASE; 0 for none.", low=0)
-    unit: str = setting("", "The unit of the target, for tables and pictures.")
-    generator_seed: int = setting(0, "Seed of generated data (activities, waves); apart from the trial's seed.", low=0)
+    period: int = setting(0, "Steps in a season, for the seasonal baseline and MASE; 0 for none.", low=0, rare=True)
+    unit: str = setting("", "The unit of the target, for tables and pictures.", rare=True)
+    generator_seed: int = setting(
+        0, "Seed of generated data (activities, waves); apart from the trial's seed.", low=0, rare=True
+    )
 
     def __post_init__(self) -> None:
         """A file of one's own takes the dataset's place."""
@@ -109,20 +116,25 @@ class Window(Section):
 
     lookback: int = setting(60, "Steps in.", low=1)
     horizon: int = setting(1, "Steps out.", low=1)
-    stride: int = setting(1, "Steps from one window's start to the next.", low=1)
-    every_step: bool = setting(False, "Forecast the next step at every step of the input, not only after it.")
+    stride: int = setting(1, "Steps from one window's start to the next.", low=1, rare=True)
+    every_step: bool = setting(
+        False, "Forecast the next step at every step of the input, not only after it.", rare=True
+    )
     split: str = setting(
         "time",
         "Split each series by time, or keep whole series apart (train_series against test_series).",
         choices=("time", "series"),
+        rare=True,
     )
     validation: float = setting(0.1, "Validation part before the test part: below 1 a fraction, else a count.", low=0)
     test: float = setting(0.1, "Test part at the end: below 1 a fraction of the steps, else a count.", low=0)
-    scaling: str = setting("minmax", "Scaling of inputs and target.", choices=("minmax", "standard", "none"))
+    scaling: str = setting("minmax", "Scaling of inputs and target.", choices=("minmax", "standard", "none"), rare=True)
     scale_fit: str = setting(
-        "train", "Fit the scaling on the training part, or on all (leaks).", choices=("train", "all")
+        "train", "Fit the scaling on the training part, or on all (leaks).", choices=("train", "all"), rare=True
     )
-    scale_per: str = setting("series", "One scaling per series, or one for all.", choices=("series", "dataset"))
+    scale_per: str = setting(
+        "series", "One scaling per series, or one for all.", choices=("series", "dataset"), rare=True
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,15 +145,21 @@ class Model(Section):
     dropout: tuple[float, ...] = setting(
         (0.0,), "Dropout after each layer; one for all or one a layer.", low=0, below=1
     )
-    recurrent_dropout: float = setting(0.0, "Dropout of the recurrent state (rules cuDNN out).", low=0, below=1)
-    kernel_initializer: str = setting("glorot_uniform", "Initializer of the input weights.", choices=INITIALIZERS)
-    recurrent_initializer: str = setting("orthogonal", "Initializer of the recurrent weights.", choices=INITIALIZERS)
-    activation: str = setting("tanh", "Activation of the candidate.", choices=ACTIVATIONS)
-    recurrent_activation: str = setting("sigmoid", "Activation of the gates.", choices=ACTIVATIONS)
-    reset_after: bool = setting(True, "GRU: apply the reset gate after the matrix product (cuDNN's form).")
-    bidirectional: bool = setting(False, "Run each layer in both directions and join the outputs.")
+    recurrent_dropout: float = setting(
+        0.0, "Dropout of the recurrent state (rules cuDNN out).", low=0, below=1, rare=True
+    )
+    kernel_initializer: str = setting(
+        "glorot_uniform", "Initializer of the input weights.", choices=INITIALIZERS, rare=True
+    )
+    recurrent_initializer: str = setting(
+        "orthogonal", "Initializer of the recurrent weights.", choices=INITIALIZERS, rare=True
+    )
+    activation: str = setting("tanh", "Activation of the candidate.", choices=ACTIVATIONS, rare=True)
+    recurrent_activation: str = setting("sigmoid", "Activation of the gates.", choices=ACTIVATIONS, rare=True)
+    reset_after: bool = setting(True, "GRU: apply the reset gate after the matrix product (cuDNN's form).", rare=True)
+    bidirectional: bool = setting(False, "Run each layer in both directions and join the outputs.", rare=True)
     head_activation: str = setting(
-        "linear", "Activation between the last layer and the Dense head.", choices=ACTIVATIONS
+        "linear", "Activation between the last layer and the Dense head.", choices=ACTIVATIONS, rare=True
     )
 
     def __post_init__(self) -> None:
@@ -177,30 +195,37 @@ class Training(Section):
 
     epochs: int = setting(20, "Passes over the training windows.", low=1)
     seconds: float = setting(
-        0.0, "Train this long in place of --epochs, the first step and validation apart; 0 for epochs.", low=0
+        0.0,
+        "Train this long in place of --epochs, the first step and validation apart; 0 for epochs.",
+        low=0,
+        rare=True,
     )
     batch_size: int = setting(32, "Windows a step.", low=1)
     optimizer: str = setting("adam", "Optimizer.", choices=tuple(OPTIMIZERS))
     learning_rate: float = setting(0.0, "Learning rate; 0 for Keras's default of the optimizer.", low=0)
-    clipnorm: float = setting(0.0, "Clip each gradient's norm; 0 for no clipping.", low=0)
-    clipvalue: float = setting(0.0, "Clip each gradient's values; 0 for no clipping.", low=0)
+    clipnorm: float = setting(0.0, "Clip each gradient's norm; 0 for no clipping.", low=0, rare=True)
+    clipvalue: float = setting(0.0, "Clip each gradient's values; 0 for no clipping.", low=0, rare=True)
     loss: str = setting("mse", "Loss, on scaled values.", choices=tuple(LOSSES))
-    shuffle: bool = setting(True, "Shuffle the windows anew each epoch, the same way for every cell.")
+    shuffle: bool = setting(True, "Shuffle the windows anew each epoch, the same way for every cell.", rare=True)
     patience: int = setting(0, "Stop after this many epochs without a better validation loss; 0 for never.", low=0)
-    min_delta: float = setting(0.0, "The least change of the validation loss that counts as better.", low=0)
+    min_delta: float = setting(0.0, "The least change of the validation loss that counts as better.", low=0, rare=True)
     backend: str = setting("tensorflow", "Keras's backend; torch and jax are extras.", choices=tuple(BACKENDS))
     precision: str = setting(
-        "float32", "Numbers to compute with; weights stay in float32, and tf32 is for NVIDIA cards.", choices=PRECISIONS
+        "float32",
+        "Numbers to compute with; weights stay in float32, and tf32 is for NVIDIA cards.",
+        choices=PRECISIONS,
+        rare=True,
     )
-    jit: bool = setting(False, "Compile the step with XLA (rules TensorFlow's cuDNN out; JAX always does).")
+    jit: bool = setting(False, "Compile the step with XLA (rules TensorFlow's cuDNN out; JAX always does).", rare=True)
     kernel: str = setting(
         "auto", "What runs the recurrence; cudnn and fused refuse to start where they can't.", choices=KERNELS
     )
-    threads: int = setting(0, "Processor threads; 0 for all cores.", low=0)
+    threads: int = setting(0, "Processor threads; 0 for all cores.", low=0, rare=True)
     strategy: str = setting(
         "one",
         "Devices of one model: one, or mirrored on every GPU, which share each batch.",
         choices=("one", "mirrored"),
+        rare=True,
     )
 
     def __post_init__(self) -> None:
