@@ -21,24 +21,21 @@ from grubench.runs.store import RunStore
 from grubench.spec.arms import arms_of, label, plan
 from grubench.spec.cells import REFERENCE
 from grubench.spec.kernel_rules import fused_reasons
+from grubench.training.events import Note, Plan, ignore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from grubench.data.series import Dataset
     from grubench.errors import GrubenchError
     from grubench.runs.run import Run
     from grubench.spec.experiment import Experiment
+    from grubench.training.events import OnEvent
 
-    Report = Callable[[dict[str, Any]], None]
     Trials = Sequence[tuple[str, Experiment]]
 
 # Epochs of the trial that tells how long the training takes whose time all are given.
 PILOT_EPOCHS = 3
-
-
-def ignore(event: dict[str, Any]) -> None:
-    """Take in progress and show nothing."""
 
 
 def compare(
@@ -51,7 +48,7 @@ def compare(
     output: Path | str = "runs",
     fresh: bool = False,
     where: ExecutionOptions | None = None,
-    report: Report = ignore,
+    on_event: OnEvent = ignore,
 ) -> Comparison:
     """Train every cell with every seed, or reuse the trials that are already done.
 
@@ -65,8 +62,7 @@ def compare(
         output: The folder that runs go into.
         fresh: Train again even what is done.
         where: Where and how the trials run; one at a time in processes of this machine where not given.
-        report: Called with dictionaries of progress; `kind` `plan`, `trial` and `end` frame those of a trial, which
-            bear its number as `trial`.
+        on_event: Called with the progress, as events of `grubench.training.events`.
 
     Returns:
         The comparison.
@@ -79,11 +75,11 @@ def compare(
     where = where or ExecutionOptions()
     arms = arms_of(spec, cells, vary, match)
     where.check(arms.values(), match)
-    ground = _Ground(spec, Path(output), report, reuse=not fresh, afresh=fresh, where=where)
+    ground = _Ground(spec, Path(output), on_event, reuse=not fresh, afresh=fresh, where=where)
     if match == "time" and not spec.training.seconds:
         pilot = _pilot(spec, cells)
         ground.prepare([("", pilot)])
-        arms = arms_of(_timed(spec, ground.pilot(pilot), report), cells, vary, match)
+        arms = arms_of(_timed(spec, ground.pilot(pilot), on_event), cells, vary, match)
     trials = plan(arms, seeds)
     ground.prepare(trials)
     done, failures = ground.run(trials)
@@ -101,7 +97,7 @@ def train(
     *,
     output: Path | str = "runs",
     where: ExecutionOptions | None = None,
-    report: Report = ignore,
+    on_event: OnEvent = ignore,
 ) -> Run:
     """Train one trial.
 
@@ -109,7 +105,7 @@ def train(
         spec: The trial.
         output: The folder that the run goes into.
         where: Where and how it runs; in a process of this machine where not given.
-        report: Called with dictionaries of progress.
+        on_event: Called with the progress, as events of `grubench.training.events`.
 
     Returns:
         The finished run.
@@ -119,7 +115,7 @@ def train(
     """
     where = where or ExecutionOptions()
     where.check([spec])
-    ground = _Ground(spec, Path(output), report, reuse=False, afresh=False, where=where)
+    ground = _Ground(spec, Path(output), on_event, reuse=False, afresh=False, where=where)
     trials = [(label(spec), spec)]
     ground.prepare(trials)
     return ground.run(trials)[0][spec]
@@ -131,7 +127,7 @@ class _Ground:
     Args:
         spec: What decides the data and the windows.
         root: The folder of the runs.
-        report: Called with the progress.
+        on_event: Called with the progress.
         reuse: Take the runs that are there.
         afresh: Pass over the checkpoints that are there.
         where: Where and how trials run.
@@ -143,11 +139,11 @@ class _Ground:
     """
 
     def __init__(
-        self, spec: Experiment, root: Path, report: Report, *, reuse: bool, afresh: bool, where: ExecutionOptions
+        self, spec: Experiment, root: Path, on_event: OnEvent, *, reuse: bool, afresh: bool, where: ExecutionOptions
     ) -> None:
         locks.check_writable(root)
         locks.sweep(root)
-        self.spec, self.root, self.report, self.where = spec, root, report, where
+        self.spec, self.root, self.on_event, self.where = spec, root, on_event, where
         self.afresh = afresh
         self._shelf = RunStore(root, cache(environment.machine)) if reuse else None
         self._dataset: Dataset | None = None
@@ -184,16 +180,16 @@ class _Ground:
         done = {one: run for one, run in found.items() if run is not None}
         left = [(name, one) for name, one in trials if one not in done]
         self.reused = len(done)
-        self.report({"kind": "plan", "trials": len(left), "reused": self.reused})
+        self.on_event(Plan(trials=len(left), reused=self.reused))
         failed: dict[Experiment, GrubenchError] = {}
         if left:
             assert self._dataset is not None
             schedule = Schedule(
                 root=self.root,
-                executor=self.where.made(len(left), self.spec, self.report),
+                executor=self.where.made(len(left), self.spec, self.on_event),
                 shelf=self._shelf,
                 dataset=self._dataset,
-                report=self.report,
+                on_event=self.on_event,
                 every=self.where.checkpoint_every,
                 afresh=self.afresh,
             )
@@ -243,7 +239,7 @@ def _pilot(spec: Experiment, cells: Sequence[str]) -> Experiment:
     return replace(spec, training=training).with_cell(REFERENCE if REFERENCE in cells else cells[0])
 
 
-def _timed(spec: Experiment, pilot: Run, report: Report) -> Experiment:
+def _timed(spec: Experiment, pilot: Run, on_event: OnEvent) -> Experiment:
     """The spec, to be trained for as long as the pilot's cell needs for the spec's epochs.
 
     Two significant digits: more would say what one short trial cannot know.
@@ -253,7 +249,7 @@ def _timed(spec: Experiment, pilot: Run, report: Report) -> Experiment:
     text = (
         f"{label(pilot.experiment)} needs {epoch_s:.3g} s an epoch: every trial trains for {seconds:g} s, its {epochs}."
     )
-    report({"kind": "note", "text": text})
+    on_event(Note(text=text))
     return replace(spec, training=replace(spec.training, seconds=seconds))
 
 

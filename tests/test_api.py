@@ -19,21 +19,22 @@ from grubench.execution.scheduler import KEY_DIGITS
 from grubench.runs import locks
 from grubench.runs.run import Run
 from grubench.spec.experiment import Experiment
+from grubench.training.events import Event, Note, TrialStart, ignore
 
 
 def test_finished_trials_are_reused_until_fresh(tmp_path: Path) -> None:
-    events: list[dict] = []
+    events: list[Event] = []
     spec = tiny(epochs=1)
 
     def call(**more: object) -> Comparison:
         events.clear()
-        return api.compare(spec, seeds=2, output=tmp_path, where=HERE, report=events.append, **more)  # type: ignore[arg-type]
+        return api.compare(spec, seeds=2, output=tmp_path, where=HERE, on_event=events.append, **more)  # type: ignore[arg-type]
 
     first = call(cells=["gru"])
     assert (first.reused, len(first.runs)) == (0, 2)
     second = call(cells=["gru", "rnn"])
     assert second.reused == 2
-    assert Counter(event["arm"] for event in events if event["kind"] == "trial") == {"RNN": 2}
+    assert Counter(event.arm for event in events if isinstance(event, TrialStart)) == {"RNN": 2}
     assert [run.name for run in second.arms["GRU"]] == [run.name for run in first.runs]
     assert call(cells=["gru"], fresh=True).reused == 0
 
@@ -42,7 +43,7 @@ class Scripted(InProcess):
     """An executor whose trials end as a test says: with a finished run, or with an error."""
 
     def __init__(self, end) -> None:
-        super().__init__(lambda number, event: None)
+        super().__init__(ignore)
         self.end = end
 
     def _run(self, job: Job) -> GrubenchError | None:
@@ -141,19 +142,19 @@ def test_a_trial_of_another_process_is_waited_for_and_taken(
 ) -> None:
     spec = trained["gru"].experiment
     other = locks.take(tmp_path, spec.digest[:KEY_DIGITS])
-    events: list[dict] = []
+    events: list[Event] = []
 
-    def report(event: dict) -> None:
+    def on_event(event: Event) -> None:
         events.append(event)
-        if event["kind"] == "note":  # the other process ends its trial while this one waits
+        if isinstance(event, Note):  # the other process ends its trial while this one waits
             shutil.copytree(trained["gru"].folder, other.aside)
             other.publish(f"x-{spec.digest[:6]}")
             other.release()
 
     monkeypatch.setattr(ExecutionOptions, "made", lambda *_: Scripted(lambda one: trained[one.model.cell]))
-    found = api.compare(spec, seeds=1, output=tmp_path, report=report)
-    assert "another process" in next(event["text"] for event in events if event["kind"] == "note")
-    assert [event["arm"] for event in events if event["kind"] == "trial"] == ["LSTM"]
+    found = api.compare(spec, seeds=1, output=tmp_path, on_event=on_event)
+    assert "another process" in next(event.text for event in events if isinstance(event, Note))
+    assert [event.arm for event in events if isinstance(event, TrialStart)] == ["LSTM"]
     assert found.arms["GRU"][0].name == f"x-{spec.digest[:6]}"
     assert len([name for name in visible(tmp_path) if "compare" not in name]) == 2
 
@@ -163,32 +164,34 @@ def test_what_another_process_leaves_is_trained_here(trained: dict[str, Run], tm
     other = locks.take(tmp_path, spec.digest[:KEY_DIGITS])
     other.aside.mkdir()
 
-    def report(event: dict) -> None:
-        if event["kind"] == "note":  # it dies: the system frees its lock, and what is half done stays
+    def on_event(event: Event) -> None:
+        if isinstance(event, Note):  # it dies: the system frees its lock, and what is half done stays
             other._lock.release()
 
     monkeypatch.setattr(ExecutionOptions, "made", lambda *_: Scripted(lambda one: trained[one.model.cell]))
-    found = api.compare(spec, cells=["gru"], seeds=1, output=tmp_path, report=report)
+    found = api.compare(spec, cells=["gru"], seeds=1, output=tmp_path, on_event=on_event)
     assert len(found.runs) == 1
     assert not half_done(tmp_path)
 
 
 class TestMatchedByTime:
     def test_all_train_as_long_as_the_lstm_needs(self, tmp_path: Path) -> None:
-        events: list[dict] = []
+        events: list[Event] = []
 
         def call() -> Comparison:
-            return api.compare(tiny(epochs=3), match="time", seeds=1, output=tmp_path, where=HERE, report=events.append)
+            return api.compare(
+                tiny(epochs=3), match="time", seeds=1, output=tmp_path, where=HERE, on_event=events.append
+            )
 
         first = call()
-        pilot = next(event for event in events if event["kind"] == "trial")
-        assert (pilot["arm"], pilot["epochs"], pilot["seconds"]) == ("pilot, LSTM", 3, 0)
+        pilot = next(event for event in events if isinstance(event, TrialStart))
+        assert (pilot.arm, pilot.epochs, pilot.seconds) == ("pilot, LSTM", 3, 0)
         assert len({run.experiment.training.seconds for run in first.runs}) == 1
         assert first.spec.training.seconds > 0
         events.clear()
         second = call()  # the pilot is found again, so the time is the same, and so are the trials
         assert [run.name for run in second.runs] == [run.name for run in first.runs]
-        assert not [event for event in events if event["kind"] == "trial"]
+        assert not [event for event in events if isinstance(event, TrialStart)]
 
     def test_a_given_time_needs_no_pilot(self, tmp_path: Path) -> None:
         found = api.compare(tiny(seconds=0.01), match="time", seeds=1, output=tmp_path, where=HERE)

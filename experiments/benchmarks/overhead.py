@@ -99,6 +99,7 @@ def overhead(units: list[int], batch_size: int, cell: str) -> tuple[str, str, st
     from grubench.spec.experiment import Experiment
     from grubench.spec.sections import Data, Model, Training, Window
     from grubench.training import fit, model
+    from grubench.training.events import Plan, TrialStart
 
     spec = Experiment(
         data=Data(dataset="activities", train_series=("activity0",)),
@@ -112,15 +113,15 @@ def overhead(units: list[int], batch_size: int, cell: str) -> tuple[str, str, st
     display = Display(Console(file=StringIO(), force_terminal=True, width=100))
 
     def under_grubench() -> None:
-        fit.fit(ours, cut, spec, lambda event: display(event | {"trial": 0}))
+        fit.fit(ours, cut, spec, display)
 
     def under_keras() -> None:
         bare.fit(inputs, targets, epochs=EPOCHS, batch_size=batch_size, shuffle=False, verbose=0)
 
     ratios = []
     with display:
-        display({"kind": "plan", "trials": 1, "reused": 0})
-        display({"kind": "trial", "trial": 0, "arm": cell, "seed": 0, "epochs": EPOCHS, "seconds": 0.0})
+        display(Plan(trials=1, reused=0))
+        display(TrialStart(trial=0, arm=cell, seed=0, epochs=EPOCHS, seconds=0.0))
         for number in range(FIT_ROUNDS + 1):
             seconds = {}
             turns = (under_grubench, under_keras) if number % 2 else (under_keras, under_grubench)

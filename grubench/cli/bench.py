@@ -89,7 +89,7 @@ def register(app: typer.Typer) -> None:
         from grubench.reports.progress import Rounds
 
         with Rounds(console) as shown:
-            made = step_benchmark.measure(spec, arms, sizes, rounds=rounds, report=shown)
+            made = step_benchmark.measure(spec, arms, sizes, rounds=rounds, on_event=shown)
         benchmark.show(made, Console())
         from grubench.reports import export as record
         from grubench.reports import plots

@@ -108,7 +108,7 @@ def register(app: typer.Typer) -> None:
                 output=output,
                 fresh=fresh,
                 where=where,
-                report=display,
+                on_event=display,
             )
         _finish(found, export or [], report, pictures)
 

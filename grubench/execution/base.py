@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from grubench import errors
 from grubench.backends import registry
 from grubench.errors import GrubenchError, TrainingError
 
 if TYPE_CHECKING:
     from grubench.data.series import Dataset
     from grubench.spec.experiment import Experiment
+    from grubench.training.events import OnTrialEvent
     from grubench.training.options import TrialOptions
 
-Report = Callable[[dict[str, Any]], None]
-# Called with a trial's number and what it tells, as `training.run_trial` tells it.
-Tell = Callable[[int, dict[str, Any]], None]
-# Nothing where the trial filled its folder; else what ended it.
+# None where the trial filled its folder; else what ended it.
 Outcome = GrubenchError | None
 
 
@@ -63,7 +59,7 @@ class Executor(Protocol):
 
 
 def work(
-    spec: Experiment, folder: Path | None, report: Report, setup: TrialOptions, dataset: Dataset | None = None
+    spec: Experiment, folder: Path | None, on_event: OnTrialEvent, setup: TrialOptions, dataset: Dataset | None = None
 ) -> None:
     """Run a trial in this process, with its backend; without a folder only see whether it could run.
 
@@ -76,25 +72,14 @@ def work(
     if folder is None:
         prepare(spec, setup)
     else:
-        run_trial(spec, folder, report, setup=setup, dataset=dataset)
+        run_trial(spec, folder, on_event, setup=setup, dataset=dataset)
 
 
-# An error on its way out of a trial's process: its class, its message, its remedy.
-Told = tuple[str, str, str]
+def as_outcome(error: BaseException) -> GrubenchError:
+    """An error that ended a trial: itself, or the failure of this one trial where nobody thought of it.
 
-
-def told(error: Exception) -> Told:
-    """An error as a trial's process hands it on."""
-    known = error if isinstance(error, GrubenchError) else unforeseen(error)
-    return type(known).__name__, known.message, known.remedy
-
-
-def failure(kind: str, message: str, remedy: str) -> GrubenchError:
-    """The error that `told` was given."""
-    made: GrubenchError = getattr(errors, kind, TrainingError)(message, remedy)
-    return made
-
-
-def unforeseen(error: BaseException) -> TrainingError:
-    """What nobody thought of, as the failure of one trial."""
+    Errors of grubench cross processes by pickle, as they are.
+    """
+    if isinstance(error, GrubenchError):
+        return error
     return TrainingError(f"{type(error).__name__}: {error}", "--in-process --debug shows where it happened.")

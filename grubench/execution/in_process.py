@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from grubench.errors import GrubenchError
@@ -10,21 +11,22 @@ from grubench.execution.base import work
 from grubench.training.options import TrialOptions
 
 if TYPE_CHECKING:
-    from grubench.execution.base import Job, Outcome, Tell
+    from grubench.execution.base import Job, Outcome
     from grubench.spec.experiment import Experiment
+    from grubench.training.events import OnEvent, TrialEvent
 
 
 class InProcess:
     """An executor whose trials run when they are waited for.
 
     Args:
-        tell: Called with the progress.
+        on_event: Called with the progress.
     """
 
     slots = 1
 
-    def __init__(self, tell: Tell) -> None:
-        self._tell = tell
+    def __init__(self, on_event: OnEvent) -> None:
+        self._on_event = on_event
         self._jobs: list[Job] = []
 
     def setup(self, spec: Experiment, slot: int) -> TrialOptions:  # noqa: ARG002
@@ -43,11 +45,11 @@ class InProcess:
         return [(job.number, self._run(job)) for job in jobs]
 
     def _run(self, job: Job) -> Outcome:
-        def report(event: dict[str, object]) -> None:
-            self._tell(job.number, event)
+        def on_event(event: TrialEvent) -> None:
+            self._on_event(replace(event, trial=job.number))
 
         try:
-            work(job.spec, job.folder, report, job.setup, job.dataset)
+            work(job.spec, job.folder, on_event, job.setup, job.dataset)
         except GrubenchError as error:
             return error
         return None

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from grubench import execution
 from grubench.backends import registry
 from grubench.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from grubench.execution import Executor
     from grubench.spec.experiment import Experiment
-
-    Report = Callable[[dict[str, Any]], None]
+    from grubench.training.events import OnEvent
 
 EXECUTORS = ("processes", "ray", "here")
 # How the command line asks for them.
@@ -98,20 +97,16 @@ class ExecutionOptions:
                 f"training.strategy: mirrored takes every GPU, and {how} gives each trial its own.", "Leave one out."
             )
 
-    def made(self, trials: int, spec: Experiment, report: Report) -> Executor:
+    def made(self, trials: int, spec: Experiment, on_event: OnEvent) -> Executor:
         """The executor for so many trials of a spec.
 
         Raises:
             UsageError: Ray was asked for and is not installed, or cannot be reached.
         """
-
-        def tell(number: int, event: dict[str, Any]) -> None:
-            report(event | {"trial": number})
-
         if self.executor == "here":
-            return execution.InProcess(tell)
+            return execution.InProcess(on_event)
         if self.executor == "ray":
             from grubench.execution.ray import RayCluster
 
-            return RayCluster(self.ray_address, spec.training.threads or 1, self.retries, tell)
-        return execution.Processes(min(self.jobs, trials), tell)
+            return RayCluster(self.ray_address, spec.training.threads or 1, self.retries, on_event)
+        return execution.Processes(min(self.jobs, trials), on_event)

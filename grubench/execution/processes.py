@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from grubench.backends import machine
 from grubench.errors import TrainingError
 from grubench.execution import forkservers
-from grubench.execution.base import failure, told, work
+from grubench.execution.base import as_outcome, work
 from grubench.spec.experiment import Experiment
 from grubench.text import escape_control_characters
 from grubench.training.options import TrialOptions
@@ -30,7 +30,8 @@ from grubench.training.options import TrialOptions
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-    from grubench.execution.base import Job, Outcome, Tell
+    from grubench.execution.base import Job, Outcome
+    from grubench.training.events import OnEvent, TrialEvent
 
 # How long trials that were told to stop may take to clean up, in seconds.
 STOP_S = 5
@@ -49,17 +50,28 @@ class _Child:
         return Path(self.said.name) / "stderr"
 
 
+@dataclass(frozen=True)
+class _Ended:
+    """The last message of a trial's process.
+
+    Attributes:
+        outcome: What ended the trial; None where it filled its folder.
+    """
+
+    outcome: Outcome
+
+
 class Processes:
     """An executor with a fresh process a trial.
 
     Args:
         jobs: How many trials run at a time; they share the processor's cores, and the GPUs where there are several.
-        tell: Called with the progress.
+        on_event: Called with the progress.
     """
 
-    def __init__(self, jobs: int, tell: Tell) -> None:
+    def __init__(self, jobs: int, on_event: OnEvent) -> None:
         self.slots = jobs
-        self._tell = tell
+        self._on_event = on_event
         self._children: dict[int, _Child] = {}
 
     def setup(self, spec: Experiment, slot: int) -> TrialOptions:
@@ -96,12 +108,12 @@ class Processes:
         ready = set(wait(handles, timeout_s))
         for number, child in list(self._children.items()):
             if child.pipe in ready or child.process.sentinel in ready:
-                event = _received(child)
-                if event["kind"] not in ("done", "failed"):
-                    self._tell(number, event)
-                    continue
-                self._let_go(number)
-                ended.append((number, _outcome(event)))
+                message = _receive(child)
+                if isinstance(message, _Ended):
+                    self._let_go(number)
+                    ended.append((number, message.outcome))
+                else:
+                    self._on_event(replace(message, trial=number))
         return ended
 
     def close(self) -> None:
@@ -121,21 +133,17 @@ class Processes:
         child.said.cleanup()
 
 
-def _received(child: _Child) -> dict[str, Any]:
-    """What a trial tells next; its death, where nothing comes any more."""
+def _receive(child: _Child) -> TrialEvent | _Ended:
+    """The next message of a trial; its death, where nothing comes any more."""
     try:
         if child.pipe.poll():
-            event: dict[str, Any] = child.pipe.recv()
-            return event
+            message: TrialEvent | _Ended = child.pipe.recv()
+            return message
     except (EOFError, OSError):  # it died, perhaps in the middle of a message
         pass
     child.process.join()
     death = f"The trial's process died ({_cause(child.process.exitcode)}).{_last_words(child.log)}"
-    return {"kind": "failed", "error": told(TrainingError(death, "If memory ran out, use a smaller --batch-size."))}
-
-
-def _outcome(event: dict[str, Any]) -> Outcome:
-    return None if event["kind"] == "done" else failure(*event["error"])
+    return _Ended(TrainingError(death, "If memory ran out, use a smaller --batch-size."))
 
 
 def _last_words(log: Path) -> str:
@@ -167,9 +175,9 @@ def _trial(
         threading.Thread(target=_end_with_reader, args=(pipe.fileno(),), daemon=True).start()
     try:
         work(Experiment.from_dict(tree), folder, pipe.send, setup)
-        pipe.send({"kind": "done"})
+        pipe.send(_Ended(None))
     except Exception as error:
-        pipe.send({"kind": "failed", "error": told(error)})
+        pipe.send(_Ended(as_outcome(error)))
 
 
 def _end_with_reader(descriptor: int) -> None:

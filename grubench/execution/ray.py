@@ -12,16 +12,18 @@ import socket
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from grubench.errors import RunError, TrainingError, UsageError
-from grubench.execution.base import failure, told, unforeseen, work
+from grubench.errors import GrubenchError, RunError, TrainingError, UsageError
+from grubench.execution.base import as_outcome, work
 from grubench.spec.experiment import Experiment
 from grubench.training.options import TrialOptions
 
 if TYPE_CHECKING:
-    from grubench.execution.base import Job, Outcome, Tell
+    from grubench.execution.base import Job, Outcome
+    from grubench.training.events import OnEvent, TrialEvent
 
 # Trials that wait in Ray's own queue beside those that run, so that a core that falls free is not idle.
 AHEAD = 2
@@ -38,20 +40,20 @@ class RayCluster:
         address: The cluster's address, such as `auto`; one is started on this machine where it is empty.
         threads: Cores of a trial.
         retries: How often a trial whose worker or node died is run again.
-        tell: Called with the progress.
+        on_event: Called with the progress.
 
     Raises:
         UsageError: Ray is not installed, the cluster cannot be reached, or no node has so many cores.
     """
 
-    def __init__(self, address: str, threads: int, retries: int, tell: Tell) -> None:
+    def __init__(self, address: str, threads: int, retries: int, on_event: OnEvent) -> None:
         try:
             import ray
         except ImportError as error:
             raise UsageError(
                 "--executor ray: Ray is not installed.", "Install it with: pip install 'grubench[ray]'"
             ) from error
-        self._ray, self._tell = ray, tell
+        self._ray, self._on_event = ray, on_event
         self._ours = not ray.is_initialized()
         self._jobs: dict[Any, Job] = {}
         if self._ours:
@@ -99,9 +101,9 @@ class RayCluster:
             return []
         ready, _ = self._ray.wait(list(self._jobs), num_returns=1, timeout=timeout_s)
         running = {job.number for job in self._jobs.values()}
-        for number, event in self._received():
-            if number in running:
-                self._tell(number, event)
+        for event in self._receive():
+            if event.trial in running:
+                self._on_event(event)
         return [self._finished(reference) for reference in ready]
 
     def close(self) -> None:
@@ -116,11 +118,11 @@ class RayCluster:
     def _total(self, what: str) -> float:
         return float(self._ray.cluster_resources().get(what, 0))
 
-    def _received(self) -> list[tuple[int, dict[str, Any]]]:
-        """What trials have told since; nothing where the queue is gone, which no trial needs."""
+    def _receive(self) -> list[TrialEvent]:
+        """The events of trials since the last call; none where the queue is gone, which no trial needs."""
         try:
             size = self._events.qsize()
-            events: list[tuple[int, dict[str, Any]]] = self._events.get_nowait_batch(size) if size else []
+            events: list[TrialEvent] = self._events.get_nowait_batch(size) if size else []
         except self._ray.exceptions.RayError:
             return []
         return events
@@ -128,20 +130,20 @@ class RayCluster:
     def _finished(self, reference: Any) -> tuple[int, Outcome]:
         job = self._jobs.pop(reference)
         try:
-            made = self._ray.get(reference)
+            result: dict[str, bytes] | GrubenchError = self._ray.get(reference)
         except self._ray.exceptions.RayTaskError as error:
-            return job.number, unforeseen(error.cause or error)
+            return job.number, as_outcome(error.cause or error)
         except self._ray.exceptions.RayError as error:
             reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
             return job.number, TrainingError(
                 f"The trial's worker or node died each time it was started ({reason}).",
                 "Give more --retries, or look at Ray's dashboard for the cause.",
             )
-        if isinstance(made, tuple):
-            return job.number, failure(*made)
+        if isinstance(result, GrubenchError):
+            return job.number, result
         try:
             if job.folder:
-                _unpack(made, job.folder)
+                _unpack(result, job.folder)
         except RunError as error:
             return job.number, error
         return job.number, None
@@ -197,20 +199,20 @@ def _queue(ray: Any) -> Any:
 
 def _train(
     tree: dict[str, Any], dataset: Any, setup: TrialOptions, *, number: int, events: Any, words: list[str]
-) -> Any:
+) -> dict[str, bytes] | GrubenchError:
     """The body of a task: the files of the run by name, or what ended the trial."""
     sys.argv = words
 
-    def report(event: dict[str, Any]) -> None:
+    def on_event(event: TrialEvent) -> None:
         with contextlib.suppress(Exception):  # progress that does not arrive must not end a trial
-            events.put((number, event), timeout=1)
+            events.put(replace(event, trial=number), timeout=1)
 
     with tempfile.TemporaryDirectory(prefix="grubench-") as aside:
         folder = Path(aside) / "run" if dataset is not None else None
         try:
-            work(Experiment.from_dict(tree), folder, report, setup, dataset)
+            work(Experiment.from_dict(tree), folder, on_event, setup, dataset)
         except Exception as error:
-            return told(error)
+            return as_outcome(error)
         return {path.name: path.read_bytes() for path in folder.iterdir()} if folder else {}
 
 

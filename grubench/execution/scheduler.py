@@ -10,15 +10,16 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from grubench.errors import DataError, RunError, UsageError
 from grubench.execution import Job
 from grubench.runs import locks, run
 from grubench.spec.kernel_rules import may_be_refused
+from grubench.training.events import Note, TrialEnd, TrialFound, TrialStart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from grubench.data.series import Dataset
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from grubench.runs.run import Run
     from grubench.runs.store import RunStore
     from grubench.spec.experiment import Experiment
+    from grubench.training.events import OnEvent
 
-    Report = Callable[[dict[str, Any]], None]
 
 # A trial's claim and checkpoint are named by so much of its spec's digest.
 KEY_DIGITS = 16
@@ -63,7 +64,7 @@ class Schedule:
         executor: What runs them.
         shelf: The runs that are there; None to train again what is.
         dataset: The data of all trials.
-        report: Called with the progress: `trial` when one starts, `end` when it ends.
+        on_event: Called with the progress.
         every: Epochs between checkpoints; 0 for none.
         afresh: Pass over the checkpoints that are there.
         done: The run of each trial that is finished.
@@ -74,7 +75,7 @@ class Schedule:
     executor: Executor
     shelf: RunStore | None
     dataset: Dataset
-    report: Report
+    on_event: OnEvent
     every: int = 0
     afresh: bool = False
     done: dict[Experiment, Run] = field(default_factory=dict)
@@ -98,7 +99,7 @@ class Schedule:
                     told = True
                     trials_are = "1 trial is" if elsewhere == 1 else f"{elsewhere} trials are"
                     text = f"{trials_are} being trained by another process; waiting for its end."
-                    self.report({"kind": "note", "text": text})
+                    self.on_event(Note(text=text))
                 for number, outcome in self.executor.wait(LOOK_EVERY_S):
                     self._end(number, outcome)
         finally:
@@ -134,7 +135,7 @@ class Schedule:
                 claim = locks.take(self.root, spec.digest[:KEY_DIGITS])
             except RunError as error:  # a disk that is full by now
                 self.failed[spec] = error
-                self.report({"kind": "note", "text": f"{name} seed {spec.seed}: {error}"})
+                self.on_event(Note(text=f"{name} seed {spec.seed}: {error}"))
                 continue
             if claim is None:
                 elsewhere += 1
@@ -144,7 +145,7 @@ class Schedule:
             if finished:
                 claim.release()
                 self.done[spec] = finished
-                self.report({"kind": "found", "arm": name, "seed": spec.seed})
+                self.on_event(TrialFound(arm=name, seed=spec.seed))
                 continue
             self._begin(number, name, spec, claim, beside=bool(elsewhere))
         return elsewhere
@@ -154,8 +155,9 @@ class Schedule:
         slot = next(slot for slot in count() if slot not in taken)
         self._running[number] = _Running(spec=spec, claim=claim, slot=slot)
         training = spec.training
-        told = {"arm": name, "seed": spec.seed, "epochs": training.epochs, "seconds": training.seconds}
-        self.report({"kind": "trial", "trial": number} | told)
+        self.on_event(
+            TrialStart(trial=number, arm=name, seed=spec.seed, epochs=training.epochs, seconds=training.seconds)
+        )
         setup = replace(self.executor.setup(spec, slot), checkpoint=self._checkpoint(spec), every=self.every)
         if beside:
             setup = replace(setup, shared=setup.shared or "beside another process that trains in this folder")
@@ -179,7 +181,7 @@ class Schedule:
             self.failed[spec] = outcome
         claim.release()
         del self._running[number]
-        self.report({"kind": "end", "trial": number, "failed": str(outcome or "")})
+        self.on_event(TrialEnd(trial=number, error=str(outcome or "")))
 
     def _checkpoint(self, spec: Experiment) -> Path:
         return self.root / CHECKPOINTS / f"{spec.digest[:KEY_DIGITS]}.npz"

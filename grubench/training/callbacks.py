@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from grubench.backends.keras import BACKEND, keras
 from grubench.errors import TrainingError
+from grubench.training.events import EpochEnd, Step
 
-Report = Callable[[dict[str, Any]], None]
+if TYPE_CHECKING:
+    from grubench.training.events import OnTrialEvent
+
 # Progress is told at most this often: a display redrawn at every step would slow the training it shows.
 TELL_EVERY_S = 0.25
 
@@ -24,7 +26,7 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
     Args:
         windows: Training windows.
         steps: Steps an epoch.
-        report: Called with the progress.
+        on_event: Called with the progress.
         budget_s: Stop at the end of the epoch that comes nearest to this many seconds of training after the first
             step; 0 for no such end.
         last_compiles: Whether the last batch of an epoch is of another size, and a step of another size is compiled
@@ -43,13 +45,13 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
     async_safe = True
 
     def __init__(
-        self, windows: int, steps: int, report: Report, budget_s: float = 0.0, *, last_compiles: bool = False
+        self, windows: int, steps: int, on_event: OnTrialEvent, budget_s: float = 0.0, *, last_compiles: bool = False
     ) -> None:
         super().__init__()
         self.budget_s = budget_s
         self.windows = windows
         self.steps = steps
-        self.report = report
+        self.on_event = on_event
         self.first_call_s = math.nan
         self.first_steps = 0
         self.last_call_s = 0.0
@@ -96,15 +98,14 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
             if now - self._told < TELL_EVERY_S:
                 return
             self._told = now
-            self.report(
-                {
-                    "kind": "step",
-                    "epoch": self._epoch + 1,
-                    "step": done,
-                    "steps": self.steps,
-                    "loss": loss,
-                    "sequences_per_s": done * self.windows / self.steps / (now - self._began),
-                }
+            self.on_event(
+                Step(
+                    epoch=self._epoch + 1,
+                    step=done,
+                    steps=self.steps,
+                    loss=loss,
+                    sequences_per_s=done * self.windows / self.steps / (now - self._began),
+                )
             )
 
     def on_test_begin(self, logs: Any = None) -> None:  # noqa: ARG002
@@ -130,7 +131,15 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
                     f"The {name} became {row[key]} in epoch {epoch + 1}.",
                     "Use a smaller --learning-rate, or --clipnorm 1, or check the scaling.",
                 )
-        self.report({"kind": "epoch"} | row)
+        self.on_event(
+            EpochEnd(
+                epoch=epoch + 1,
+                loss=row["loss"],
+                val_loss=row.get("val_loss"),
+                epoch_s=seconds,
+                sequences_per_s=row["sequences_per_s"],
+            )
+        )
         if self.budget_s and self._spent():
             self.model.stop_training = True
 

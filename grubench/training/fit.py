@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from grubench.backends.keras import BACKEND, keras
 from grubench.errors import TrainingError
 from grubench.training.batches import Batches, EpochOrder
-from grubench.training.callbacks import Recorder, Report
+from grubench.training.callbacks import Recorder
 from grubench.training.checkpoint import Checkpoint
+from grubench.training.events import Stage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from grubench.data.windows import Windows
     from grubench.spec.experiment import Experiment
     from grubench.spec.sections import Training
+    from grubench.training.events import OnTrialEvent
 
 # Windows forecast at a time; a forecast keeps no gradients, so more fit than in training.
 PREDICT_BATCH = 256
@@ -36,7 +38,7 @@ OUT_OF_MEMORY = ("RESOURCE_EXHAUSTED", "can't allocate memory")
 
 
 def fit(
-    model: keras.Model, windows: Windows, spec: Experiment, report: Report, checkpoint: Checkpoint | None = None
+    model: keras.Model, windows: Windows, spec: Experiment, on_event: OnTrialEvent, checkpoint: Checkpoint | None = None
 ) -> tuple[Recorder, int]:
     """Fit a model to the training windows of a spec.
 
@@ -44,7 +46,7 @@ def fit(
         model: The model.
         windows: The windows.
         spec: The spec.
-        report: Called with the progress.
+        on_event: Called with the progress.
         checkpoint: What is kept on the way and gone on from; nothing where not given.
 
     Returns:
@@ -63,14 +65,14 @@ def fit(
     ahead = AHEAD if BACKEND.gpus() else 0
     ragged = bool(len(batches.starts) % training.batch_size)
     last_compiles = BACKEND.always_compiles and ragged
-    recorder = Recorder(len(batches.starts), len(batches), report, training.seconds, last_compiles=last_compiles)
+    recorder = Recorder(len(batches.starts), len(batches), on_event, training.seconds, last_compiles=last_compiles)
     stopper = _stopper(training)
     checkpoint = checkpoint or Checkpoint()
     checkpoint.watch(recorder, stopper)
     with BACKEND.scope(model):
         checkpoint.restore(model)
     text = f"going on after epoch {checkpoint.first_epoch}" if checkpoint.saved else "first step"
-    report({"kind": "stage", "text": text})
+    on_event(Stage(text=text))
     model.steps_per_execution = steps_a_call(spec, windows, len(batches))
     with _memory_errors(spec):
         model.fit(

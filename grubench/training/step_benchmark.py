@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,8 +19,11 @@ from grubench.spec.cells import CELLS
 from grubench.spec.experiment import Experiment
 from grubench.spec.parameter_count import outputs
 from grubench.training import model
+from grubench.training.events import ArmStart, BenchmarkPlan, RoundEnd
 
-Report = Callable[[dict[str, Any]], None]
+if TYPE_CHECKING:
+    from grubench.training.events import OnBenchmarkEvent
+
 # A round of one arm lasts about this long, so that a clock's grain and a moment's disturbance weigh little.
 ROUND_S = 0.3
 # Side of the matrices whose product shows what the processor can do, and how often it is tried.
@@ -149,7 +152,9 @@ def prepare(spec: Experiment) -> None:
     BACKEND.set_tf32(on=spec.training.precision == "tf32")
 
 
-def measure(spec: Experiment, arms: Sequence[Arm], sizes: Sequence[Shape], *, rounds: int, report: Report) -> Benchmark:
+def measure(
+    spec: Experiment, arms: Sequence[Arm], sizes: Sequence[Shape], *, rounds: int, on_event: OnBenchmarkEvent
+) -> Benchmark:
     """Time every arm at every shape; the arms of a shape take turns.
 
     An interruption ends it early, with what there is.
@@ -159,7 +164,7 @@ def measure(spec: Experiment, arms: Sequence[Arm], sizes: Sequence[Shape], *, ro
         arms: Cells on kernels.
         sizes: The shapes.
         rounds: Rounds of each arm.
-        report: Called with `plan` and `round` events.
+        on_event: Called with the progress.
 
     Raises:
         UsageError: An arm cannot run here.
@@ -180,17 +185,17 @@ def measure(spec: Experiment, arms: Sequence[Arm], sizes: Sequence[Shape], *, ro
     logging.getLogger("tensorflow").setLevel("ERROR")  # it warns of many functions, and here each arm is one
     found: list[Timing] = []
     limit = matrix_limit()
-    report({"kind": "plan", "rounds": len(sizes) * rounds})
+    on_event(BenchmarkPlan(rounds=len(sizes) * rounds))
     try:
         for shape in sizes:
-            _measure_shape(spec, arms, shape, rounds=rounds, report=report, found=found)
+            _measure_shape(spec, arms, shape, rounds=rounds, on_event=on_event, found=found)
     except KeyboardInterrupt:
         return Benchmark(timings=[one for one in found if one.step_s], limit_flops=limit, spec=spec, whole=False)
     return Benchmark(timings=found, limit_flops=limit, spec=spec, whole=True)
 
 
 def _measure_shape(
-    spec: Experiment, arms: Sequence[Arm], shape: Shape, *, rounds: int, report: Report, found: list[Timing]
+    spec: Experiment, arms: Sequence[Arm], shape: Shape, *, rounds: int, on_event: OnBenchmarkEvent, found: list[Timing]
 ) -> None:
     draw = np.random.default_rng(0)
     x = draw.random((shape.batch, shape.length, shape.features), dtype=np.float32)
@@ -198,7 +203,7 @@ def _measure_shape(
     y = draw.random((shape.batch, *steps, shape.outputs), dtype=np.float32)
     jobs = []
     for arm in arms:
-        report({"kind": "arm", "arm": arm, "shape": shape})
+        on_event(ArmStart(arm=arm, shape=shape))
         job = _Job(_spec(spec, arm, shape), shape, x, y)
         flops = 6.0 * shape.multiplications(
             arm.cell, every_step=spec.window.every_step, directions=1 + spec.model.bidirectional
@@ -211,7 +216,7 @@ def _measure_shape(
             step_s, forward_s = job.step_s(), job.forward_s()  # both or, after an interruption, neither
             timing.step_s.append(step_s)
             timing.forward_s.append(forward_s)
-        report({"kind": "round", "shape": shape})
+        on_event(RoundEnd(shape=shape))
     del jobs
     keras.backend.clear_session()
     gc.collect()

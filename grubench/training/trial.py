@@ -11,6 +11,7 @@ from grubench.data import windows as cutting
 from grubench.training import evaluate
 from grubench.training import model as models
 from grubench.training.checkpoint import Checkpoint
+from grubench.training.events import Stage
 from grubench.training.fit import fit, forecast
 from grubench.training.options import TrialOptions
 from grubench.training.save_run import Clock, Trained, save
@@ -20,18 +21,23 @@ if TYPE_CHECKING:
 
     from grubench.data.series import Dataset
     from grubench.spec.experiment import Experiment
-    from grubench.training.callbacks import Report
+    from grubench.training.events import OnTrialEvent
 
 
 def run_trial(
-    spec: Experiment, folder: Path, report: Report, *, setup: TrialOptions | None = None, dataset: Dataset | None = None
+    spec: Experiment,
+    folder: Path,
+    on_event: OnTrialEvent,
+    *,
+    setup: TrialOptions | None = None,
+    dataset: Dataset | None = None,
 ) -> None:
     """Train one trial and fill its run folder.
 
     Args:
         spec: The spec.
         folder: The folder to make and fill; it has its name once it is whole, which is the caller's to give.
-        report: Called with dictionaries of progress: `kind` is `stage`, `step` or `epoch`.
+        on_event: Called with the progress: `Stage`, `Step` and `EpochEnd`.
         setup: How it is run.
         dataset: Its data, where they are read already.
 
@@ -45,7 +51,7 @@ def run_trial(
     machine = environment.machine(spec.training.backend) | setup.seen_cards
     clock = Clock()
     prepare(spec, setup)
-    report({"kind": "stage", "text": "reading the data"})
+    on_event(Stage(text="reading the data"))
     dataset = dataset or datasets.load(spec.data, spec.data_name)
     windows = cutting.build(dataset, spec)
     clock.lap("data_s")
@@ -54,10 +60,10 @@ def run_trial(
     clock.lap("build_s")
     identity = {"digest": spec.digest, "data": dataset.fingerprint(), "machine": machine}
     checkpoint = Checkpoint(setup.checkpoint, setup.every, identity, clock.began)
-    recorder, kept = fit(model, windows, spec, report, checkpoint)
+    recorder, kept = fit(model, windows, spec, on_event, checkpoint)
     clock.lap("fit_s")
     clock.add("fit_s", checkpoint.earlier_s)
-    report({"kind": "stage", "text": "forecasting the test part"})
+    on_event(Stage(text="forecasting the test part"))
     predicted = forecast(model, windows, windows.index("test"), spec)
     clock.lap("predict_s")
     measures = evaluate.evaluate_all(predicted, windows, dataset, spec.data.period)

@@ -28,6 +28,7 @@ from grubench.execution.options import ExecutionOptions
 from grubench.runs.run import Run
 from grubench.spec.experiment import Experiment
 from grubench.spec.sections import Model
+from grubench.training.events import EpochEnd, Event
 
 BACKENDS = [
     pytest.param(name, marks=pytest.mark.skipif(not registry.installed(name), reason=f"{name} is not installed"))
@@ -170,13 +171,13 @@ def test_a_trial_is_the_same_again_and_goes_on_to_the_same_weights(backend: str,
     )
     never = weights(api.train(spec, output=tmp_path / "never"))
 
-    def kill(event: dict) -> None:
-        if event["kind"] == "epoch" and event["epoch"] == 3:
+    def kill(event: Event) -> None:
+        if isinstance(event, EpochEnd) and event.epoch == 3:
             for child in multiprocessing.active_children():
                 os.kill(child.pid, signal.SIGKILL)  # type: ignore[arg-type]
 
     with pytest.raises(TrainingError, match="SIGKILL"):
-        api.train(spec, output=tmp_path, where=ExecutionOptions(checkpoint_every=1), report=kill)
+        api.train(spec, output=tmp_path, where=ExecutionOptions(checkpoint_every=1), on_event=kill)
     run = api.train(spec, output=tmp_path, where=ExecutionOptions(checkpoint_every=1))
     assert run.metrics["timing"]["resumed_after_epochs"]
     found = weights(run)

@@ -25,6 +25,7 @@ from grubench.execution import Processes
 from grubench.execution.options import ExecutionOptions
 from grubench.reports import columns, header
 from grubench.runs.run import Run, load
+from grubench.training.events import EpochEnd, Event, Stage, TrialEnd, TrialStart, ignore
 
 slow = pytest.mark.slow
 
@@ -39,10 +40,10 @@ def same_weights(one: Run, other: Run) -> bool:
 
 @slow
 def test_a_process_of_its_own_gives_the_same_weights(trained: dict[str, Run], tmp_path: Path) -> None:
-    events: list[dict] = []
-    run = api.train(trained["gru"].experiment, output=tmp_path, report=events.append)
+    events: list[Event] = []
+    run = api.train(trained["gru"].experiment, output=tmp_path, on_event=events.append)
     assert same_weights(run, trained["gru"])
-    assert [event["epoch"] for event in events if event["kind"] == "epoch"] == [1, 2]
+    assert [event.epoch for event in events if isinstance(event, EpochEnd)] == [1, 2]
     assert run.environment["command"] == trained["gru"].environment["command"]
 
 
@@ -50,8 +51,8 @@ def test_a_process_of_its_own_gives_the_same_weights(trained: dict[str, Run], tm
 def test_trials_at_a_time_give_the_same_weights_and_say_that_their_times_are_shared(
     trained: dict[str, Run], tmp_path: Path
 ) -> None:
-    events: list[dict] = []
-    found = api.compare(tiny(), seeds=2, output=tmp_path, where=ExecutionOptions(jobs=3), report=events.append)
+    events: list[Event] = []
+    found = api.compare(tiny(), seeds=2, output=tmp_path, where=ExecutionOptions(jobs=3), on_event=events.append)
     assert same_weights(found.arms["GRU"][0], trained["gru"])
     assert same_weights(found.arms["LSTM"][0], trained["lstm"])
     assert {run.environment["shared"] for run in found.runs} == {"with 3 trials at a time (--jobs 3)"}
@@ -59,7 +60,7 @@ def test_trials_at_a_time_give_the_same_weights_and_say_that_their_times_are_sha
     assert any("shared a machine" in one for one in verdict.sentences(found))
     running, most = 0, 0
     for event in events:
-        running += {"trial": 1, "end": -1}.get(event["kind"], 0)
+        running += {TrialStart: 1, TrialEnd: -1}.get(type(event), 0)
         most = max(most, running)
     assert most == 3
     assert all(row["shared"] for row in columns.rows(found) if row["seeds"])
@@ -75,13 +76,13 @@ def test_an_error_comes_back_as_it_was(tmp_path: Path) -> None:
 
 @slow
 def test_a_killed_trial_is_told_and_leaves_nothing(tmp_path: Path) -> None:
-    def kill(event: dict) -> None:
-        if event["kind"] == "epoch":
+    def kill(event: Event) -> None:
+        if isinstance(event, EpochEnd):
             for child in multiprocessing.active_children():
                 os.kill(child.pid, signal.SIGKILL)
 
     with pytest.raises(TrainingError, match="SIGKILL"):
-        api.train(tiny(epochs=500), output=tmp_path, report=kill)
+        api.train(tiny(epochs=500), output=tmp_path, on_event=kill)
     assert not visible(tmp_path)
     assert not half_done(tmp_path)
 
@@ -94,8 +95,8 @@ def test_a_killed_trial_goes_on_from_its_checkpoint_to_the_same_weights(tmp_path
     where = ExecutionOptions(checkpoint_every=1)
 
     def kill_at(epoch: int):
-        def kill(event: dict) -> None:
-            if event["kind"] == "epoch" and event["epoch"] == epoch:
+        def kill(event: Event) -> None:
+            if isinstance(event, EpochEnd) and event.epoch == epoch:
                 for child in multiprocessing.active_children():
                     os.kill(child.pid, signal.SIGKILL)
 
@@ -103,15 +104,15 @@ def test_a_killed_trial_goes_on_from_its_checkpoint_to_the_same_weights(tmp_path
 
     for epoch in (2, 4):
         with pytest.raises(TrainingError, match="SIGKILL"):
-            api.train(spec, output=tmp_path, where=where, report=kill_at(epoch))
-    events: list[dict] = []
-    run = api.train(spec, output=tmp_path, where=where, report=events.append)
+            api.train(spec, output=tmp_path, where=where, on_event=kill_at(epoch))
+    events: list[Event] = []
+    run = api.train(spec, output=tmp_path, where=where, on_event=events.append)
     assert same_weights(run, never)
     assert run.history()["loss"] == pytest.approx(never.history()["loss"], rel=1e-6)
     assert run.metrics["loss"]["kept_epoch"] == never.metrics["loss"]["kept_epoch"]
     resumed = run.metrics["timing"]["resumed_after_epochs"]
     assert len(resumed) == 2
-    assert f"going on after epoch {resumed[-1]}" in [event.get("text") for event in events]
+    assert f"going on after epoch {resumed[-1]}" in [event.text for event in events if isinstance(event, Stage)]
     assert "resumed after epoch" in header.resumed(run)
     assert not half_done(tmp_path)
     assert not list(tmp_path.glob(".checkpoints/*"))
@@ -192,6 +193,6 @@ def test_trials_at_a_time_have_a_gpu_each_where_there_are_several(
     monkeypatch.delenv(machine.VISIBLE, raising=False)
     if visible is not None:
         monkeypatch.setenv(machine.VISIBLE, visible)
-    executor = Processes(3, lambda number, event: None)
+    executor = Processes(3, ignore)
     assert [executor.setup(tiny(), slot).card for slot in range(3)] == own
-    assert Processes(1, lambda number, event: None).setup(tiny(), 0).card == ""
+    assert Processes(1, ignore).setup(tiny(), 0).card == ""

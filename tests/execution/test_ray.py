@@ -15,6 +15,7 @@ from grubench.backends.keras import keras
 from grubench.errors import TrainingError, UsageError
 from grubench.execution.options import ExecutionOptions
 from grubench.runs.run import Run
+from grubench.training.events import EpochEnd, Event, TrialEnd
 
 ray = pytest.importorskip("ray")
 cluster_utils = pytest.importorskip("ray.cluster_utils")
@@ -22,31 +23,31 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def cluster() -> Iterator[cluster_utils.RayCluster]:
-    made = cluster_utils.RayCluster(initialize_head=True, head_node_args={"num_cpus": 1})
+def cluster() -> Iterator[cluster_utils.Cluster]:
+    made = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     yield made
     ray.shutdown()
     made.shutdown()
 
 
 def test_a_node_killed_in_the_middle_costs_no_trial(
-    cluster: cluster_utils.RayCluster, trained: dict[str, Run], tmp_path: Path
+    cluster: cluster_utils.Cluster, trained: dict[str, Run], tmp_path: Path
 ) -> None:
     second = cluster.add_node(num_cpus=1)
     cluster.wait_for_nodes()
-    events: list[dict] = []
+    events: list[Event] = []
 
-    def report(event: dict) -> None:
+    def on_event(event: Event) -> None:
         events.append(event)
-        ended = sum(one["kind"] == "end" for one in events)
-        if ended >= 3 and event["kind"] == "epoch" and len(ray.nodes()) and second in cluster.worker_nodes:
+        ended = sum(isinstance(earlier, TrialEnd) for earlier in events)
+        if ended >= 3 and isinstance(event, EpochEnd) and len(ray.nodes()) and second in cluster.worker_nodes:
             cluster.remove_node(second, allow_graceful=False)
 
     where = ExecutionOptions(executor="ray", ray_address=cluster.address, retries=5)
-    found = api.compare(tiny(), seeds=6, output=tmp_path, where=where, report=report)
+    found = api.compare(tiny(), seeds=6, output=tmp_path, where=where, on_event=on_event)
     assert second not in cluster.worker_nodes
     assert [len(arm) for arm in found.arms.values()] == [6, 6]
-    assert Counter(event["kind"] for event in events)["end"] == 12
+    assert Counter(type(event) for event in events)[TrialEnd] == 12
     assert len([name for name in visible(tmp_path) if "compare" not in name]) == 12
     assert not half_done(tmp_path)
     for name, arm in found.arms.items():

@@ -8,30 +8,23 @@ import pytest
 from rich.console import Console
 
 from grubench.reports.progress import Display
+from grubench.training.events import EpochEnd, Note, Plan, Stage, Step, TrialEnd, TrialFound, TrialStart
 
 EVENTS = (
-    {"kind": "plan", "trials": 4, "reused": 1},
-    {"kind": "trial", "trial": 0, "arm": "GRU", "seed": 3, "epochs": 4, "seconds": 0.0},
-    {"kind": "trial", "trial": 1, "arm": "LSTM", "seed": 3, "epochs": 4, "seconds": 0.0},
-    {"kind": "stage", "trial": 0, "text": "first step"},
-    {"kind": "step", "trial": 0, "epoch": 1, "step": 5, "steps": 10, "loss": 0.5, "sequences_per_s": 1234.0},
-    {"kind": "step", "trial": 1, "epoch": 1, "step": 1, "steps": 10, "loss": 0.6, "sequences_per_s": 1234.0},
-    {
-        "kind": "epoch",
-        "trial": 0,
-        "epoch": 1,
-        "loss": 0.25,
-        "val_loss": 0.125,
-        "seconds": 1.0,
-        "sequences_per_s": 1234.0,
-    },
-    {"kind": "end", "trial": 1, "failed": "no [/red] luck [batch,5]"},
-    {"kind": "end", "trial": 0, "failed": ""},
-    {"kind": "note", "text": "LSTM needs [1] s"},
-    {"kind": "found", "arm": "GRU", "seed": 4},
-    {"kind": "trial", "trial": 3, "arm": "RNN", "seed": 3, "epochs": 4, "seconds": 60.0},
-    {"kind": "step", "trial": 3, "epoch": 1, "step": 5, "steps": 10, "loss": 0.5, "sequences_per_s": 1234.0},
-    {"kind": "end", "trial": 3, "failed": ""},
+    Plan(trials=4, reused=1),
+    TrialStart(trial=0, arm="GRU", seed=3, epochs=4, seconds=0.0),
+    TrialStart(trial=1, arm="LSTM", seed=3, epochs=4, seconds=0.0),
+    Stage(trial=0, text="first step"),
+    Step(trial=0, epoch=1, step=5, steps=10, loss=0.5, sequences_per_s=1234.0),
+    Step(trial=1, epoch=1, step=1, steps=10, loss=0.6, sequences_per_s=1234.0),
+    EpochEnd(trial=0, epoch=1, loss=0.25, val_loss=0.125, epoch_s=1.0, sequences_per_s=1234.0),
+    TrialEnd(trial=1, error="no [/red] luck [batch,5]"),
+    TrialEnd(trial=0),
+    Note(text="LSTM needs [1] s"),
+    TrialFound(arm="GRU", seed=4),
+    TrialStart(trial=3, arm="RNN", seed=3, epochs=4, seconds=60.0),
+    Step(trial=3, epoch=1, step=5, steps=10, loss=0.5, sequences_per_s=1234.0),
+    TrialEnd(trial=3),
 )
 
 

@@ -20,6 +20,7 @@ from grubench.reports import benchmark, plots
 from grubench.spec.experiment import Experiment
 from grubench.spec.sections import Model, Window
 from grubench.training import step_benchmark
+from grubench.training.events import BenchmarkEvent, RoundEnd
 from grubench.training.step_benchmark import Arm, Benchmark, Shape, Timing
 
 ARMS = tuple(Arm(cell=cell, kernel=kernel) for kernel in ("fused", "keras") for cell in ("gru", "lstm"))
@@ -74,31 +75,31 @@ def test_multiplications_by_hand() -> None:
 @pytest.mark.parametrize("every_step", [False, True])
 def test_arms_take_turns_and_every_round_is_kept(every_step: bool) -> None:
     window = Window(every_step=True) if every_step else tiny().window
-    events: list[dict] = []
+    events: list[BenchmarkEvent] = []
     spec = replace(tiny(), window=window)
     sizes = step_benchmark.shapes(spec, 1, batches=[2], lengths=[4], units=[3, 5])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(step_benchmark, "ROUND_S", 0.001)
-        found = step_benchmark.measure(spec, ARMS[:2], sizes, rounds=3, report=events.append)
+        found = step_benchmark.measure(spec, ARMS[:2], sizes, rounds=3, on_event=events.append)
     assert found.whole
     assert [(one.arm, one.shape) for one in found.timings] == [(arm, shape) for shape in sizes for arm in ARMS[:2]]
     assert all(len(one.step_s) == len(one.forward_s) == 3 and min(one.step_s) > 0 for one in found.timings)
     assert found.limit_flops > 1e9
-    assert [event["kind"] for event in events].count("round") == 6
+    assert sum(isinstance(event, RoundEnd) for event in events) == 6
 
 
 def test_an_interruption_keeps_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(step_benchmark, "ROUND_S", 0.001)
     spec, rounds = tiny(), []
 
-    def interrupt(event: dict) -> None:
-        if event["kind"] == "round":
+    def interrupt(event: BenchmarkEvent) -> None:
+        if isinstance(event, RoundEnd):
             rounds.append(event)
             if len(rounds) == 2:
                 raise KeyboardInterrupt
 
     found = step_benchmark.measure(
-        spec, ARMS[:1], step_benchmark.shapes(spec, 1, units=[3]), rounds=9, report=interrupt
+        spec, ARMS[:1], step_benchmark.shapes(spec, 1, units=[3]), rounds=9, on_event=interrupt
     )
     assert not found.whole
     assert [len(one.step_s) for one in found.timings] == [2]

@@ -26,10 +26,7 @@ from grubench.spec.sections import Data, Window
 from grubench.training import fit
 from grubench.training.batches import Batches, EpochOrder, order
 from grubench.training.callbacks import Recorder
-
-
-def ignore(event: dict) -> None:
-    pass
+from grubench.training.events import ignore
 
 
 def weights(run: Run) -> list[np.ndarray]:
@@ -237,7 +234,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
 
 class TestRecorder:
     def recorded(self, seconds: list[float], first_step: float = 0.5, steps: int = 10) -> dict:
-        recorder = Recorder(windows=100, steps=steps, report=ignore)
+        recorder = Recorder(windows=100, steps=steps, on_event=ignore)
         recorder.first_call_s, recorder.first_steps = first_step, 1
         recorder.epochs = [{"epoch": number, "loss": 1.0, "seconds": one} for number, one in enumerate(seconds, 1)]
         return recorder.timing()
@@ -254,7 +251,7 @@ class TestRecorder:
     def test_a_last_step_that_is_compiled_anew_is_taken_out_too(self) -> None:
         """JAX compiles a step of another size, and the last batch of an epoch may be smaller."""
         for seconds, epoch_s in (([2.4], (2.4 - 0.5 - 1.1) * 10 / 8), ([2.4, 1.0, 1.0], 1.0)):
-            recorder = Recorder(windows=100, steps=10, report=ignore, last_compiles=True)
+            recorder = Recorder(windows=100, steps=10, on_event=ignore, last_compiles=True)
             recorder.first_call_s, recorder.first_steps, recorder.last_call_s = 0.5, 1, 1.1
             recorder.epochs = [{"seconds": one} for one in seconds]
             found = recorder.timing()
@@ -263,7 +260,7 @@ class TestRecorder:
             assert found["train_s"] == pytest.approx(sum(seconds))
 
     def test_epochs_that_traced_anew_are_neither_steady_nor_counted_in_full(self) -> None:
-        recorder = Recorder(windows=100, steps=10, report=ignore)
+        recorder = Recorder(windows=100, steps=10, on_event=ignore)
         recorder.restore(
             {
                 "first_call_s": 0.5,
@@ -282,7 +279,7 @@ class TestRecorder:
         self, epoch_s: float, first_step: float, budget: float, steps: int
     ) -> None:
         clock = FakeClock()
-        recorder = Recorder(windows=100, steps=steps, report=ignore, budget_s=budget)
+        recorder = Recorder(windows=100, steps=steps, on_event=ignore, budget_s=budget)
         recorder.set_model(SimpleNamespace(stop_training=False))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("grubench.training.callbacks.time.perf_counter", clock)
