@@ -105,7 +105,8 @@ def _refuse_foreign(data: Tree) -> None:
     """Settings that only a file of one's own has."""
     dataset = data.get("dataset", Data.dataset)
     own: tuple[str, ...] = ("time", "time_format", "series_column")
-    own += () if dataset == "bitcoin" else ("target", "features")
+    if not isinstance(dataset, str) or not find(dataset).has_columns:
+        own += ("target", "features")
     for key in own:
         if data.get(key):
             raise SpecError(

@@ -595,7 +595,7 @@ class TestDownloads:
         monkeypatch.delenv(download.VARIABLE, raising=False)
         monkeypatch.setattr(download, "cache_folder", lambda: tmp_path / "cache")
         digest = hashlib.sha256(self.CONTENT).hexdigest()
-        return replace(catalog.ENERGY, url="https://data.invalid/", files={"AEP_hourly.csv": digest})
+        return replace(catalog.CATALOG["energy"], url="https://data.invalid/", files={"AEP_hourly.csv": digest})
 
     @pytest.fixture
     def asked(self, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], dict[str, Any]]:

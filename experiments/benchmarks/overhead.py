@@ -29,7 +29,7 @@ import pandas, numpy as np
 from grubench import presets
 from grubench.backends import machine
 from grubench.data import datasets, windows
-import grubench.data.datasets.energy
+import grubench.data.datasets.tables
 spec = presets.resolve("energy", {})
 before = machine.peak_memory_bytes()
 began = time.perf_counter()
@@ -73,10 +73,10 @@ def start_up() -> list[tuple[str, str, str]]:
 
 def reading() -> list[tuple[str, str, str]]:
     """The energy files, where they are on this machine."""
-    from grubench.data.datasets.catalog import ENERGY as SOURCE
+    from grubench.data.datasets import find
     from grubench.data.datasets.download import local_files
 
-    if local_files(SOURCE) is None:
+    if local_files(find("energy")) is None:
         return [("`energy` read, scaled, indexed", "1 s, 150 MB", "skipped: the files are not on this machine")]
     found = []
     for _ in range(5):

@@ -131,7 +131,7 @@ def test_looking_at_a_layer_draws_nothing(backend: str, tmp_path: Path) -> None:
         f"import os; os.environ['GRUBENCH_BACKEND'] = {backend!r}\n"
         "from conftest import tiny; from dataclasses import replace; import numpy as np\n"
         "from grubench.training.trial import model as models; from grubench.backends.keras import BACKEND, keras\n"
-        "from grubench.spec.experiment import Model\n"
+        "from grubench.spec.sections import Model\n"
         f"spec = replace(tiny(backend={backend!r}), model=Model(layers=('gru:4', 'lstm:3'), recurrent_dropout=0.2))\n"
         "model = models.build(spec, 14, 1, 3)\n"
         "def state(): return [keras.ops.convert_to_numpy(one) for one in model.variables] + "

@@ -245,7 +245,7 @@ class TestDownload:
         monkeypatch.delenv(download.VARIABLE, raising=False)
         monkeypatch.setattr(download, "cache_folder", lambda: tmp_path / "cache")
         digest = "109d122f7b485555c609eecdec2cd5a03172e0a08acd358d863acc93eb452585"
-        return replace(catalog.ENERGY, url="https://127.0.0.1:9/data/", files={"AEP_hourly.csv": digest})
+        return replace(catalog.CATALOG["energy"], url="https://127.0.0.1:9/data/", files={"AEP_hourly.csv": digest})
 
     def test_without_a_network_the_error_says_what_to_do(self, source: catalog.Source, tmp_path: Path) -> None:
         with pytest.raises(DataError) as caught:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-import pandas as pd
-
-from grubench.data.datasets import timestamps
-from grubench.data.datasets.catalog import BANKEX
-from grubench.data.datasets.download import fetch
-from grubench.data.series import Series
+from grubench.data.datasets.catalog import Source, register
 from grubench.errors import DataError
 from grubench.text import LARGEST_VALUE, list_names
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
+    from grubench.data.series import Series
     from grubench.spec.sections import Data
 
 BANKS = (
@@ -35,11 +32,13 @@ BANKS = (
 )
 
 
-def read(spec: Data, file: Path | None = None) -> list[Series]:
+def read(spec: Data, files: Sequence[Path]) -> list[Series]:
     """Ten series of 3,032 trading days; or those of a file with a series a row, in the same order."""
-    timestamps.need_clock(spec, "bankex")
-    path = file or fetch(BANKEX)[0]
-    prices = _matrix(path)
+    import numpy as np
+
+    from grubench.data.series import Series
+
+    prices = _read_prices(files[0])
     days = np.arange(prices.shape[1])
     return [
         Series(name=name, values=price[:, None], columns=("close",), time=days, unit=spec.unit)
@@ -47,7 +46,11 @@ def read(spec: Data, file: Path | None = None) -> list[Series]:
     ]
 
 
-def _matrix(path: Path) -> NDArray[np.float64]:
+def _read_prices(path: Path) -> NDArray[np.float64]:
+    """The closing prices, `(bank, day)`."""
+    import numpy as np
+    import pandas as pd
+
     try:
         prices = pd.read_csv(path, header=None).to_numpy(np.float64)
     except (ValueError, OverflowError) as error:
@@ -60,3 +63,20 @@ def _matrix(path: Path) -> NDArray[np.float64]:
             f"Give a row of prices for each of: {', '.join(BANKS)}.",
         )
     return prices
+
+
+register(
+    Source(
+        name="bankex",
+        read=read,
+        summary="Closing prices of ten Indian banks, 2005 to 2017",
+        size="10 series x 3,032 trading days",
+        origin="Velarde et al. 2022 (MIT), from Yahoo Finance",
+        url=(
+            "https://raw.githubusercontent.com/Alebuenoaz/LSTM-and-GRU-Time-Series-Forecasting/"
+            "79d094f5fe185b27f5cde758b50d9f5306c6247e/"
+        ),
+        files={"BANKEX.csv": "30be25a3309907e4420767801c200426a67aad81c6d84aefb7c925df23d2fc64"},
+        defaults={"data": {"train_series": ["AXISBANK"], "unit": "INR", "period": 5}},
+    )
+)

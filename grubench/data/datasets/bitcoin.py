@@ -6,13 +6,12 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from grubench.data.datasets import tables
-from grubench.data.datasets.catalog import BITCOIN
-from grubench.data.datasets.download import fetch
+from grubench.data.datasets.catalog import Source, register
 from grubench.errors import DataError
 from grubench.text import list_names
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from grubench.data.series import Series
@@ -22,9 +21,11 @@ if TYPE_CHECKING:
 DATES, DAY_FIRST = "%d-%m-%y", re.compile(r"\d\d-\d\d-\d\d$")
 
 
-def read(spec: Data, file: Path | None = None) -> list[Series]:
+def read(spec: Data, files: Sequence[Path]) -> list[Series]:
     """One series of 2,984 days for each target column."""
-    path = file or fetch(BITCOIN)[0]
+    from grubench.data.datasets import tables
+
+    path = files[0]
     frame = tables.load(path)
     if "Date" not in frame.columns:
         raise DataError(f"{path.name} has no column 'Date'.", f"It has: {list_names(frame.columns)}.")
@@ -32,3 +33,19 @@ def read(spec: Data, file: Path | None = None) -> list[Series]:
         frame["Date"], path.name, DATES if DAY_FIRST.match(str(frame["Date"].iloc[0])) else None
     )
     return tables.split(frame, replace(spec, time="Date", series_column=""), path.name, "bitcoin")
+
+
+register(
+    Source(
+        name="bitcoin",
+        read=read,
+        summary="Daily price of Bitcoin, 2013 to 2021",
+        has_timestamps=True,
+        has_columns=True,
+        size="1 series x 2,984 days",
+        origin="Kaggle, Cryptocurrency Historical Prices (CC0)",
+        url="https://raw.githubusercontent.com/VishalDave07/coin_Bitcoin/a100cd33cf60265cb18eff065f9db0f28dd884d3/",
+        files={"coin_Bitcoin.csv": "210a29c8fe48054889395ab1c2ffab01a171c8f13f3f027f1bace7d3e3e7e63d"},
+        defaults={"data": {"target": ["Close"], "unit": "USD", "period": 7}},
+    )
+)

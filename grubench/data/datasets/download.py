@@ -45,7 +45,7 @@ def fetch(source: Source) -> list[Path]:
     Raises:
         DataError: A file is damaged, or absent and could not be downloaded.
     """
-    found = local_files(source)
+    found = [] if source.generated else local_files(source)
     if found is None:
         return [_download(source, name) for name in source.files]
     for path in found:

@@ -31,14 +31,13 @@ if TYPE_CHECKING:
     from grubench.spec.sections import Data
 
 
-def read(spec: Data, file: Path | None = None) -> list[Series]:
-    """The series of `spec.file` (or of `file`): one for each target column, or for each name in `spec.series_column`.
+def read(spec: Data, path: Path) -> list[Series]:
+    """The series of a table: one for each target column, or for each name in `spec.series_column`.
 
     Raises:
         UsageError: The file or a column is not there.
         DataError: The file cannot be parsed or holds values that cannot be trained on.
     """
-    path = file or Path(spec.file)
     frame = load(path, text_column=spec.series_column)
     return split(frame, spec, path.name, path.stem)
 
