@@ -47,7 +47,7 @@ def compare(
     seeds: int = 3,
     output: Path | str = "runs",
     fresh: bool = False,
-    where: ExecutionOptions | None = None,
+    options: ExecutionOptions | None = None,
     on_event: OnEvent = ignore,
 ) -> Comparison:
     """Train every cell with every seed, or reuse the trials that are already done.
@@ -61,7 +61,7 @@ def compare(
         seeds: Trials of each cell.
         output: The folder that runs go into.
         fresh: Train again even what is done.
-        where: Where and how the trials run; one at a time in processes of this machine where not given.
+        options: Where and how the trials run; one at a time in processes of this machine where not given.
         on_event: Called with the progress, as events of `grubench.training.events`.
 
     Returns:
@@ -72,10 +72,10 @@ def compare(
     """
     if seeds < 1:
         raise UsageError(f"--seeds: {seeds} is too few.", "Give at least 1; 3 or more for a verdict.")
-    where = where or ExecutionOptions()
+    options = options or ExecutionOptions()
     arms = arms_of(spec, cells, vary, match)
-    where.check(arms.values(), match)
-    ground = _Ground(spec, Path(output), on_event, reuse=not fresh, afresh=fresh, where=where)
+    options.check(arms.values(), match)
+    ground = _Ground(spec, Path(output), on_event, reuse=not fresh, afresh=fresh, options=options)
     if match == "time" and not spec.training.seconds:
         pilot = _pilot(spec, cells)
         ground.prepare([("", pilot)])
@@ -96,7 +96,7 @@ def train(
     spec: Experiment,
     *,
     output: Path | str = "runs",
-    where: ExecutionOptions | None = None,
+    options: ExecutionOptions | None = None,
     on_event: OnEvent = ignore,
 ) -> Run:
     """Train one trial.
@@ -104,7 +104,7 @@ def train(
     Args:
         spec: The trial.
         output: The folder that the run goes into.
-        where: Where and how it runs; in a process of this machine where not given.
+        options: Where and how it runs; in a process of this machine where not given.
         on_event: Called with the progress, as events of `grubench.training.events`.
 
     Returns:
@@ -113,9 +113,9 @@ def train(
     Raises:
         GrubenchError: What ended it.
     """
-    where = where or ExecutionOptions()
-    where.check([spec])
-    ground = _Ground(spec, Path(output), on_event, reuse=False, afresh=False, where=where)
+    options = options or ExecutionOptions()
+    options.check([spec])
+    ground = _Ground(spec, Path(output), on_event, reuse=False, afresh=False, options=options)
     trials = [(label(spec), spec)]
     ground.prepare(trials)
     return ground.run(trials)[0][spec]
@@ -130,7 +130,7 @@ class _Ground:
         on_event: Called with the progress.
         reuse: Take the runs that are there.
         afresh: Pass over the checkpoints that are there.
-        where: Where and how trials run.
+        options: Where and how trials run.
 
     Raises:
         RunError: The folder cannot be written.
@@ -139,11 +139,11 @@ class _Ground:
     """
 
     def __init__(
-        self, spec: Experiment, root: Path, on_event: OnEvent, *, reuse: bool, afresh: bool, where: ExecutionOptions
+        self, spec: Experiment, root: Path, on_event: OnEvent, *, reuse: bool, afresh: bool, options: ExecutionOptions
     ) -> None:
         locks.check_writable(root)
         locks.sweep(root)
-        self.spec, self.root, self.on_event, self.where = spec, root, on_event, where
+        self.spec, self.root, self.on_event, self.options = spec, root, on_event, options
         self.afresh = afresh
         self._shelf = RunStore(root, cache(environment.machine)) if reuse else None
         self._dataset: Dataset | None = None
@@ -155,7 +155,7 @@ class _Ground:
         Keras is loaded beside it where a trial will need it.
         """
         new = [one for _, one in trials if not (self._shelf and self._shelf.may_have(one))]
-        if self.where.executor == "processes" and new:
+        if self.options.executor == "processes" and new:
             for backend in dict.fromkeys(one.training.backend for one in new):
                 execution.warm_up(backend)
             _compile_ahead(one for _, one in trials)
@@ -186,11 +186,11 @@ class _Ground:
             assert self._dataset is not None
             schedule = Schedule(
                 root=self.root,
-                executor=self.where.made(len(left), self.spec, self.on_event),
+                executor=self.options.make_executor(len(left), self.spec, self.on_event),
                 shelf=self._shelf,
                 dataset=self._dataset,
                 on_event=self.on_event,
-                every=self.where.checkpoint_every,
+                every=self.options.checkpoint_every,
                 afresh=self.afresh,
             )
             schedule.run(left)

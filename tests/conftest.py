@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from grubench.training.model import LayerKernel
 
 # Trials in this process: what a test of one trial wants.
-HERE = ExecutionOptions(executor="here")
+IN_PROCESS = ExecutionOptions(executor="in-process")
 # A deadline is a timing assertion, and this suite has none.
 hypothesis.settings.register_profile("grubench", deadline=None)
 hypothesis.settings.load_profile("grubench")
@@ -95,7 +95,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
     from grubench.api import train
 
     root = tmp_path_factory.mktemp("runs")
-    return {cell: train(tiny().with_cell(cell), output=root, where=HERE) for cell in ("gru", "lstm")}
+    return {cell: train(tiny().with_cell(cell), output=root, options=IN_PROCESS) for cell in ("gru", "lstm")}
 
 
 @pytest.fixture

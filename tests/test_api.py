@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import HERE, half_done, tiny, visible
+from conftest import IN_PROCESS, half_done, tiny, visible
 
 from grubench import api
 from grubench.comparison import verdict
@@ -28,7 +28,7 @@ def test_finished_trials_are_reused_until_fresh(tmp_path: Path) -> None:
 
     def call(**more: object) -> Comparison:
         events.clear()
-        return api.compare(spec, seeds=2, output=tmp_path, where=HERE, on_event=events.append, **more)  # type: ignore[arg-type]
+        return api.compare(spec, seeds=2, output=tmp_path, options=IN_PROCESS, on_event=events.append, **more)  # type: ignore[arg-type]
 
     first = call(cells=["gru"])
     assert (first.reused, len(first.runs)) == (0, 2)
@@ -60,7 +60,7 @@ def test_a_failed_trial_is_shown_and_the_others_go_on(trained: dict[str, Run], t
             return TrainingError("The loss became nan in epoch 3.")
         return RunError("disk full") if trial.seed == 2 else trained[trial.model.cell]
 
-    monkeypatch.setattr(ExecutionOptions, "made", lambda *_: Scripted(end))
+    monkeypatch.setattr(ExecutionOptions, "make_executor", lambda *_: Scripted(end))
     found = api.compare(tiny(), seeds=3, output=tmp_path)
     assert [(one.arm, one.seed, one.message) for one in found.failures] == [
         ("LSTM", 1, "The loss became nan in epoch 3."),
@@ -72,7 +72,7 @@ def test_a_failed_trial_is_shown_and_the_others_go_on(trained: dict[str, Run], t
 
 
 def test_when_every_trial_fails_the_first_error_is_told(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(ExecutionOptions, "made", lambda *_: Scripted(lambda _: TrainingError("no luck")))
+    monkeypatch.setattr(ExecutionOptions, "make_executor", lambda *_: Scripted(lambda _: TrainingError("no luck")))
     with pytest.raises(TrainingError, match="no luck"):
         api.compare(tiny(), seeds=1, output=tmp_path)
 
@@ -88,14 +88,14 @@ def test_a_trial_that_cannot_be_claimed_is_a_failure_and_the_others_go_on(
         return take(root, key, **more)
 
     monkeypatch.setattr(locks, "take", full_for_one)
-    monkeypatch.setattr(ExecutionOptions, "made", lambda *_: Scripted(lambda one: trained[one.model.cell]))
+    monkeypatch.setattr(ExecutionOptions, "make_executor", lambda *_: Scripted(lambda one: trained[one.model.cell]))
     found = api.compare(tiny(), seeds=1, output=tmp_path)
     assert [(one.arm, "No space left" in one.message) for one in found.failures] == [("LSTM", True)]
     assert len(found.arms["GRU"]) == 1
 
 
 def test_what_is_wrong_with_every_trial_ends_the_comparison(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(ExecutionOptions, "made", lambda *_: Scripted(lambda _: UsageError("a wrong setting")))
+    monkeypatch.setattr(ExecutionOptions, "make_executor", lambda *_: Scripted(lambda _: UsageError("a wrong setting")))
     with pytest.raises(UsageError, match="a wrong setting"):
         api.compare(tiny(), seeds=3, output=tmp_path)
     claim = locks.take(tmp_path, tiny().digest[:KEY_DIGITS])
@@ -106,7 +106,7 @@ def test_what_only_a_later_arm_cannot_have_is_its_failure(trained: dict[str, Run
     def end(trial: Experiment) -> Run | GrubenchError:
         return UsageError("no such kernel") if trial.model.cell == "lstm" else trained[trial.model.cell]
 
-    monkeypatch.setattr(ExecutionOptions, "made", lambda *_: Scripted(end))
+    monkeypatch.setattr(ExecutionOptions, "make_executor", lambda *_: Scripted(end))
     found = api.compare(tiny(), seeds=1, output=tmp_path)
     assert [(one.arm, one.message) for one in found.failures] == [("LSTM", "no such kernel")]
 
@@ -116,7 +116,7 @@ def test_what_only_a_later_arm_cannot_have_is_its_failure(trained: dict[str, Run
     [
         ({"executor": "rya"}, "--executor"),
         ({"jobs": 0}, "--jobs: 0"),
-        ({"executor": "here", "jobs": 2}, "--in-process"),
+        ({"executor": "in-process", "jobs": 2}, "--in-process"),
         ({"executor": "ray", "jobs": 2}, "--executor ray"),
         ({"executor": "ray", "checkpoint_every": 1}, "--checkpoint-every"),
         ({"ray_address": "auto"}, "--ray-address"),
@@ -127,14 +127,14 @@ def test_what_contradicts_itself_is_refused(settings: dict, named: str) -> None:
         ExecutionOptions(**settings)
 
 
-@pytest.mark.parametrize("where", [ExecutionOptions(jobs=2), ExecutionOptions(executor="ray")])
-def test_trials_that_need_a_machine_for_themselves_do_not_share_one(where: ExecutionOptions, tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [ExecutionOptions(jobs=2), ExecutionOptions(executor="ray")])
+def test_trials_that_need_a_machine_for_themselves_do_not_share_one(options: ExecutionOptions, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"training\.seconds"):
-        api.compare(tiny(), match="time", output=tmp_path, where=where)
+        api.compare(tiny(), match="time", output=tmp_path, options=options)
     with pytest.raises(UsageError, match=r"training\.seconds"):
-        api.compare(tiny(seconds=1), output=tmp_path, where=where)
+        api.compare(tiny(seconds=1), output=tmp_path, options=options)
     with pytest.raises(UsageError, match=r"training\.strategy"):
-        api.compare(tiny(strategy="mirrored"), output=tmp_path, where=where)
+        api.compare(tiny(strategy="mirrored"), output=tmp_path, options=options)
 
 
 def test_a_trial_of_another_process_is_waited_for_and_taken(
@@ -151,7 +151,7 @@ def test_a_trial_of_another_process_is_waited_for_and_taken(
             other.publish(f"x-{spec.digest[:6]}")
             other.release()
 
-    monkeypatch.setattr(ExecutionOptions, "made", lambda *_: Scripted(lambda one: trained[one.model.cell]))
+    monkeypatch.setattr(ExecutionOptions, "make_executor", lambda *_: Scripted(lambda one: trained[one.model.cell]))
     found = api.compare(spec, seeds=1, output=tmp_path, on_event=on_event)
     assert "another process" in next(event.text for event in events if isinstance(event, Note))
     assert [event.arm for event in events if isinstance(event, TrialStart)] == ["LSTM"]
@@ -168,7 +168,7 @@ def test_what_another_process_leaves_is_trained_here(trained: dict[str, Run], tm
         if isinstance(event, Note):  # it dies: the system frees its lock, and what is half done stays
             other._lock.release()
 
-    monkeypatch.setattr(ExecutionOptions, "made", lambda *_: Scripted(lambda one: trained[one.model.cell]))
+    monkeypatch.setattr(ExecutionOptions, "make_executor", lambda *_: Scripted(lambda one: trained[one.model.cell]))
     found = api.compare(spec, cells=["gru"], seeds=1, output=tmp_path, on_event=on_event)
     assert len(found.runs) == 1
     assert not half_done(tmp_path)
@@ -180,7 +180,7 @@ class TestMatchedByTime:
 
         def call() -> Comparison:
             return api.compare(
-                tiny(epochs=3), match="time", seeds=1, output=tmp_path, where=HERE, on_event=events.append
+                tiny(epochs=3), match="time", seeds=1, output=tmp_path, options=IN_PROCESS, on_event=events.append
             )
 
         first = call()
@@ -194,6 +194,6 @@ class TestMatchedByTime:
         assert not [event for event in events if isinstance(event, TrialStart)]
 
     def test_a_given_time_needs_no_pilot(self, tmp_path: Path) -> None:
-        found = api.compare(tiny(seconds=0.01), match="time", seeds=1, output=tmp_path, where=HERE)
+        found = api.compare(tiny(seconds=0.01), match="time", seeds=1, output=tmp_path, options=IN_PROCESS)
         assert {run.metrics["loss"]["epochs"] for run in found.runs} == {1}
         assert len(visible(tmp_path)) == 2

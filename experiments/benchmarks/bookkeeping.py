@@ -73,7 +73,7 @@ def fakes(vary: dict[str, list[float]], seeds: int, folder: Path) -> int:
     from grubench.spec.arms import arms_of, plan
 
     draw = np.random.default_rng(0)
-    real = trials.train(spec(), output=folder / "real", where=ExecutionOptions(executor="here"))
+    real = trials.train(spec(), output=folder / "real", options=ExecutionOptions(executor="in-process"))
     every = plan(arms_of(spec(), ("gru", "lstm"), vary, "units"), seeds)
     for number, (_, one) in enumerate(every):
         target = folder / "runs" / f"2026-01-01-{number:06}-activities-{one.model.cell}-s{one.seed}-{one.digest[:6]}"

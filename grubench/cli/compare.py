@@ -76,15 +76,15 @@ def register(app: typer.Typer) -> None:
 
         if in_process and executor != "processes":
             raise UsageError(f"--executor {executor} does not go with --in-process.", "Leave one out.")
-        where = ExecutionOptions(
-            executor="here" if in_process else executor,
+        options = ExecutionOptions(
+            executor="in-process" if in_process else executor,
             jobs=jobs,
             ray_address=ray_address,
             retries=retries,
             checkpoint_every=checkpoint_every,
         )
         if runs:
-            trained = (cells, match, seeds, fresh, where) != ("gru,lstm", "units", 3, False, ExecutionOptions())
+            trained = (cells, match, seeds, fresh, options) != ("gru,lstm", "units", 3, False, ExecutionOptions())
             if flags or vary or trained:
                 raise UsageError("--runs compares finished runs: no setting can be changed.", "Leave the flags out.")
             _compare_runs(names or [], output, export or [], report)
@@ -107,7 +107,7 @@ def register(app: typer.Typer) -> None:
                 seeds=seeds,
                 output=output,
                 fresh=fresh,
-                where=where,
+                options=options,
                 on_event=display,
             )
         _finish(found, export or [], report, pictures)

@@ -41,8 +41,10 @@ def register(app: typer.Typer) -> None:
         from grubench.reports.progress import Display
 
         with Display(Console(stderr=True)) as display:
-            where = ExecutionOptions(executor="here" if in_process else "processes", checkpoint_every=checkpoint_every)
-            run = api.train(spec, output=output, where=where, on_event=display)
+            options = ExecutionOptions(
+                executor="in-process" if in_process else "processes", checkpoint_every=checkpoint_every
+            )
+            run = api.train(spec, output=output, options=options, on_event=display)
         console = Console()
         terminal.show_run(run, console)
         console.print(f"Kept in {run.folder}", highlight=False, soft_wrap=True, markup=False)

@@ -27,14 +27,14 @@ class Job:
         number: What it is called by.
         spec: The trial.
         folder: The folder that it fills; it is not there yet. None to look only whether it could run.
-        setup: How it is run.
+        options: How it is run.
         dataset: Its data, read; None where it is only looked at.
     """
 
     number: int
     spec: Experiment
     folder: Path | None
-    setup: TrialOptions
+    options: TrialOptions
     dataset: Dataset | None
 
 
@@ -45,7 +45,7 @@ class Executor(Protocol):
     def slots(self) -> int:
         """How many trials it takes at a time."""
 
-    def setup(self, spec: Experiment, slot: int) -> TrialOptions:
+    def trial_options(self, spec: Experiment, slot: int) -> TrialOptions:
         """How a trial is run in a slot."""
 
     def start(self, job: Job) -> None:
@@ -58,8 +58,8 @@ class Executor(Protocol):
         """End what still runs, and let go of everything."""
 
 
-def work(
-    spec: Experiment, folder: Path | None, on_event: OnTrialEvent, setup: TrialOptions, dataset: Dataset | None = None
+def run_job(
+    spec: Experiment, folder: Path | None, on_event: OnTrialEvent, options: TrialOptions, dataset: Dataset | None = None
 ) -> None:
     """Run a trial in this process, with its backend; without a folder only see whether it could run.
 
@@ -70,9 +70,9 @@ def work(
     from grubench.training.trial import prepare, run_trial
 
     if folder is None:
-        prepare(spec, setup)
+        prepare(spec, options)
     else:
-        run_trial(spec, folder, on_event, setup=setup, dataset=dataset)
+        run_trial(spec, folder, on_event, options=options, dataset=dataset)
 
 
 def as_outcome(error: BaseException) -> GrubenchError:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from grubench.errors import GrubenchError
-from grubench.execution.base import work
+from grubench.execution.base import run_job
 from grubench.training.options import TrialOptions
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class InProcess:
         self._on_event = on_event
         self._jobs: list[Job] = []
 
-    def setup(self, spec: Experiment, slot: int) -> TrialOptions:  # noqa: ARG002
+    def trial_options(self, spec: Experiment, slot: int) -> TrialOptions:  # noqa: ARG002
         """As the spec says."""
         return TrialOptions()
 
@@ -49,7 +49,7 @@ class InProcess:
             self._on_event(replace(event, trial=job.number))
 
         try:
-            work(job.spec, job.folder, on_event, job.setup, job.dataset)
+            run_job(job.spec, job.folder, on_event, job.options, job.dataset)
         except GrubenchError as error:
             return error
         return None

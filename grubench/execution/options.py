@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from grubench.spec.experiment import Experiment
     from grubench.training.events import OnEvent
 
-EXECUTORS = ("processes", "ray", "here")
+EXECUTORS = ("processes", "ray", "in-process")
 # How the command line asks for them.
-FLAGS = {"ray": "--executor ray", "here": "--in-process"}
+FLAGS = {"ray": "--executor ray", "in-process": "--in-process"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class ExecutionOptions:
     """Where and how trials run; nothing of it changes a result, and what would is refused.
 
     Attributes:
-        executor: `processes` of this machine, `ray`, or `here`, in this process, for debugging.
+        executor: `processes` of this machine, `ray`, or `in-process`, for debugging.
         jobs: How many processes run at a time.
         ray_address: The Ray cluster's address; one is started on this machine where it is empty.
         retries: How often Ray starts a trial again whose worker or node died.
@@ -72,7 +72,7 @@ class ExecutionOptions:
         """
         chosen = list(specs)
         wanted = dict.fromkeys(spec.training.backend for spec in chosen)
-        if self.executor == "here" and len(wanted) > 1:
+        if self.executor == "in-process" and len(wanted) > 1:
             raise UsageError(
                 f"training.backend: {' and '.join(wanted)} are asked for, and a process has one.",
                 "Leave out --in-process.",
@@ -97,13 +97,13 @@ class ExecutionOptions:
                 f"training.strategy: mirrored takes every GPU, and {how} gives each trial its own.", "Leave one out."
             )
 
-    def made(self, trials: int, spec: Experiment, on_event: OnEvent) -> Executor:
+    def make_executor(self, trials: int, spec: Experiment, on_event: OnEvent) -> Executor:
         """The executor for so many trials of a spec.
 
         Raises:
             UsageError: Ray was asked for and is not installed, or cannot be reached.
         """
-        if self.executor == "here":
+        if self.executor == "in-process":
             return execution.InProcess(on_event)
         if self.executor == "ray":
             from grubench.execution.ray import RayCluster

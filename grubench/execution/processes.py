@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from grubench.backends import machine
 from grubench.errors import TrainingError
 from grubench.execution import forkservers
-from grubench.execution.base import as_outcome, work
+from grubench.execution.base import as_outcome, run_job
 from grubench.spec.experiment import Experiment
 from grubench.text import escape_control_characters
 from grubench.training.options import TrialOptions
@@ -74,7 +74,7 @@ class Processes:
         self._on_event = on_event
         self._children: dict[int, _Child] = {}
 
-    def setup(self, spec: Experiment, slot: int) -> TrialOptions:
+    def trial_options(self, spec: Experiment, slot: int) -> TrialOptions:
         """An equal share of the cores, and a GPU where there are several."""
         if self.slots == 1:
             return TrialOptions()
@@ -90,9 +90,9 @@ class Processes:
         """Start a trial's process."""
         ours, theirs = forkservers.context().Pipe(duplex=False)
         said = tempfile.TemporaryDirectory(prefix="grubench-")
-        env = dict(os.environ) | ({machine.VISIBLE: job.setup.card} if job.setup.card else {})
+        env = dict(os.environ) | ({machine.VISIBLE: job.options.card} if job.options.card else {})
         setting = (env, sys.argv, str(Path(said.name) / "stderr"))
-        arguments = (theirs, job.spec.to_dict(), job.folder, job.setup, setting)
+        arguments = (theirs, job.spec.to_dict(), job.folder, job.options, setting)
         process = forkservers.context().Process(target=_trial, args=arguments, daemon=True)
         forkservers.start(process, job.spec.training.backend)
         theirs.close()
@@ -160,7 +160,7 @@ def _cause(code: int | None) -> str:
 
 
 def _trial(
-    pipe: Connection, tree: dict[str, Any], folder: Path | None, setup: TrialOptions, setting: tuple[Any, Any, str]
+    pipe: Connection, tree: dict[str, Any], folder: Path | None, options: TrialOptions, setting: tuple[Any, Any, str]
 ) -> None:
     """The body of a trial's process."""
     # Ctrl-C reaches every process of the terminal; the parent alone decides, and ends this one with SIGTERM.
@@ -174,7 +174,7 @@ def _trial(
     if hasattr(select, "poll"):  # not on Windows
         threading.Thread(target=_end_with_reader, args=(pipe.fileno(),), daemon=True).start()
     try:
-        work(Experiment.from_dict(tree), folder, pipe.send, setup)
+        run_job(Experiment.from_dict(tree), folder, pipe.send, options)
         pipe.send(_Ended(None))
     except Exception as error:
         pipe.send(_Ended(as_outcome(error)))

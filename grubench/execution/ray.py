@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grubench.errors import GrubenchError, RunError, TrainingError, UsageError
-from grubench.execution.base import as_outcome, work
+from grubench.execution.base import as_outcome, run_job
 from grubench.spec.experiment import Experiment
 from grubench.training.options import TrialOptions
 
@@ -79,7 +79,7 @@ class RayCluster:
         gpus = int(self._total("GPU"))
         return min(min(room, gpus) if gpus else room, self._most) + AHEAD
 
-    def setup(self, spec: Experiment, slot: int) -> TrialOptions:  # noqa: ARG002
+    def trial_options(self, spec: Experiment, slot: int) -> TrialOptions:  # noqa: ARG002
         """One core a trial where the spec does not say: more trials at a time finish sooner than faster ones."""
         return TrialOptions(
             threads=spec.training.threads or self._threads, shared="beside other trials on a Ray cluster"
@@ -89,10 +89,10 @@ class RayCluster:
         """Hand a trial to the cluster."""
         if self._dataset is None and job.dataset is not None:
             self._dataset = self._ray.put(job.dataset)
-        task = self._task.options(num_cpus=job.setup.threads)
+        task = self._task.options(num_cpus=job.options.threads)
         told = {"number": job.number, "events": self._events, "words": sys.argv}
         dataset = self._dataset if job.folder else None
-        self._jobs[task.remote(job.spec.to_dict(), dataset, job.setup, **told)] = job
+        self._jobs[task.remote(job.spec.to_dict(), dataset, job.options, **told)] = job
 
     def wait(self, timeout_s: float) -> list[tuple[int, Outcome]]:
         """Hand progress on, and write the folders of the trials that came back."""
@@ -150,14 +150,14 @@ class RayCluster:
 
 
 def _connect(ray: Any, address: str) -> None:
-    where = address or os.environ.get("RAY_ADDRESS") or "local"
-    ours = {"include_dashboard": False} if where == "local" else {}
+    cluster = address or os.environ.get("RAY_ADDRESS") or "local"
+    ours = {"include_dashboard": False} if cluster == "local" else {}
     try:
-        _knock(where)
-        ray.init(address=where, log_to_driver=False, logging_level="error", **ours)
+        _knock(cluster)
+        ray.init(address=cluster, log_to_driver=False, logging_level="error", **ours)
     except (OSError, ValueError, RuntimeError) as error:
         raise UsageError(
-            f"--ray-address: the cluster {where} could not be reached ({error}).",
+            f"--ray-address: the cluster {cluster} could not be reached ({error}).",
             "Start one with: ray start --head, and give its address, or auto on one of its nodes.",
         ) from error
 
@@ -198,7 +198,7 @@ def _queue(ray: Any) -> Any:
 
 
 def _train(
-    tree: dict[str, Any], dataset: Any, setup: TrialOptions, *, number: int, events: Any, words: list[str]
+    tree: dict[str, Any], dataset: Any, options: TrialOptions, *, number: int, events: Any, words: list[str]
 ) -> dict[str, bytes] | GrubenchError:
     """The body of a task: the files of the run by name, or what ended the trial."""
     sys.argv = words
@@ -210,7 +210,7 @@ def _train(
     with tempfile.TemporaryDirectory(prefix="grubench-") as aside:
         folder = Path(aside) / "run" if dataset is not None else None
         try:
-            work(Experiment.from_dict(tree), folder, on_event, setup, dataset)
+            run_job(Experiment.from_dict(tree), folder, on_event, options, dataset)
         except Exception as error:
             return as_outcome(error)
         return {path.name: path.read_bytes() for path in folder.iterdir()} if folder else {}

@@ -115,8 +115,8 @@ class Schedule:
         """
         doubtful = dict.fromkeys(spec.with_seed(0) for spec in specs if may_be_refused(spec.training))
         for number, spec in enumerate(doubtful):
-            setup = self.executor.setup(spec, 0)
-            self.executor.start(Job(number=number, spec=spec, folder=None, setup=setup, dataset=None))
+            options = self.executor.trial_options(spec, 0)
+            self.executor.start(Job(number=number, spec=spec, folder=None, options=options, dataset=None))
             ended: list[tuple[int, Outcome]] = []
             while not ended:
                 ended = self.executor.wait(LOOK_EVERY_S)
@@ -158,11 +158,11 @@ class Schedule:
         self.on_event(
             TrialStart(trial=number, arm=name, seed=spec.seed, epochs=training.epochs, seconds=training.seconds)
         )
-        setup = replace(self.executor.setup(spec, slot), checkpoint=self._checkpoint(spec), every=self.every)
+        options = replace(self.executor.trial_options(spec, slot), checkpoint=self._checkpoint(spec), every=self.every)
         if beside:
-            setup = replace(setup, shared=setup.shared or "beside another process that trains in this folder")
-        self._clear(setup.checkpoint, everything=self.afresh)
-        self.executor.start(Job(number=number, spec=spec, folder=claim.aside, setup=setup, dataset=self.dataset))
+            options = replace(options, shared=options.shared or "beside another process that trains in this folder")
+        self._clear(options.checkpoint, everything=self.afresh)
+        self.executor.start(Job(number=number, spec=spec, folder=claim.aside, options=options, dataset=self.dataset))
 
     def _end(self, number: int, outcome: GrubenchError | None) -> None:
         running = self._running[number]

@@ -57,7 +57,7 @@ class Trained:
 
     Attributes:
         spec: The spec.
-        setup: How it was run.
+        options: How it was run.
         dataset: Its data.
         windows: Its windows.
         model: The model, with the weights that are kept.
@@ -69,7 +69,7 @@ class Trained:
     """
 
     spec: Experiment
-    setup: TrialOptions
+    options: TrialOptions
     dataset: Dataset
     windows: Windows
     model: keras.Model
@@ -130,15 +130,15 @@ def _metrics(trained: Trained, clock: Clock, model_bytes: int) -> dict[str, Any]
 
 def _environment(trained: Trained) -> dict[str, Any]:
     """What environment.json holds: the machine, devices, threads, and the kernels that ran."""
-    training, setup = trained.spec.training, trained.setup
+    training, options = trained.spec.training, trained.options
     return (
         machine.describe(training.backend)
-        | setup.seen_cards
+        | options.seen_cards
         | {
             "backend": BACKEND.name,
             "devices": BACKEND.gpus() or ["CPU"],
-            "threads": setup.threads or training.threads or "all",
-            "shared": setup.shared,
+            "threads": options.threads or training.threads or "all",
+            "shared": options.shared,
             "replicas": BACKEND.replicas(trained.model),
             "jit_compile": bool(trained.model.jit_compile),
             "precision": training.precision,

@@ -29,7 +29,7 @@ def run_trial(
     folder: Path,
     on_event: OnTrialEvent,
     *,
-    setup: TrialOptions | None = None,
+    options: TrialOptions | None = None,
     dataset: Dataset | None = None,
 ) -> None:
     """Train one trial and fill its run folder.
@@ -38,7 +38,7 @@ def run_trial(
         spec: The spec.
         folder: The folder to make and fill; it has its name once it is whole, which is the caller's to give.
         on_event: Called with the progress: `Stage`, `Step` and `EpochEnd`.
-        setup: How it is run.
+        options: How it is run.
         dataset: Its data, where they are read already.
 
     Raises:
@@ -47,19 +47,19 @@ def run_trial(
         TrainingError: The loss is no number, or memory ran out.
         RunError: The run cannot be written.
     """
-    setup = setup or TrialOptions()
-    machine = environment.machine(spec.training.backend) | setup.seen_cards
+    options = options or TrialOptions()
+    machine = environment.machine(spec.training.backend) | options.seen_cards
     clock = Clock()
-    prepare(spec, setup)
+    prepare(spec, options)
     on_event(Stage(text="reading the data"))
     dataset = dataset or datasets.load(spec.data, spec.data_name)
     windows = cutting.build(dataset, spec)
     clock.lap("data_s")
-    model = models.build(spec, windows.lookback, windows.feature, windows.outputs, setup.threads)
+    model = models.build(spec, windows.lookback, windows.feature, windows.outputs, options.threads)
     kernels = models.kernels_that_run(model, spec)
     clock.lap("build_s")
     identity = {"digest": spec.digest, "data": dataset.fingerprint(), "machine": machine}
-    checkpoint = Checkpoint(setup.checkpoint, setup.every, identity, clock.began)
+    checkpoint = Checkpoint(options.checkpoint, options.every, identity, clock.began)
     recorder, kept = fit(model, windows, spec, on_event, checkpoint)
     clock.lap("fit_s")
     clock.add("fit_s", checkpoint.earlier_s)
@@ -70,7 +70,7 @@ def run_trial(
     clock.lap("evaluate_s")
     trained = Trained(
         spec=spec,
-        setup=setup,
+        options=options,
         dataset=dataset,
         windows=windows,
         model=model,
@@ -83,13 +83,13 @@ def run_trial(
     save(folder, trained, clock)
 
 
-def prepare(spec: Experiment, setup: TrialOptions) -> None:
+def prepare(spec: Experiment, options: TrialOptions) -> None:
     """Set the backend up for a trial, and see whether it could run in this process, before anything is read.
 
     Raises:
         UsageError: It asks for what this machine or its backend cannot give.
     """
-    BACKEND.set_threads(setup.threads or spec.training.threads)
+    BACKEND.set_threads(options.threads or spec.training.threads)
     BACKEND.start()
     models.check(spec)
     if any(kernel.kernel == "fused" for kernel in models.kernels(spec)):

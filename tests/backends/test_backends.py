@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import HERE, kernels_with, made, make_series, tiny, visible
+from conftest import IN_PROCESS, kernels_with, made, make_series, tiny, visible
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -110,7 +110,7 @@ class TestWhatAMachineCannotGive:
     @no_gpu
     def test_the_arm_that_cannot_run_is_told_before_the_others_train(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="mixed_float16 is for GPUs"):
-            api.compare(tiny(), vary={"precision": ["float32", "mixed_float16"]}, output=tmp_path, where=HERE)
+            api.compare(tiny(), vary={"precision": ["float32", "mixed_float16"]}, output=tmp_path, options=IN_PROCESS)
         assert not visible(tmp_path)
 
     @pytest.mark.parametrize(("capability", "fits"), [((7, 5), False), ((8, 0), True), ((8, 9), True), ((9, 0), True)])
@@ -251,12 +251,12 @@ class TestComparisonsOfBackends:
         """Arms that differ in the backend, and what ran them."""
         found = made(trained, {"GRU": [(1.0, 2.0), (1.1, 2.1), (0.9, 1.9)]})
         arms = {}
-        for factor, (name, where) in enumerate(environments.items(), 1):
+        for factor, (name, differing) in enumerate(environments.items(), 1):
             arms[f"GRU backend={name}"] = [
                 replace(
                     run,
                     experiment=replace(run.experiment, training=replace(run.experiment.training, backend=name)),
-                    environment=run.environment | {"backend": name, "devices": ["CPU"]} | where,
+                    environment=run.environment | {"backend": name, "devices": ["CPU"]} | differing,
                     metrics=json.loads(json.dumps(run.metrics))
                     | {"timing": run.metrics["timing"] | {"epoch_s": factor * run.metrics["timing"]["epoch_s"]}},
                 )
@@ -353,13 +353,13 @@ def test_cards_are_found_by_the_drivers_files_or_its_tool(tmp_path: Path, monkey
 
 
 def test_mixed_precision_trains_and_forecasts_in_float32(tmp_path: Path) -> None:
-    run = api.train(tiny(precision="mixed_bfloat16"), output=tmp_path, where=HERE)
+    run = api.train(tiny(precision="mixed_bfloat16"), output=tmp_path, options=IN_PROCESS)
     assert run.environment["precision"] == "mixed_bfloat16"
     assert "--precision float32" in " ".join(run.environment["kernels"][0]["fused_reasons"])
     assert np.isfinite(run.history()["loss"]).all()
     rows = next(iter(run.predictions().values()))
     assert rows["predicted"].dtype == np.float64
-    plain = api.train(tiny(), output=tmp_path, where=HERE)
+    plain = api.train(tiny(), output=tmp_path, options=IN_PROCESS)
     assert plain.environment["kernels"][0]["kernel"] != "keras"
 
 

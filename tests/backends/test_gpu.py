@@ -107,7 +107,7 @@ def test_every_precision_trains(backend: str, precision: str, tmp_path: Path) ->
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_trials_share_a_card_and_its_memory_is_measured(backend: str, tmp_path: Path) -> None:
-    found = api.compare(spec_of(backend, "lstm"), seeds=2, output=tmp_path, where=ExecutionOptions(jobs=2))
+    found = api.compare(spec_of(backend, "lstm"), seeds=2, output=tmp_path, options=ExecutionOptions(jobs=2))
     assert not found.failures
     peaks = [run.metrics["size"]["peak_gpu_memory_bytes"] for run in found.runs]
     assert all(0 < peak < 1e9 for peak in peaks)

@@ -85,8 +85,8 @@ def test_the_whole_job_runs_on_each(backend: str, tmp_path: Path) -> None:
 
 TRAIN = """
 import sys
-from grubench import Experiment, Where, predict, train
-run = train(Experiment.from_dict({tree!r}), where=Where(executor="here"))
+from grubench import ExecutionOptions, Experiment, predict, train
+run = train(Experiment.from_dict({tree!r}), options=ExecutionOptions(executor="in-process"))
 predict(run, steps=1)
 print("tensorflow" in sys.modules, run.environment["backend"])
 """
@@ -177,8 +177,8 @@ def test_a_trial_is_the_same_again_and_goes_on_to_the_same_weights(backend: str,
                 os.kill(child.pid, signal.SIGKILL)  # type: ignore[arg-type]
 
     with pytest.raises(TrainingError, match="SIGKILL"):
-        api.train(spec, output=tmp_path, where=ExecutionOptions(checkpoint_every=1), on_event=kill)
-    run = api.train(spec, output=tmp_path, where=ExecutionOptions(checkpoint_every=1))
+        api.train(spec, output=tmp_path, options=ExecutionOptions(checkpoint_every=1), on_event=kill)
+    run = api.train(spec, output=tmp_path, options=ExecutionOptions(checkpoint_every=1))
     assert run.metrics["timing"]["resumed_after_epochs"]
     found = weights(run)
     assert never.keys() == found.keys()

@@ -52,7 +52,7 @@ def test_trials_at_a_time_give_the_same_weights_and_say_that_their_times_are_sha
     trained: dict[str, Run], tmp_path: Path
 ) -> None:
     events: list[Event] = []
-    found = api.compare(tiny(), seeds=2, output=tmp_path, where=ExecutionOptions(jobs=3), on_event=events.append)
+    found = api.compare(tiny(), seeds=2, output=tmp_path, options=ExecutionOptions(jobs=3), on_event=events.append)
     assert same_weights(found.arms["GRU"][0], trained["gru"])
     assert same_weights(found.arms["LSTM"][0], trained["lstm"])
     assert {run.environment["shared"] for run in found.runs} == {"with 3 trials at a time (--jobs 3)"}
@@ -92,7 +92,7 @@ def test_a_killed_trial_goes_on_from_its_checkpoint_to_the_same_weights(tmp_path
     spec = tiny(epochs=12, patience=3, min_delta=0.05, optimizer="adam")
     spec = replace(spec, model=replace(spec.model, layers=("lstm:4", "gru:3"), dropout=(0.3,)))
     never = api.train(spec, output=tmp_path / "never")
-    where = ExecutionOptions(checkpoint_every=1)
+    options = ExecutionOptions(checkpoint_every=1)
 
     def kill_at(epoch: int):
         def kill(event: Event) -> None:
@@ -104,9 +104,9 @@ def test_a_killed_trial_goes_on_from_its_checkpoint_to_the_same_weights(tmp_path
 
     for epoch in (2, 4):
         with pytest.raises(TrainingError, match="SIGKILL"):
-            api.train(spec, output=tmp_path, where=where, on_event=kill_at(epoch))
+            api.train(spec, output=tmp_path, options=options, on_event=kill_at(epoch))
     events: list[Event] = []
-    run = api.train(spec, output=tmp_path, where=where, on_event=events.append)
+    run = api.train(spec, output=tmp_path, options=options, on_event=events.append)
     assert same_weights(run, never)
     assert run.history()["loss"] == pytest.approx(never.history()["loss"], rel=1e-6)
     assert run.metrics["loss"]["kept_epoch"] == never.metrics["loss"]["kept_epoch"]
@@ -194,5 +194,5 @@ def test_trials_at_a_time_have_a_gpu_each_where_there_are_several(
     if visible is not None:
         monkeypatch.setenv(machine.VISIBLE, visible)
     executor = Processes(3, ignore)
-    assert [executor.setup(tiny(), slot).card for slot in range(3)] == own
-    assert Processes(1, ignore).setup(tiny(), 0).card == ""
+    assert [executor.trial_options(tiny(), slot).card for slot in range(3)] == own
+    assert Processes(1, ignore).trial_options(tiny(), 0).card == ""

@@ -43,8 +43,8 @@ def test_a_node_killed_in_the_middle_costs_no_trial(
         if ended >= 3 and isinstance(event, EpochEnd) and len(ray.nodes()) and second in cluster.worker_nodes:
             cluster.remove_node(second, allow_graceful=False)
 
-    where = ExecutionOptions(executor="ray", ray_address=cluster.address, retries=5)
-    found = api.compare(tiny(), seeds=6, output=tmp_path, where=where, on_event=on_event)
+    options = ExecutionOptions(executor="ray", ray_address=cluster.address, retries=5)
+    found = api.compare(tiny(), seeds=6, output=tmp_path, options=options, on_event=on_event)
     assert second not in cluster.worker_nodes
     assert [len(arm) for arm in found.arms.values()] == [6, 6]
     assert Counter(type(event) for event in events)[TrialEnd] == 12
@@ -54,28 +54,28 @@ def test_a_node_killed_in_the_middle_costs_no_trial(
         for one, other in zip(weights(arm[0]), weights(trained[name.lower()]), strict=True):
             np.testing.assert_array_equal(one, other)
     assert {run.environment["shared"] for run in found.runs} == {"beside other trials on a Ray cluster"}
-    assert api.compare(tiny(), seeds=6, output=tmp_path, where=where).reused == 12
+    assert api.compare(tiny(), seeds=6, output=tmp_path, options=options).reused == 12
 
 
 def test_more_cores_than_any_node_has_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no node of the cluster has 4096 cores") as caught:
-        api.compare(tiny(threads=4096), seeds=1, output=tmp_path, where=ExecutionOptions(executor="ray"))
+        api.compare(tiny(threads=4096), seeds=1, output=tmp_path, options=ExecutionOptions(executor="ray"))
     assert "--threads" in caught.value.remedy
     assert not ray.is_initialized()
 
 
 def test_an_error_of_a_trial_comes_back_as_it_was(tmp_path: Path) -> None:
-    where = ExecutionOptions(executor="ray")
+    options = ExecutionOptions(executor="ray")
     with pytest.raises(TrainingError, match="in epoch 1") as caught:
-        api.compare(tiny(optimizer="sgd", learning_rate=1e30), seeds=1, output=tmp_path, where=where)
+        api.compare(tiny(optimizer="sgd", learning_rate=1e30), seeds=1, output=tmp_path, options=options)
     assert "--learning-rate" in caught.value.remedy
     assert not ray.is_initialized()  # the cluster that was started for it is gone
 
 
 def test_a_cluster_that_is_not_there_is_told(tmp_path: Path) -> None:
-    where = ExecutionOptions(executor="ray", ray_address="127.0.0.1:1")
+    options = ExecutionOptions(executor="ray", ray_address="127.0.0.1:1")
     with pytest.raises(UsageError, match="could not be reached"):
-        api.compare(tiny(), seeds=1, output=tmp_path, where=where)
+        api.compare(tiny(), seeds=1, output=tmp_path, options=options)
 
 
 def weights(run: Run) -> list[np.ndarray]:

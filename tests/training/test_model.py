@@ -198,7 +198,7 @@ tree = {
     "model": {"layers": ["gru:4"]},
     "training": {"epochs": 2, "batch_size": 32, "kernel": "keras", "strategy": sys.argv[1]},
 }
-run = train(Experiment.from_dict(tree), output=sys.argv[1], where=ExecutionOptions(executor="here"))
+run = train(Experiment.from_dict(tree), output=sys.argv[1], options=ExecutionOptions(executor="in-process"))
 from rich.console import Console
 
 terminal.show_run(run, Console(width=200))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import HERE, tiny
+from conftest import IN_PROCESS, tiny
 
 from grubench import api
 from grubench.backends.keras import keras
@@ -30,7 +30,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Run:
     frame = daily(200)
     frame.to_csv(folder / "prices.csv", index=False)
     data = Data(file=str(folder / "prices.csv"), time="date", target=("price",), features=("volume",), unit="EUR")
-    return api.train(replace(tiny(epochs=1), data=data), output=folder / "runs", where=HERE)
+    return api.train(replace(tiny(epochs=1), data=data), output=folder / "runs", options=IN_PROCESS)
 
 
 def daily(rows: int, start: str = "2026-01-01") -> pd.DataFrame:
@@ -116,13 +116,13 @@ def test_stamps_are_known_ahead(tmp_path: Path) -> None:
     frame = daily(100)
     frame.to_csv(tmp_path / "d.csv", index=False)
     data = Data(file=str(tmp_path / "d.csv"), time="date", target=("price",), time_features=("weekday",))
-    run = api.train(replace(tiny(epochs=1), data=data), output=tmp_path / "runs", where=HERE)
+    run = api.train(replace(tiny(epochs=1), data=data), output=tmp_path / "runs", options=IN_PROCESS)
     assert len(predict(run, steps=7).rows["d"]["predicted"]) == 7
 
 
 def test_at_every_step_the_last_output_is_the_next_value(tmp_path: Path) -> None:
     spec = replace(tiny(epochs=1), window=Window(lookback=20, every_step=True, stride=40, test=40, validation=0))
-    run = api.train(spec, output=tmp_path, where=HERE)
+    run = api.train(spec, output=tmp_path, options=IN_PROCESS)
     series = datasets.load(spec.data, "a").series[0]
     scaling = run.scalings()["activity0"]
     last = (series.values[-20:] - scaling["offset"]) / scaling["factor"]

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import HERE, make_dataset, tiny, visible
+from conftest import IN_PROCESS, make_dataset, tiny, visible
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,7 +34,7 @@ def weights(run: Run) -> list[np.ndarray]:
 
 
 def train(spec: Experiment, root: Path) -> Run:
-    return api.train(spec, output=root, where=HERE)
+    return api.train(spec, output=root, options=IN_PROCESS)
 
 
 def test_the_same_spec_and_seed_give_the_same_weights(trained: dict[str, Run], tmp_path: Path) -> None:
@@ -312,6 +312,6 @@ def test_nan_becomes_null(trained: dict[str, Run], tmp_path: Path) -> None:
 
 
 def test_training_from_a_program(tmp_path: Path) -> None:
-    run = api.train(tiny(epochs=1), output=tmp_path / "made" / "here", where=HERE)
+    run = api.train(tiny(epochs=1), output=tmp_path / "made" / "here", options=IN_PROCESS)
     assert run.folder.parent == tmp_path / "made" / "here"
     shutil.rmtree(run.folder)
