@@ -54,11 +54,13 @@ test-gpu: $(if $(GPU),,$(VENV)/.developing) ## Run the tests that need a GPU, on
 bench-gpu: $(if $(GPU),,$(VENV)/.installed) ## Measure the workloads with cuDNN and without, on every backend that is installed
 	$(HERE) $(or $(GPU),$(BIN)/python) experiments/benchmarks/gpu.py $(ARGS)
 
-check: $(VENV)/.developing ## Lint, types, layers
+check: $(VENV)/.developing ## Lint, types, layers, dead code, duplicates
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/vulture
+	$(BIN)/pylint --score=n grubench
 
 format: $(VENV)/.developing ## Format the code
 	$(BIN)/ruff check --fix .
