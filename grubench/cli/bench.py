@@ -74,7 +74,7 @@ def register(app: typer.Typer) -> None:
         arms = _arms(cells, kernels, spec, models)
         sizes = step_benchmark.shapes(
             spec,
-            parameter_count.inputs(spec),
+            parameter_count.count_inputs(spec),
             batches=axes["batch"],
             lengths=axes["length"],
             inputs=axes["features"],

@@ -14,7 +14,7 @@ from grubench.backends import machine, registry
 from grubench.backends.keras import BACKEND, IMPORT_S
 from grubench.data.datasets.download import VARIABLE, cache_folder
 from grubench.spec.backends import BACKENDS
-from grubench.spec.parameter_count import inputs, outputs
+from grubench.spec.parameter_count import count_inputs, count_outputs
 from grubench.training import model as models
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def examine(spec: Experiment) -> dict[str, Any]:
     """
     BACKEND.set_threads(spec.training.threads)
     BACKEND.start()
-    model = models.build(spec, spec.window.lookback, inputs(spec), outputs(spec))
+    model = models.build(spec, spec.window.lookback, count_inputs(spec), count_outputs(spec))
     capability = BACKEND.capability()
     return machine.describe(spec.training.backend) | {
         "backend": BACKEND.name,

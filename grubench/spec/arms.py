@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from grubench.errors import SpecError, UsageError
 from grubench.spec.cells import CELLS
 from grubench.spec.experiment import Experiment
-from grubench.spec.parameter_count import matched
+from grubench.spec.parameter_count import match_parameters
 from grubench.spec.sections import SECTIONS
 from grubench.text import closest_match, quote
 
@@ -55,7 +55,10 @@ def arms_of(
     mixed = len({layer.cell for layer in spec.model.stack}) > 1
     if match not in MATCHES:
         raise UsageError(f"--match: unknown value {match!r}.", f"Valid: {', '.join(MATCHES)}.")
-    stacks = [matched(spec, cell) if match == "params" else spec.with_cell(cell) for cell in cells] + [spec] * mixed
+    with_cell = match_parameters if match == "params" else Experiment.with_cell
+    stacks = [with_cell(spec, cell) for cell in cells]
+    if mixed:
+        stacks.append(spec)
     vary = {setting_key(key): values for key, values in (vary or {}).items()}
     if "training.epochs" in vary and (match == "time" or spec.training.seconds):
         raise UsageError("--vary: training.epochs decides nothing where all train for the same time.", "Leave it out.")

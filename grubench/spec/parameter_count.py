@@ -1,54 +1,69 @@
-"""Equal terms by size: the widths at which another cell has as many parameters as the LSTM."""
+"""The parameters of a spec's model, and the widths at which another cell has as many as the LSTM."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from grubench.spec.cells import CELLS, REFERENCE
 from grubench.spec.sections import Layer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from grubench.spec.experiment import Experiment
 
 
-def parameters(spec: Experiment) -> int:
+def count_parameters(spec: Experiment) -> int:
     """The trainable parameters of a spec's model.
 
     Both directions double a layer's parameters and its outputs. The head has `(inputs + 1) outputs`.
     """
-    total, width, directions = 0, inputs(spec), 2 if spec.model.bidirectional else 1
-    for layer in spec.model.stack:
+    return _count_stack(spec, spec.model.stack)
+
+
+def _count_stack(spec: Experiment, stack: Sequence[Layer]) -> int:
+    total, inputs, directions = 0, count_inputs(spec), 2 if spec.model.bidirectional else 1
+    for layer in stack:
         cell = CELLS[layer.cell]
-        total += directions * cell.count_parameters(layer.units, width, reset_after=spec.model.reset_after)
-        width = directions * layer.units
-    return total + (width + 1) * outputs(spec)
+        total += directions * cell.count_parameters(layer.units, inputs, reset_after=spec.model.reset_after)
+        inputs = directions * layer.units
+    return total + (inputs + 1) * count_outputs(spec)
 
 
-def outputs(spec: Experiment) -> int:
+def count_outputs(spec: Experiment) -> int:
     """Values of the head: the horizon, or 1 at every step."""
     return 1 if spec.window.every_step else spec.window.horizon
 
 
-def inputs(spec: Experiment) -> int:
-    """Inputs a step: the target, the other columns, the features of the stamps."""
+def count_inputs(spec: Experiment) -> int:
+    """Inputs a step: the target, the other columns, the features of the time stamps."""
     others = [column for column in spec.data.features if column not in spec.data.target[:1]]
     return 1 + len(others) + len(spec.data.time_features)
 
 
-def matched(spec: Experiment, cell: str) -> Experiment:
+def match_parameters(spec: Experiment, cell: str) -> Experiment:
     """The spec with a cell, at the widths whose parameters come nearest to those of the LSTM with the spec's units.
 
-    All layers are widened by one factor, so that the stack keeps its shape; the LSTM keeps its units.
+    All layers are widened by one factor, so that the stack keeps its shape; the LSTM keeps its units. Of two widths
+    that come equally near it is the smaller.
     """
-    target = parameters(spec.with_cell(REFERENCE))
+    reference = spec.with_cell(REFERENCE)
     if cell == REFERENCE:
-        return spec.with_cell(cell)
+        return reference
+    target = count_parameters(reference)
     units = [layer.units for layer in spec.model.stack]
 
-    def widened(widest: int) -> Experiment:
-        layers = (Layer(cell=cell, units=max(1, round(one * widest / max(units)))) for one in units)
-        return spec.with_layers(tuple(map(str, layers)))
+    def widen(widest: int) -> list[Layer]:
+        return [Layer(cell=cell, units=max(1, round(width * widest / max(units)))) for width in units]
 
-    # A SimpleRNN needs about twice the width of an LSTM, a GRU less: three times is out of reach.
-    widths = range(1, 3 * max(units) + 1)
-    return widened(min(widths, key=lambda widest: abs(parameters(widened(widest)) - target)))
+    def count(widest: int) -> int:
+        return _count_stack(spec, widen(widest))
+
+    # The count rises with the width: the nearest is the first that reaches the target, or the one before.
+    highest = 1
+    while count(highest) < target:
+        highest *= 2
+    reaching = bisect_left(range(highest), target, lo=1, key=count)
+    nearest = min((max(1, reaching - 1), reaching), key=lambda widest: abs(count(widest) - target))
+    return spec.with_layers(tuple(map(str, widen(nearest))))

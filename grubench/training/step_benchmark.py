@@ -17,7 +17,7 @@ from grubench.errors import GrubenchError, UsageError
 from grubench.kernels.buffers import POOL
 from grubench.spec.cells import CELLS
 from grubench.spec.experiment import Experiment
-from grubench.spec.parameter_count import outputs
+from grubench.spec.parameter_count import count_outputs
 from grubench.training import model
 from grubench.training.events import ArmStart, BenchmarkPlan, RoundEnd
 
@@ -137,7 +137,7 @@ def shapes(
             length=length,
             features=one,
             units=stack,
-            outputs=outputs(spec),
+            outputs=count_outputs(spec),
         )
         for batch, length, one, stack in product(
             batches or [spec.training.batch_size], lengths or [spec.window.lookback], inputs or [features], stacks
