@@ -1,0 +1,71 @@
+"""What is registered once is seen everywhere: a made-up dataset in lists, messages, tables and exports."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from grubench.data.datasets import CATALOG, Source, register
+from grubench.data.series import Series
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from grubench.spec.sections import Data
+
+SMALL = ("--epochs", 1, "--units", 2, "--seeds", 1, "--in-process")
+
+
+def read_tides(spec: Data, files: Sequence[Path]) -> list[Series]:
+    level = np.sin(np.arange(200.0) / 2) + 3
+    return [Series(name="harbor", values=level[:, None], columns=("level",), time=np.arange(200), unit=spec.unit)]
+
+
+@pytest.fixture
+def tides() -> Iterator[Source]:
+    """A dataset that grubench does not come with."""
+    source = Source(
+        name="tides",
+        read=read_tides,
+        summary="Water level",
+        size="1 series x 200 hours",
+        origin="made up",
+        defaults={"data": {"unit": "cm", "period": 12}, "window": {"lookback": 9, "horizon": 2}},
+    )
+    register(source)
+    yield source
+    del CATALOG[source.name]
+
+
+def test_a_dataset_is_listed_and_described(call, tides: Source) -> None:
+    assert "Water level" in call("datasets").output
+    described = call("datasets", "tides").output
+    for part in ("tides: Water level", "harbor", "Target: level in cm"):
+        assert part in described
+
+
+def test_a_dataset_is_named_where_another_is_not_known(call, tides: Source) -> None:
+    assert "tides" in call("train", "--dataset", "tide").output
+    assert "tides" in call("train", "--dataset", "tides", "--time", "date").output
+
+
+def test_a_dataset_is_compared_with_its_defaults_and_exported(call, tides: Source) -> None:
+    exports = [word for ending in ("json", "csv", "md") for word in ("--export", f"a.{ending}")]
+    result = call("compare", "--dataset", "tides", *SMALL, *exports)
+    assert result.exit_code == 0, result.output
+    for part in ("tides: 9 steps in, 2 out", "Test error, in cm"):
+        assert part in result.output
+    assert "tides: 9 steps in, 2 out" in Path("a.md").read_text()
+    rows = Path("a.csv").read_text().splitlines()
+    assert [row.partition(",")[0] for row in rows] == ["arm", "GRU", "LSTM", "persistence"]
+    data = json.loads(Path("a.json").read_text())["spec"]["data"]
+    assert (data["dataset"], data["unit"], data["period"]) == ("tides", "cm", 12)
+
+
+def test_a_name_is_registered_once(tides: Source) -> None:
+    with pytest.raises(ValueError, match="There is a dataset 'tides' already"):
+        register(tides)
