@@ -6,18 +6,18 @@ from typing import Annotated
 
 import typer
 
-from grubench.cli import bench, compare, datasets, doctor, predict, report, runs, train
+from grubench.cli import bench, compare, datasets, doctor, guide, predict, report, runs, train
 from grubench.cli.flags import tell
 
 app = typer.Typer(
     name="grubench",
     help="GRU or LSTM for this sequence data? Train both on equal terms and see what the numbers support.",
-    epilog="Start with `grubench compare`. Every command has --help.",
+    epilog="Start with `grubench compare`. Every command has --help; `grubench guide` explains.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for module in (compare, report, train, predict, bench, datasets, runs, doctor):
+for module in (compare, report, train, predict, bench, datasets, runs, doctor, guide):
     module.register(app)
 
 
