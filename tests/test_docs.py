@@ -24,19 +24,22 @@ MARKDOWN = [README, *PAGES]
 PRESETS = sorted((ROOT / "experiments").glob("*.toml"))
 MAX_README_LINES = 200
 MAX_LINE_LENGTH = 120
+CODE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)|^\[[^\]]+\]: (\S+)", re.MULTILINE)
 
 
 def without_code(text: str) -> str:
-    return re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    return CODE.sub("", text)
 
 
 def list_commands(path: Path) -> list[str]:
-    """The commands of a text: on lines of their own, after a prompt, in a preset's comment, or quoted in a sentence."""
+    """The commands of a text: in a preset's comments; in a page's code, or quoted in its sentences."""
     text = path.read_text(encoding="utf-8")
-    marker = r"#\s+" if path.suffix == ".toml" else r"(?:\s*\$ |\s{4}|ray job submit -- )?"
-    commands = re.findall(rf"^{marker}(grubench .*)", text, flags=re.MULTILINE)
-    if path.suffix == ".md":
+    if path.suffix == ".toml":
+        commands = re.findall(r"^#\s+(grubench .*)", text, flags=re.MULTILINE)
+    else:
+        code = "\n".join(CODE.findall(text))
+        commands = re.findall(r"^(?:\$ |ray job submit -- )?(grubench .*)", code, flags=re.MULTILINE)
         commands += re.findall(r"`(grubench [^`]+)`", without_code(text))
     return [re.sub(r"\s+#.*", "", command) for command in commands]
 
@@ -67,7 +70,7 @@ def test_every_command_in_the_docs_is_valid(line: str) -> None:
 @pytest.mark.parametrize("path", MARKDOWN, ids=lambda path: path.name)
 def test_every_flag_in_the_docs_exists(path: Path) -> None:
     group = typer.main.get_command(app)
-    flags = {"--help"} | {
+    flags = {"--help", "--help-all"} | {
         flag
         for command in (group, *group.commands.values())
         for parameter in command.params
