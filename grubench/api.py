@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import convert
+
 from grubench import execution
 from grubench.backends import machine as environment
 from grubench.comparison.comparison import Comparison, Failure, differences
@@ -17,6 +19,7 @@ from grubench.execution.options import ExecutionOptions
 from grubench.execution.scheduler import Schedule
 from grubench.runs import locks
 from grubench.runs import run as runs
+from grubench.runs.records import Machine
 from grubench.runs.store import RunStore
 from grubench.spec.arms import arms_of, label, plan
 from grubench.spec.cells import REFERENCE
@@ -145,7 +148,7 @@ class _Ground:
         locks.sweep(root)
         self.spec, self.root, self.on_event, self.options = spec, root, on_event, options
         self.afresh = afresh
-        self._shelf = RunStore(root, cache(environment.machine)) if reuse else None
+        self._shelf = RunStore(root, cache(_machine)) if reuse else None
         self._dataset: Dataset | None = None
         self.reused = 0
 
@@ -213,6 +216,11 @@ class _Ground:
         return self._shelf.find(spec) if self._shelf else None
 
 
+def _machine(backend: str) -> Machine:
+    found: Machine = convert(environment.machine(backend), Machine)
+    return found
+
+
 def _compile_ahead(specs: Iterable[Experiment]) -> None:
     """Have the fused kernels that trials will need compiled for their processes, beside the loading of Keras."""
     from grubench.kernels.cells import kernel_name
@@ -244,7 +252,7 @@ def _timed(spec: Experiment, pilot: Run, on_event: OnEvent) -> Experiment:
 
     Two significant digits: more would say what one short trial cannot know.
     """
-    epoch_s, epochs = pilot.metrics["timing"]["epoch_s"], spec.training.epochs
+    epoch_s, epochs = pilot.metrics.timing.epoch_s, spec.training.epochs
     seconds = float(f"{epoch_s * epochs:.2g}")
     text = (
         f"{label(pilot.experiment)} needs {epoch_s:.3g} s an epoch: every trial trains for {seconds:g} s, its {epochs}."

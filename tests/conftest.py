@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import hypothesis
 import numpy as np
 import pytest
+from msgspec import structs
 from typer.testing import CliRunner, Result
 
 from grubench.comparison.comparison import Comparison
 from grubench.data.series import Dataset, Series
 from grubench.execution.options import ExecutionOptions
+from grubench.runs.records import LayerKernel
 from grubench.runs.run import Run
 from grubench.spec.experiment import Experiment
 from grubench.spec.sections import Data, Model, Training, Window
-
-if TYPE_CHECKING:
-    from grubench.training.model import LayerKernel
 
 # Trials in this process: what a test of one trial wants.
 IN_PROCESS = ExecutionOptions(executor="in-process")
@@ -74,10 +71,11 @@ def kernels_with(spec: Experiment, *, gpu: bool) -> list[LayerKernel]:
 
 def run_with(run: Run, *, seed: int = 0, error: float = 1.0, epoch_s: float = 1.0, kernel: str = "fused") -> Run:
     """A run with other figures, as if another trial had given them."""
-    metrics = json.loads(json.dumps(run.metrics))
-    metrics["test"]["overall"]["rmse_scaled"] = error
-    metrics["timing"]["epoch_s"] = epoch_s
-    environment = run.environment | {"kernels": [{"layer": "gru:4", "kernel": kernel, "reasons": []}]}
+    test = structs.replace(run.metrics.test, overall={**run.metrics.test.overall, "rmse_scaled": error})
+    timing = structs.replace(run.metrics.timing, epoch_s=epoch_s)
+    metrics = structs.replace(run.metrics, test=test, timing=timing)
+    layer = LayerKernel(layer="gru:4", kernel=kernel, reasons=())
+    environment = structs.replace(run.environment, kernels=(layer,))
     return replace(run, experiment=run.experiment.with_seed(seed), metrics=metrics, environment=environment)
 
 

@@ -195,5 +195,5 @@ class TestMatchedByTime:
 
     def test_a_given_time_needs_no_pilot(self, tmp_path: Path) -> None:
         found = api.compare(tiny(seconds=0.01), match="time", seeds=1, output=tmp_path, options=IN_PROCESS)
-        assert {run.metrics["loss"]["epochs"] for run in found.runs} == {1}
+        assert {run.metrics.loss.epochs for run in found.runs} == {1}
         assert len(visible(tmp_path)) == 2

@@ -19,9 +19,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
+from msgspec import structs
 from rich.console import Console
 from typer.testing import Result
 
@@ -35,6 +37,7 @@ from grubench.errors import DataError, GrubenchError, RunError, SpecError, Usage
 from grubench.reports import export, html, terminal
 from grubench.runs import files
 from grubench.runs import run as runs
+from grubench.runs.records import LayerKernel, Metrics
 from grubench.runs.run import Run
 from grubench.spec.experiment import Experiment
 from grubench.spec.sections import Data
@@ -94,7 +97,7 @@ class TestRunFolders:
     def test_a_file_of_any_size_is_not_read_whole(self, folder: Path, name: str) -> None:
         os.truncate(folder / name, files.MOST_BYTES + 1)
         with pytest.raises(RunError, match=rf"{name} has more than"):
-            files.text_of(folder / name)
+            files.read_bytes(folder / name)
 
     @pytest.mark.parametrize(
         "text", ['{"schema": ' * 10_000, "[" * 100_000, '{"schema": NaN}', '{"schema": 1' + "0" * 5000]
@@ -109,16 +112,21 @@ class TestRunFolders:
         [
             (("schema",), "1", "names no schema"),
             (("schema",), True, "names no schema"),
-            (("schema",), 2, "written by a newer grubench"),
-            (("timing", "epoch_s"), 0, "timing.epoch_s is 0 and not a number above 0"),
+            (("schema",), 3, "written by a newer grubench"),
+            (("schema",), 1, "written by an older grubench"),
+            (("timing", "epoch_s"), 0, "timing.epoch_s is 0 (Expected `float` > 0.0)"),
             (("timing", "epoch_s"), 10**400, "timing.epoch_s is"),
-            (("test", "overall"), [], "test.overall is no table"),
+            (("test", "overall"), [], "test.overall is [] (Expected `object`, got `array`)"),
             (("test", "overall", "rmse_scaled"), None, "test.overall.rmse_scaled is None and not a number from 0"),
-            (("test", "series", "activity3", "mase"), {}, "test.series.activity3.mase is {} and not a number or null"),
+            (
+                ("test", "series", "activity3", "mase"),
+                {},
+                "test.series.activity3.mase is {} (Expected `float | null`, got `object`)",
+            ),
             (("test", "horizon"), [], "test has no series or no step"),
             (("baselines", "persistence", "series"), {}, "persistence is measured on other series"),
             (("baselines",), {}, "baselines.persistence is missing"),
-            (("data", "unit"), "\ud800", "surrogates not allowed"),
+            (("data", "unit"), "\ud800", "metrics.json cannot be read"),
         ],
     )
     def test_figures_of_another_form_are_named_by_key(
@@ -199,13 +207,14 @@ class TestComparisons:
         ("key", "value", "said"),
         [
             ("schema", 7, "newer grubench"),
+            ("schema", 1, "older grubench"),
             ("schema", None, "names no schema"),
-            ("arms", [], "arms is no table"),
-            ("arms", {"GRU": "gru"}, "arms.GRU is no list"),
-            ("arms", {"GRU": [3]}, "arms.GRU is 3 and not text"),
+            ("arms", [], "arms is [] (Expected `object`, got `array`)"),
+            ("arms", {"GRU": "gru"}, "arms.GRU is 'gru' (Expected `array`, got `str`)"),
+            ("arms", {"GRU": [3]}, "arms.GRU[0] is 3 (Expected `str`, got `int`)"),
             ("arms", {"GRU": []}, "names no run"),
-            ("failures", [{"arm": "GRU"}], "failures.seed is missing"),
-            ("failures", None, "failures is no list"),
+            ("failures", [{"arm": "GRU"}], "failures[0].seed is missing"),
+            ("failures", None, "failures is None (Expected `array`, got `null`)"),
         ],
     )
     def test_another_form_is_named_by_key(self, both: Path, key: str, value: Any, said: str) -> None:
@@ -511,12 +520,16 @@ def evil_page(trained: dict[str, Run], tmp_path: Path) -> Path:
             rows = [[EVIL if cell == "activity0" else cell for cell in row] for row in csv.reader(file)]
         with (folder / "predictions.csv").open("w", newline="") as file:
             csv.writer(file).writerows(rows)
-        metrics = json.loads(json.dumps(run.metrics).replace("activity0", json.dumps(EVIL)[1:-1]))
-        metrics["data"]["unit"] = EVIL
-        environment = json.loads(json.dumps(run.environment))
-        environment |= {"processor": EVIL, "devices": [EVIL], "command": EVIL, "shared": EVIL, "commit": EVIL}
-        environment["versions"][EVIL] = EVIL
-        environment["kernels"] = [{"layer": EVIL, "kernel": EVIL, "reasons": [EVIL], "fused_reasons": [EVIL]}]
+        metrics_text = msgspec.json.encode(run.metrics).replace(b"activity0", json.dumps(EVIL)[1:-1].encode())
+        metrics = msgspec.json.decode(metrics_text, type=Metrics)
+        metrics = structs.replace(metrics, data=structs.replace(metrics.data, unit=EVIL))
+        environment = structs.replace(
+            run.environment,
+            **dict.fromkeys(("processor", "command", "shared", "commit"), EVIL),
+            devices=(EVIL,),
+            versions={**run.environment.versions, EVIL: EVIL},
+            kernels=(LayerKernel(layer=EVIL, kernel=EVIL, reasons=(EVIL,), fused_reasons=(EVIL,)),),
+        )
         data = Data(file=f"x{EVIL}.csv", target=(EVIL,), features=(EVIL,), time=EVIL, unit=EVIL, train_series=(EVIL,))
         spec = replace(run.experiment, data=data)
         one = replace(run, folder=folder, metrics=metrics, environment=environment, experiment=spec)
@@ -697,7 +710,10 @@ class TestControlCharacters:
         changed(folder / "metrics.json", lambda tree: tree["data"].update(unit=self.ESCAPE))
         with pytest.raises(RunError, match=r"data\.unit"):
             runs.load(folder)
-        changed(folder / "metrics.json", lambda tree: tree["data"].update(unit="", series={self.ESCAPE: {}}))
+        changed(
+            folder / "metrics.json",
+            lambda tree: tree["data"].update(unit="", series={self.ESCAPE: {"rows": 1, "duplicated": 0, "missing": 0}}),
+        )
         with pytest.raises(RunError, match="control characters"):
             runs.load(folder)
 

@@ -21,6 +21,7 @@ from io import StringIO
 from pathlib import Path
 
 import numpy as np
+from msgspec import structs
 
 
 def main() -> None:
@@ -82,11 +83,16 @@ def fakes(vary: dict[str, list[float]], seeds: int, folder: Path) -> int:
             if path.name not in ("metrics.json", "experiment.toml"):
                 os.link(path, target / path.name)
         (target / "experiment.toml").write_text(one.to_toml(), encoding="utf-8")
-        metrics = json.loads(json.dumps(real.metrics))
-        metrics["digest"] = one.digest
-        metrics["test"]["overall"]["rmse_scaled"] *= float(np.exp(draw.normal(scale=0.1)))
-        metrics["timing"]["epoch_s"] *= float(np.exp(draw.normal(scale=0.1)))
-        files.write_json(target / "metrics.json", metrics)
+        test, timing = real.metrics.test, real.metrics.timing
+        error = test.rmse_scaled * float(np.exp(draw.normal(scale=0.1)))
+        epoch_s = timing.epoch_s * float(np.exp(draw.normal(scale=0.1)))
+        metrics = structs.replace(
+            real.metrics,
+            digest=one.digest,
+            test=structs.replace(test, overall={**test.overall, "rmse_scaled": error}),
+            timing=structs.replace(timing, epoch_s=epoch_s),
+        )
+        (target / "metrics.json").write_bytes(files.to_json(metrics))
     return len(every)
 
 

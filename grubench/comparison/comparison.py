@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta, Struct
 
 from grubench.backends import machine
 from grubench.errors import RunError, UsageError
 from grubench.runs import run as runs
-from grubench.runs.files import read_json
-from grubench.runs.schema import ANY, TEXT, WHOLE, Form, check_form, check_schema
+from grubench.runs.files import read_record
+from grubench.runs.records import Whole
 from grubench.spec.arms import OF_THE_NAME, differing_settings, flattened, named
 from grubench.text import quote
 
@@ -21,26 +24,29 @@ if TYPE_CHECKING:
     from grubench.spec.experiment import Experiment
 
 
-SCHEMA = 1
+SCHEMA = 2
 # No file system takes a longer name.
 MOST_NAME = 255
 # What a difference in a setting brings with it.
 SAID = {"training.backend": ": a seed gives each backend initial weights of its own"}
-FORM: Form = {
-    "arms": {ANY: [TEXT]},
-    "failures": [{"arm": TEXT, "seed": WHOLE, "message": TEXT, "remedy?": TEXT}],
-    "command?": TEXT,
-}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Failure:
+class Failure(Struct, frozen=True, kw_only=True):
     """A trial that could not be finished."""
 
     arm: str
-    seed: int
+    seed: Whole
     message: str
     remedy: str = ""
+
+
+class ComparisonFile(Struct, frozen=True, kw_only=True):
+    """What is read of comparison.json: the names of the runs of each arm, and the failures."""
+
+    schema: Annotated[int, Meta(ge=SCHEMA, le=SCHEMA)]
+    arms: Mapping[str, tuple[str, ...]]
+    failures: tuple[Failure, ...]
+    command: str
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -94,10 +100,9 @@ def load(folder: Path) -> Comparison:
     path = folder / "comparison.json"
     if not folder.is_dir() or "comparison.json" not in runs.file_names(folder):
         raise UsageError(f"{folder} is not a comparison: it has no comparison.json.", "`grubench compare` makes one.")
-    tree = read_json(path)
-    check_schema(tree, SCHEMA, path)
-    check_form(tree, FORM, path)
-    arms = {arm: [_beside(folder, name) for name in names] for arm, names in tree["arms"].items()}
+    file = read_record(path, ComparisonFile, SCHEMA)
+    reader = runs.RunReader()
+    arms = {arm: [reader.read(_beside(folder, name)) for name in names] for arm, names in file.arms.items()}
     every = [run for found in arms.values() for run in found]
     if not every:
         raise RunError(f"{path} names no run.", "Call `grubench compare` again.")
@@ -106,23 +111,20 @@ def load(folder: Path) -> Comparison:
     _check_same_measures(arms)
     return Comparison(
         arms=arms,
-        failures=tuple(
-            Failure(arm=one["arm"], seed=one["seed"], message=one["message"], remedy=one.get("remedy", ""))
-            for one in tree["failures"]
-        ),
+        failures=file.failures,
         folder=folder,
         notes=differences([run.experiment for run in every]),
-        command=tree.get("command", ""),
+        command=file.command,
     )
 
 
-def _beside(folder: Path, name: str) -> Run:
-    """The run of this name beside a comparison's folder, and nowhere else: a path or a link may lead anywhere."""
+def _beside(folder: Path, name: str) -> Path:
+    """The run's folder of this name beside a comparison, and nowhere else: a path or a link may lead anywhere."""
     place = folder.absolute().parent / name
     simple = name not in ("", ".", "..") and PurePath(name).name == name and "\\" not in name
     if not simple or len(name.encode()) > MOST_NAME or place.is_symlink():
         raise RunError(f"{folder / 'comparison.json'}: {quote(name)} is no run beside it.", "Give its runs' own names.")
-    return runs.load(place)
+    return place
 
 
 def from_runs(given: Sequence[Run]) -> Comparison:
@@ -166,17 +168,17 @@ def differing_machines(given: Sequence[Run]) -> list[str]:
 
     Of packages that not all have, such as the backend's own, those have to agree that are there.
     """
-    packages = {name for run in given for name in run.environment["versions"]}
-    versions = [{run.environment["versions"].get(name) for run in given} - {None} for name in packages]
+    packages = {name for run in given for name in run.environment.versions}
+    versions = [{run.environment.versions.get(name) for run in given} - {None} for name in packages]
     keys = ("processor", "cores", "devices", "threads")
-    found = [key for key in keys if len({repr(run.environment.get(key)) for run in given}) > 1]
+    found = [key for key in keys if len({repr(getattr(run.environment, key)) for run in given}) > 1]
     return ["versions"] * any(len(one) > 1 for one in versions) + found
 
 
 def _check_same_measures(arms: dict[str, list[Run]]) -> None:
     """The means of an arm are taken over its seeds: each has all that the first has."""
     for arm, found in arms.items():
-        columns = [run.metrics["test"]["overall"].keys() | run.metrics["size"].keys() for run in found]
+        columns = [run.metrics.test.overall.keys() for run in found]
         for run, own in zip(found, columns, strict=True):
             if own != columns[0]:
                 name = min(own ^ columns[0])
@@ -203,8 +205,8 @@ def _check_same_ground(first: Run, other: Run) -> None:
             f"{first.name} and {other.name} cannot be compared: {key} is {values[0]!r} and {values[1]!r}.",
             "Errors are comparable only on the same windows of the same data.",
         )
-    measured = [list(run.metrics["test"]["series"]) for run in (first, other)]
-    prints = [run.metrics["data"]["fingerprint"] for run in (first, other)]
+    measured = [list(run.metrics.test.series) for run in (first, other)]
+    prints = [run.metrics.data.fingerprint for run in (first, other)]
     if prints[0] != prints[1] or measured[0] != measured[1]:
         names = [run.experiment.data_name for run in (first, other)]
         raise UsageError(

@@ -23,8 +23,8 @@ LEAST_PAIRS = 3
 MOST_SENTENCES = 3
 # Settings whose effect on the time is a question of its own, whatever kernel they lead to.
 OF_SPEED = {f"training.{name}" for name in ("backend", "precision", "jit", "kernel", "threads", "strategy")}
-ERROR = ("test", "overall", "rmse_scaled")
-TIME = ("timing", "epoch_s")
+ERROR = "error"
+TIME = "time"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,19 +66,19 @@ def neighbours(comparison: Comparison) -> list[tuple[str, str]]:
     return [pair for pair in combinations(specs, 2) if not between(*pair)]
 
 
-def compared(comparison: Comparison, path: tuple[str, ...]) -> list[Pair]:
-    """The neighbours that share seeds, by a figure of their metrics, with Holm's correction of the p values.
+def compared(comparison: Comparison, kind: str) -> list[Pair]:
+    """The neighbours that share seeds, by ERROR or TIME, with Holm's correction of the p values.
 
     By time only those whose ratio says something of what they differ in.
     """
     found = []
     pairs_of_arms = neighbours(comparison)
-    if path == TIME:
+    if kind == TIME:
         pairs_of_arms = [pair for pair in pairs_of_arms if not _kernels_apart(comparison, pair)]
     for one, other in pairs_of_arms:
         first, second, pairs = one, other, comparison.pairs(one, other)
         if pairs:
-            ours, theirs = ([figure(pair[arm], path) for pair in pairs] for arm in (0, 1))
+            ours, theirs = ([figure(pair[arm], kind) for pair in pairs] for arm in (0, 1))
             if np.log(ours).sum() > np.log(theirs).sum():
                 first, second, ours, theirs = second, first, theirs, ours
             found.append((first, second, paired(ours, theirs)))
@@ -88,12 +88,9 @@ def compared(comparison: Comparison, path: tuple[str, ...]) -> list[Pair]:
     ]
 
 
-def figure(run: Run, path: tuple[str, ...]) -> float:
-    """A figure of a run's metrics by the keys that lead to it."""
-    value = run.metrics
-    for key in path:
-        value = value[key]
-    return float(value)  # type: ignore[arg-type]
+def figure(run: Run, kind: str) -> float:
+    """The scaled RMSE of a run (ERROR), or its seconds an epoch (TIME)."""
+    return run.metrics.timing.epoch_s if kind == TIME else run.metrics.test.rmse_scaled
 
 
 def why_not_timed(comparison: Comparison) -> str:
@@ -104,7 +101,7 @@ def why_not_timed(comparison: Comparison) -> str:
         return f"the runs were made with different {', '.join(differing)}; their times are not compared."
     if any(shared(run) for run in comparison.runs):
         return "trials shared a machine, and their times say little; train with --jobs 1 (and --fresh) to compare them."
-    if any(not run.metrics["timing"]["steady_epochs"] for run in comparison.runs):
+    if any(not run.metrics.timing.steady_epochs for run in comparison.runs):
         more = "a larger --seconds" if comparison.spec.training.seconds else "--epochs 2 or more"
         return f"a single epoch holds the tracing and compilation; use {more} to compare times."
     return ""
@@ -129,7 +126,7 @@ def _kernels_apart(comparison: Comparison, pair: tuple[str, str]) -> bool:
 
 
 def _kernels(runs: list[Run]) -> set[str]:
-    return {kernel["kernel"] for run in runs for kernel in run.environment["kernels"]}
+    return {kernel.kernel for run in runs for kernel in run.environment.kernels}
 
 
 def together(first: str, second: str) -> str:

@@ -46,14 +46,14 @@ class SeriesTest:
 
 def figures(comparison: Comparison, measure: str) -> dict[str, list[float]]:
     """The measure of each series, `(series,)`, for each arm (the mean over its seeds) and for persistence."""
-    names = list(comparison.runs[0].metrics["test"]["series"])
+    names = list(comparison.runs[0].metrics.test.series)
     found = {}
     for arm, runs in comparison.arms.items():
         if runs:
-            rows = [[run.metrics["test"]["series"][name][measure] for name in names] for run in runs]
+            rows = [[run.metrics.test.series[name][measure] for name in names] for run in runs]
             found[arm] = np.mean(np.array(rows, float), axis=0).tolist()
-    persistence = comparison.runs[0].metrics["baselines"]["persistence"]["series"]
-    return found | {"persistence": [float(persistence[name][measure] or np.nan) for name in names]}
+    persistence = comparison.runs[0].metrics.baselines["persistence"].series
+    return found | {"persistence": np.array([persistence[name][measure] for name in names], float).tolist()}
 
 
 def tests(comparison: Comparison) -> list[SeriesTest]:

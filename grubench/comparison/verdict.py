@@ -133,7 +133,7 @@ def _fastest(comparison: Comparison, pairs: Sequence[Pair]) -> str:
 def _first_epochs(comparison: Comparison) -> list[str]:
     """A word on first epochs that took much longer than the others, which are the ones compared."""
     shares = {
-        name: float(np.median([run.history()["seconds"][0] / run.metrics["timing"]["epoch_s"] for run in runs]))
+        name: float(np.median([run.history()["seconds"][0] / run.metrics.timing.epoch_s for run in runs]))
         for name, runs in comparison.arms.items()
         if runs
     }
@@ -207,8 +207,7 @@ def _against_baselines(comparison: Comparison) -> list[str]:
     """For each baseline, the arms that err less, those that err more, and those that cannot be told from it."""
     errors = {name: [figure(run, ERROR) for run in runs] for name, runs in comparison.arms.items() if runs}
     return [
-        _against(name, measures["overall"]["rmse_scaled"], errors)
-        for name, measures in comparison.runs[0].metrics["baselines"].items()
+        _against(name, baseline.rmse_scaled, errors) for name, baseline in comparison.runs[0].metrics.baselines.items()
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from grubench.backends import machine
 from grubench.comparison.statistics import mean_interval, median_interval
 from grubench.reports.columns import NONE, number
 from grubench.reports.terminal import COLOURS
-from grubench.runs.files import plain
+from grubench.runs.files import to_json
 from grubench.spec.backends import BACKENDS
 from grubench.spec.cells import CELLS
 
@@ -179,4 +178,4 @@ def record(made: Benchmark) -> str:
         "timings": [asdict(one) for one in made.timings],
         "sentences": sentences(made),
     }
-    return json.dumps(plain(tree), indent=2) + "\n"
+    return to_json(tree).decode()

@@ -6,6 +6,8 @@ import math
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import asdict
+
 from grubench.comparison.statistics import mean_and_spread
 from grubench.reports.header import MARK
 from grubench.runs.run import shared
@@ -53,20 +55,22 @@ TIMED = ("first_step_s", "epoch_s", "sequences_per_s", "total_s", "steady_s")
 
 def values(run: Run) -> dict[str, float | None]:
     """Every number of a run that tables show, by its column."""
-    metrics, timing, training = run.metrics, run.metrics["timing"], run.experiment.training
-    gpu = metrics["size"].get("peak_gpu_memory_bytes")
+    metrics, timing, training = run.metrics, run.metrics.timing, run.experiment.training
+    gpu = metrics.size.peak_gpu_memory_bytes
     return {
-        **metrics["test"]["overall"],
-        "parameters": metrics["parameters"]["trainable"],
-        "train_loss": metrics["loss"]["train"],
-        "validation_loss": metrics["loss"]["validation"],
+        **metrics.test.overall,
+        "parameters": metrics.parameters.trainable,
+        "train_loss": metrics.loss.train,
+        "validation_loss": metrics.loss.validation,
         # Shown only where the spec does not say them: it stands above the table.
-        "epochs": metrics["loss"]["epochs"] if training.patience or training.seconds else None,
-        "steady_s": timing["train_s"] - timing["first_step_s"] if training.seconds else None,
-        "total_s": None if training.seconds else timing["total_s"],
-        **{key: timing[key] for key in ("first_step_s", "epoch_s", "sequences_per_s")},
+        "epochs": metrics.loss.epochs if training.patience or training.seconds else None,
+        "steady_s": timing.train_s - timing.first_step_s if training.seconds else None,
+        "total_s": None if training.seconds else timing.total_s,
+        "first_step_s": timing.first_step_s,
+        "epoch_s": timing.epoch_s,
+        "sequences_per_s": timing.sequences_per_s,
         "gpu_mb": gpu / 1e6 if gpu else None,
-        **metrics["size"],
+        **asdict(metrics.size),
     }
 
 
@@ -79,10 +83,8 @@ def rows(comparison: Comparison) -> list[Row]:
             columns = {key: [one[key] for one in per_seed] for key in per_seed[0]}
             seeds = [run.experiment.seed for run in runs]
             found.append({"arm": name, "seeds": seeds, "columns": columns, "shared": any(map(shared, runs))})
-    for name, measures in comparison.runs[0].metrics["baselines"].items():
-        found.append(
-            {"arm": name, "seeds": [], "columns": {key: [value] for key, value in measures["overall"].items()}}
-        )
+    for name, baseline in comparison.runs[0].metrics.baselines.items():
+        found.append({"arm": name, "seeds": [], "columns": {key: [value] for key, value in baseline.overall.items()}})
     return found
 
 
@@ -90,7 +92,7 @@ def settings(comparison: Comparison) -> str:
     """One line of what the arms share."""
     run, spec = comparison.runs[0], comparison.spec
     training, window = spec.training, spec.window
-    data = run.metrics["data"]
+    data = run.metrics.data
     seeds = sorted({one.experiment.seed for one in comparison.runs})
     unbroken = len(seeds) > 2 and seeds[-1] - seeds[0] == len(seeds) - 1
     span = f"seeds {seeds[0]}-{seeds[-1]}" if unbroken else f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
@@ -102,7 +104,7 @@ def settings(comparison: Comparison) -> str:
     )
     parts = [
         f"{spec.data_name}: {shape}",
-        f"{data['windows']['train']:,} windows to train on{_trained_on(spec)}, {data['windows']['test']:,} to test",
+        f"{data.windows.train:,} windows to train on{_trained_on(spec)}, {data.windows.test:,} to test",
         f"{units} units",
         f"{training.optimizer} {training.learning_rate:g}, {training.loss}",
         f"{_length(spec)} of batch {training.batch_size}",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -93,7 +92,7 @@ def record(comparison: Comparison) -> Row:
         "command": comparison.command,
         "spec": comparison.spec.to_dict(),
         "arms": {name: [run.name for run in runs] for name, runs in comparison.arms.items()},
-        "failures": [vars(one) for one in comparison.failures],
+        "failures": list(comparison.failures),
         "notes": list(comparison.notes),
         "settings": settings(comparison),
         "kernels": {name: kernel_line([run.environment for run in runs]) for name, runs in comparison.arms.items()},
@@ -108,7 +107,7 @@ def record(comparison: Comparison) -> Row:
 
 
 def _json(comparison: Comparison) -> str:
-    return json.dumps(files.plain(record(comparison)), indent=2) + "\n"
+    return files.to_json(record(comparison)).decode()
 
 
 def _csv(comparison: Comparison) -> str:
@@ -128,7 +127,7 @@ def _csv(comparison: Comparison) -> str:
 def _ran_on(run: Run) -> tuple[str, str, str]:
     """Backend, precision and the kernels of the layers."""
     training = run.experiment.training
-    return training.backend, training.precision, " ".join(one["kernel"] for one in run.environment["kernels"])
+    return training.backend, training.precision, " ".join(kernel.kernel for kernel in run.environment.kernels)
 
 
 def _markdown(comparison: Comparison) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING
 
 from grubench.runs.run import shared
 from grubench.spec.backends import BACKENDS
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from grubench.comparison.comparison import Comparison
+    from grubench.runs.records import Environment, LayerKernel
     from grubench.runs.run import Run
 
 # What stands at a time that was taken on a shared machine.
@@ -19,9 +21,9 @@ MARK = "*"
 
 def clock_line(run: Run) -> str:
     """What the clock did to the data and what was done about it; empty where it did nothing."""
-    series = run.metrics["data"]["series"].values()
+    series = run.metrics.data.series.values()
     rules = run.experiment.data
-    duplicated, missing = (sum(one[key] for one in series) for key in ("duplicated", "missing"))
+    duplicated, missing = sum(one.duplicated for one in series), sum(one.missing for one in series)
     parts = [f"{duplicated:,} rows repeat the stamp before (--duplicates {rules.duplicates})"] * bool(duplicated)
     parts += [f"{missing:,} stamps missing (--gaps {rules.gaps})"] * bool(missing)
     return f"Clock: {', '.join(parts)}" if parts else ""
@@ -36,35 +38,35 @@ def kernel_lines(comparison: Comparison) -> list[str]:
     return [f"{', '.join(name for name, one in arms.items() if one == line)}: {line}" for line in lines]
 
 
-def kernel_line(environments: Sequence[dict[str, Any]]) -> str:
+def kernel_line(environments: Sequence[Environment]) -> str:
     """One line of what ran the recurrence, on which device, and why it was not cuDNN; each reason once."""
-    kernels = [kernel for one in environments for kernel in one["kernels"]]
-    devices = ", ".join(dict.fromkeys(device for one in environments for device in one["devices"]))
-    replicas = " and ".join(sorted({str(one.get("replicas", 1)) for one in environments}))
+    kernels = [kernel for one in environments for kernel in one.kernels]
+    devices = ", ".join(dict.fromkeys(device for one in environments for device in one.devices))
+    replicas = " and ".join(sorted({str(one.replicas) for one in environments}))
     spread = f", {replicas} replicas that share each batch" if replicas != "1" else ""
-    engines = " and ".join(dict.fromkeys(_title(one) for one in environments))
-    compiled = ", jit_compile on" * any(one.get("jit_compile") for one in environments)
-    told = _why_not(kernels, "cuDNN", "reasons") if devices != "CPU" else _why_not(kernels, "fused", "fused_reasons")
-    precisions = dict.fromkeys(one.get("precision", "float32") for one in environments)
+    engines = " and ".join(dict.fromkeys(_title(one.backend) for one in environments))
+    compiled = ", jit_compile on" * any(one.jit_compile for one in environments)
+    told = _why_not(kernels, "fused" if devices == "CPU" else "cuDNN")
+    precisions = dict.fromkeys(one.precision for one in environments)
     numbers = "" if list(precisions) == ["float32"] else f" in {' and '.join(precisions)}"
     return f"{engines} on {devices}{numbers}{spread}, kernel {_names(kernels)}{compiled}{told}"
 
 
-def _names(kernels: Sequence[dict[str, Any]]) -> str:
+def _names(kernels: Sequence[LayerKernel]) -> str:
     """The kernel where all layers have the same, else each layer's."""
-    names = sorted({kernel["kernel"] for kernel in kernels})
-    layers = dict.fromkeys(f"{kernel['kernel']} ({kernel['layer']})" for kernel in kernels)
+    names = sorted({kernel.kernel for kernel in kernels})
+    layers = dict.fromkeys(f"{kernel.kernel} ({kernel.layer})" for kernel in kernels)
     return names[0] if len(names) == 1 else ", ".join(layers)
 
 
-def _why_not(kernels: Sequence[dict[str, Any]], name: str, key: str) -> str:
-    slow = [kernel for kernel in kernels if kernel["kernel"] not in ("cudnn", "fused")]
-    reasons = dict.fromkeys(reason for kernel in slow for reason in kernel.get(key, ()))
+def _why_not(kernels: Sequence[LayerKernel], name: str) -> str:
+    slow = [kernel for kernel in kernels if kernel.kernel not in ("cudnn", "fused")]
+    every = [kernel.fused_reasons if name == "fused" else kernel.reasons for kernel in slow]
+    reasons = dict.fromkeys(chain.from_iterable(every))
     return f" (not {name}: {'; '.join(reasons)})" if reasons else ""
 
 
-def _title(environment: dict[str, Any]) -> str:
-    backend: str = environment.get("backend", "tensorflow")
+def _title(backend: str) -> str:
     return BACKENDS[backend].title if backend in BACKENDS else backend
 
 
@@ -94,5 +96,5 @@ def _resumed_line(runs: Sequence[Run]) -> str:
 
 def resumed(run: Run) -> str:
     """After which epochs a trial went on from a checkpoint, in words; empty where it was never stopped."""
-    epochs = run.metrics["timing"].get("resumed_after_epochs", [])
+    epochs = run.metrics.timing.resumed_after_epochs
     return f"resumed after epoch {' and '.join(map(str, epochs))}" if epochs else ""

@@ -59,7 +59,7 @@ def render(comparison: Comparison) -> str:
         specs=_for_script([{key: value for key, value in chart.items() if key != "title"} for chart in made]),
         spec=_spec(comparison),
         environment=_environment(comparison),
-        command=comparison.command or comparison.runs[0].environment["command"] or "",
+        command=comparison.command or comparison.runs[0].environment.command,
         runs=[run.name for run in comparison.runs],
         vega=vl_convert.javascript_bundle().replace("</script", r"<\/script"),  # type: ignore[call-arg]
     )
@@ -95,7 +95,7 @@ def _table(comparison: Comparison, title: str, columns: Any, *, arms_only: bool 
             for (key, _), one in zip(kept, found, strict=True)
         ]
         body.append({"name": row["arm"], "cells": cells})
-    unit = comparison.runs[0].metrics["data"]["unit"]
+    unit = comparison.runs[0].metrics.data.unit
     caption = f"{title}, in {unit} where not scaled" if unit and not arms_only else title
     return {"title": caption, "heads": [head for _, head in kept], "rows": body}
 
@@ -110,7 +110,7 @@ def _spec(comparison: Comparison) -> list[tuple[str, str, bool]]:
 
 
 def _environment(comparison: Comparison) -> list[tuple[str, str]]:
-    run = comparison.runs[0]
-    kept = {key: run.environment.get(key) for key in ("processor", "cores", "threads", "system", "commit")}
-    kept["devices"] = ", ".join(run.environment["devices"])
-    return [(key, str(value)) for key, value in (run.environment["versions"] | kept).items()]
+    where = comparison.runs[0].environment
+    facts = {key: getattr(where, key) for key in ("processor", "cores", "threads", "system", "commit")}
+    facts["devices"] = ", ".join(where.devices)
+    return [(key, str(value)) for key, value in {**where.versions, **facts}.items()]

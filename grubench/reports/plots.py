@@ -103,7 +103,7 @@ def forecasts(comparison: Comparison, path: Path) -> Path:
             axes.set_title(f"series {series}, seed {runs[0].experiment.seed}", fontsize=10)
             drawn = True
         _draw_forecast(axes, rows, colour(name, position), name)
-    _finish(figure, axes, comparison.runs[0].metrics["data"]["unit"], comparison.spec.window.horizon)
+    _finish(figure, axes, comparison.runs[0].metrics.data.unit, comparison.spec.window.horizon)
     return save(figure, path)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import asdict
 from rich import box
 from rich.console import Console, RenderableType
 from rich.padding import Padding
@@ -20,9 +21,10 @@ from grubench.spec.backends import BACKENDS
 from grubench.text import count_epochs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from grubench.comparison.comparison import Comparison
+    from grubench.runs.records import Evaluation, Scores
     from grubench.runs.run import Run
     from grubench.training.predict import Forecast
 
@@ -39,7 +41,7 @@ COLOURS = {"GRU": "#0072B2", "LSTM": "#D55E00", "RNN": "#009E73", "persistence":
 def show_comparison(comparison: Comparison, console: Console) -> None:
     """Print the settings that all share, the tables, and the verdict."""
     table_rows = rows(comparison)
-    unit = comparison.runs[0].metrics["data"]["unit"]
+    unit = comparison.runs[0].metrics.data.unit
     console.print()
     console.print(Padding(Text(settings(comparison), style="dim"), (0, 1)))
     for line in facts(comparison):
@@ -59,7 +61,7 @@ def show_comparison(comparison: Comparison, console: Console) -> None:
 
 def blocks(comparison: Comparison) -> list[tuple[str, list[tuple[str, ...]]]]:
     """The tables of pairs and of forecasters over series, those that there are: a title, and lines to print."""
-    count = len(comparison.runs[0].metrics["test"]["series"])
+    count = len(comparison.runs[0].metrics.test.series)
     two_by_two = "Pairs of neighbours, first over second, 95 % interval; p of the paired t-test (Holm)"
     by_series = f"Over the {count} series: mean ± deviation; Mann-Whitney U, two-sided p (Holm)"
     found = [(two_by_two, pairs.lines(comparison)), (by_series, series_tests.lines(comparison))]
@@ -79,7 +81,7 @@ def _lines(title: str, lines: Sequence[tuple[str, ...]]) -> Table:
 def _explanation(comparison: Comparison) -> Text:
     several = max(len(runs) for runs in comparison.arms.values()) > 1
     spread = "Mean and standard deviation over the seeds. " if several else ""
-    single = any(not run.metrics["timing"]["steady_epochs"] for run in comparison.runs)
+    single = any(not run.metrics.timing.steady_epochs for run in comparison.runs)
     epoch = "the one epoch without its first step" if single else "median of the epochs after the first"
     return Text(
         f"{spread}Errors are means over series. sMAPE: the standard form, 0 to 200 % (the energy article's own is a "
@@ -136,7 +138,7 @@ def show_runs(runs: Sequence[Run], console: Console) -> None:
     for head in columns.values():
         table.add_column(head, justify="right", no_wrap=True)
     for run in runs:
-        found = values(run) | {"epochs": run.metrics["loss"]["epochs"], "train_s": run.metrics["timing"]["train_s"]}
+        found = values(run) | {"epochs": run.metrics.loss.epochs, "train_s": run.metrics.timing.train_s}
         table.add_row(Text(run.name), *[Text(_ran(run))] * any(ran), *(number(found[key]) for key in columns))
     console.print(table)
 
@@ -151,17 +153,17 @@ def _ran(run: Run) -> str:
 
 def show_run(run: Run, console: Console) -> None:
     """Print one run: what it is, its measures by series, its timing and its kernels."""
-    test, timing, spec = run.metrics["test"], run.metrics["timing"], run.experiment
+    test, timing, spec = run.metrics.test, run.metrics.timing, run.experiment
     console.print(Text(run.name, style="bold"))
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     told = {
         "stack": ", ".join(spec.model.layers),
-        "parameters": f"{run.metrics['parameters']['trainable']:,}",
-        "windows": ", ".join(f"{part} {count:,}" for part, count in run.metrics["data"]["windows"].items()),
-        "loss": f"train {number(run.metrics['loss']['train'])}, validation {number(run.metrics['loss']['validation'])}",
-        "time": f"{number(timing['train_s'])} s for {count_epochs(run.metrics['loss']['epochs'])}; "
-        f"first step {number(timing['first_step_s'])} s, "
-        f"then {number(timing['epoch_s'])} s an epoch, {number(timing['sequences_per_s'])} windows/s"
+        "parameters": f"{run.metrics.parameters.trainable:,}",
+        "windows": ", ".join(f"{part} {count:,}" for part, count in asdict(run.metrics.data.windows).items()),
+        "loss": f"train {number(run.metrics.loss.train)}, validation {number(run.metrics.loss.validation)}",
+        "time": f"{number(timing.train_s)} s for {count_epochs(run.metrics.loss.epochs)}; "
+        f"first step {number(timing.first_step_s)} s, "
+        f"then {number(timing.epoch_s)} s an epoch, {number(timing.sequences_per_s)} windows/s"
         + "".join(f"; {one}" for one in (shared(run), resumed(run)) if one),
         "ran on": kernel_line([run.environment]),
         "clock": clock_line(run).partition(": ")[2],
@@ -170,31 +172,30 @@ def show_run(run: Run, console: Console) -> None:
         if text:  # as text: what a run says could hold the marks of Rich's markup
             table.add_row(name, Text(text))
     console.print(table)
-    unit = run.metrics["data"]["unit"]
-    every = _measure_rows(test["series"], test, run.metrics["baselines"])
-    _print_table(_title(unit), every, TEST, console)
-    if len(test["horizon"]) > 1:
-        console.print(_horizon(test["horizon"], unit))
+    unit = run.metrics.data.unit
+    _print_table(_title(unit), _score_rows(test, run.metrics.baselines), TEST, console)
+    if len(test.horizon) > 1:
+        console.print(_horizon(test.horizon, unit))
 
 
 def _title(unit: str) -> str:
     return f"Test error, in {unit} where not scaled" if unit else "Test error"
 
 
-def _measure_rows(series: dict[str, Any], overall: dict[str, Any], baselines: dict[str, Any]) -> list[Row]:
+def _score_rows(test: Evaluation, baselines: Mapping[str, Evaluation]) -> list[Row]:
     """A row for each series (where there are several), their mean, and the baselines' means."""
-    several = len(series) > 1
-    named = list(series.items()) if several else []
-    last = "all series" if several else next(iter(series))
-    named += [(name, one["overall"]) for name, one in ((last, overall), *baselines.items())]
+    several = len(test.series) > 1
+    named = list(test.series.items()) if several else []
+    last = "all series" if several else next(iter(test.series))
+    named += [(name, evaluation.overall) for name, evaluation in ((last, test), *baselines.items())]
     return [{"arm": name, "columns": {key: [value] for key, value in one.items()}} for name, one in named]
 
 
-def _horizon(steps: Sequence[dict[str, float]], unit: str) -> RenderableType:
-    low, high = steps[0]["rmse"], steps[-1]["rmse"]
-    line = sparkline([step["rmse"] for step in steps])
+def _horizon(steps: Sequence[Scores], unit: str) -> RenderableType:
+    errors = [step["rmse"] or 0.0 for step in steps]
     tail = f" {unit}" if unit else ""
-    return Text(f" RMSE by step out, 1 to {len(steps)}: {number(low)} {line} {number(high)}{tail}")
+    shown = f"{number(errors[0])} {sparkline(errors)} {number(errors[-1])}{tail}"
+    return Text(f" RMSE by step out, 1 to {len(steps)}: {shown}")
 
 
 def sparkline(points: Sequence[float], width: int = 60) -> str:
@@ -213,10 +214,9 @@ def show_forecast(made: Forecast, console: Console) -> None:
     spec, unit = made.run.experiment, made.unit
     console.print(Text.assemble((made.run.name, "bold"), (f"  forecast with {BACKENDS[made.backend].title}", "dim")))
     if made.measures is not None:
-        every = _measure_rows(made.measures["series"], made.measures, made.measures["baselines"])
-        _print_table(_title(unit), every, TEST, console)
-        if len(made.measures["horizon"]) > 1:
-            console.print(_horizon(made.measures["horizon"], unit))
+        _print_table(_title(unit), _score_rows(made.measures, made.baselines), TEST, console)
+        if len(made.measures.horizon) > 1:
+            console.print(_horizon(made.measures.horizon, unit))
         return
     if made.fed_back:
         text = f"Past the horizon of {spec.window.horizon}, forecasts are made from forecasts: expect larger errors."

@@ -73,7 +73,7 @@ def forecasts(comparison: Comparison) -> Chart:
         if runs:
             values += _forecast_rows(name, runs[0], with_actual=not values)
     names = list(dict.fromkeys(row["series"] for row in values))
-    unit = comparison.runs[0].metrics["data"]["unit"]
+    unit = comparison.runs[0].metrics.data.unit
     clock = isinstance(values[0]["time"], str)
     title = f"value ({unit})" if unit else "value"
     x = {"field": "time", "title": "time" if clock else "step", "scale": {"zero": False}}
@@ -118,14 +118,14 @@ def _forecast_rows(name: str, run: Run, *, with_actual: bool) -> list[dict[str, 
 
 def horizon(comparison: Comparison) -> Chart | None:
     """Error by step of the horizon; None where there is one step."""
-    found = [(name, run.metrics["test"]) for name, runs in comparison.arms.items() for run in runs]
-    found += comparison.runs[0].metrics["baselines"].items()
+    found = [(name, run.metrics.test) for name, runs in comparison.arms.items() for run in runs]
+    found += comparison.runs[0].metrics.baselines.items()
     values = [
-        {"arm": name, "step": row["step"], "rmse": row["rmse_scaled"]}
-        for name, measures in found
-        for row in measures["horizon"]
+        {"arm": name, "step": step, "rmse": scores["rmse_scaled"]}
+        for name, evaluation in found
+        for step, scores in enumerate(evaluation.horizon, 1)
     ]
-    if max(row["step"] for row in values) < 2:
+    if len(comparison.runs[0].metrics.test.horizon) < 2:
         return None
     x = {"field": "step", "type": "quantitative", "title": "step out", "axis": {"tickMinStep": 1}}
     y = {"field": "rmse", "type": "quantitative", "title": "RMSE (scaled)", "aggregate": "mean"}
@@ -144,10 +144,10 @@ def by_series(comparison: Comparison) -> Chart:
     values = []
     for name, runs in comparison.arms.items():
         for run in runs:
-            found = run.metrics["test"]["series"].items()
+            found = run.metrics.test.series.items()
             values += [{"arm": name, "series": series, "rmse": one["rmse_scaled"]} for series, one in found]
-    for name, measures in comparison.runs[0].metrics["baselines"].items():
-        values += [{"arm": name, "series": key, "rmse": one["rmse_scaled"]} for key, one in measures["series"].items()]
+    for name, baseline in comparison.runs[0].metrics.baselines.items():
+        values += [{"arm": name, "series": key, "rmse": one["rmse_scaled"]} for key, one in baseline.series.items()]
     x = {"field": "rmse", "type": "quantitative", "title": "RMSE (scaled)", "aggregate": "mean"}
     y = {"field": "series", "type": "nominal", "title": None, "sort": None}
     return _chart(
@@ -163,7 +163,7 @@ def by_series(comparison: Comparison) -> Chart:
 def time(comparison: Comparison) -> Chart:
     """Seconds an epoch of every trial."""
     values = [
-        {"arm": name, "seed": run.experiment.seed, "seconds": run.metrics["timing"]["epoch_s"]}
+        {"arm": name, "seed": run.experiment.seed, "seconds": run.metrics.timing.epoch_s}
         for name, runs in comparison.arms.items()
         for run in runs
     ]
@@ -191,7 +191,7 @@ def time(comparison: Comparison) -> Chart:
 def parameters(comparison: Comparison) -> Chart:
     """Trainable parameters by arm."""
     values = [
-        {"arm": name, "parameters": runs[0].metrics["parameters"]["trainable"]}
+        {"arm": name, "parameters": runs[0].metrics.parameters.trainable}
         for name, runs in comparison.arms.items()
         if runs
     ]

@@ -3,49 +3,41 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 import re
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec import Struct, json, structs
 
 from grubench.errors import RunError, SpecError, UsageError
-from grubench.runs.files import read_json, text_of
-from grubench.runs.schema import (
-    ANY,
-    DAMAGED,
-    ERROR,
-    FIGURE,
-    FLAG,
-    NUMBER,
-    POSITIVE,
-    SIMPLE,
-    SPAN,
-    TEXT,
-    VALUE,
-    WHOLE,
-    Form,
-    check_form,
-    check_schema,
-    number,
+from grubench.runs.files import DAMAGED, read_record, read_text
+from grubench.runs.records import (
+    LARGEST_NUMBER,
+    SCHEMA,
+    Environment,
+    Evaluation,
+    Metrics,
+    Scalings,
+    Scores,
+    SeriesScaling,
 )
 from grubench.spec.experiment import MOST_TOML, Experiment
 from grubench.text import list_names
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-SCHEMA = 1
+R = TypeVar("R", bound=Struct)
+
 # A run's name ends with the start of its spec's digest, and a number where that name was taken.
 DIGEST_DIGITS = 6
 DIGEST_START = re.compile(rf"-([0-9a-f]{{{DIGEST_DIGITS}}})(?:-\d+)?$")
-# Trees that are kept to be shared, by their text.
-MOST_READ = 1024
-_READ: dict[str, Any] = {}
 FILES = (
     "experiment.toml",
     "environment.json",
@@ -55,46 +47,9 @@ FILES = (
     "predictions.csv",
     "model.keras",
 )
-MEASURES: dict[str, Any] = {"rmse_scaled": ERROR, "directional_accuracy": FIGURE, ANY: FIGURE}
-STEPS: Form = [{"step": WHOLE, "rmse_scaled": ERROR, "rmse": FIGURE, ANY: FIGURE}]
-PART: dict[str, Any] = {"overall": MEASURES, "series": {ANY: MEASURES}, "horizon": STEPS}
-METRICS: Form = {
-    "digest": TEXT,
-    "data": {
-        "fingerprint": TEXT,
-        "unit": TEXT,
-        "windows": {"train": WHOLE, "test": WHOLE, ANY: WHOLE},
-        "series": {ANY: {"duplicated": WHOLE, "missing": WHOLE, ANY: FIGURE}},
-    },
-    "parameters": {"trainable": WHOLE},
-    "loss": {"train": FIGURE, "validation": FIGURE, "epochs": WHOLE},
-    "test": PART | {"overall": MEASURES | {"skill": FIGURE}},
-    "baselines": {"persistence": PART, ANY: PART},
-    "timing": {
-        "first_step_s": NUMBER,
-        "epoch_s": POSITIVE,
-        "sequences_per_s": NUMBER,
-        "train_s": NUMBER,
-        "total_s": NUMBER,
-        "steady_epochs": WHOLE,
-        "resumed_after_epochs?": [WHOLE],
-    },
-    "size": {ANY: FIGURE},
-}
-ENVIRONMENT: Form = {
-    "versions": {ANY: TEXT},
-    **dict.fromkeys(("processor", "system", "command", "commit", "cores"), SIMPLE),
-    "threads?": SIMPLE,
-    "devices": [TEXT],
-    "shared?": TEXT,
-    "replicas?": WHOLE,
-    **dict.fromkeys(("backend?", "precision?"), TEXT),
-    "jit_compile?": FLAG,
-    "kernels": [
-        {"layer": TEXT, "kernel": TEXT, "reasons?": [TEXT], "fused_reasons?": [TEXT], "operation?": TEXT},
-    ],
-}
-SCALINGS: Form = {"series": {ANY: {"offset": [VALUE], "factor": [SPAN]}}}
+# The scores that tables and pictures need: of the test part and each series, and of each step of the horizon.
+NEEDED = ("rmse_scaled", "directional_accuracy", "skill")
+NEEDED_BY_STEP = ("rmse_scaled", "rmse")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -110,8 +65,8 @@ class Run:
 
     folder: Path
     experiment: Experiment
-    metrics: dict[str, Any]
-    environment: dict[str, Any]
+    metrics: Metrics
+    environment: Environment
 
     def __repr__(self) -> str:
         """The folder: the metrics would fill pages."""
@@ -126,12 +81,12 @@ class Run:
         """The columns of history.csv: epoch, loss, val_loss (where there was validation), seconds, speed."""
         path = self.folder / "history.csv"
         try:
-            head, *rows = csv.reader(text_of(path).splitlines(), strict=True)
+            head, *rows = csv.reader(read_text(path).splitlines(), strict=True)
             found = {key: [float(row[place]) for row in rows] for place, key in enumerate(head)}
         except (csv.Error, ValueError, IndexError) as error:
             raise RunError(f"{path} cannot be read: {list_names([error])}.", DAMAGED) from error
         lacking = [key for key in ("epoch", "loss", "seconds") if not found.get(key)]
-        if lacking or not all(number(value) for column in found.values() for value in column):
+        if lacking or not all(abs(value) < LARGEST_NUMBER for column in found.values() for value in column):
             what = f"it has no {lacking[0]}" if lacking else "it holds what is no number"
             raise RunError(f"{path} cannot be read: {what}.", DAMAGED)
         return found
@@ -166,46 +121,67 @@ class Run:
             raise RunError(f"{path} holds no whole forecasts.", DAMAGED)
         return found
 
-    def scalings(self) -> dict[str, dict[str, list[float]]]:
-        """The scaling of each series, by name, as `Scaling.from_dict` takes it.
+    def scalings(self) -> Mapping[str, SeriesScaling]:
+        """The scaling of each series, by name.
 
         Raises:
             RunError: It cannot be read.
         """
         path = self.folder / "scaling.json"
-        tree = read_json(path)
-        check_form(tree, SCALINGS, path)
-        found: dict[str, dict[str, list[float]]] = tree["series"]
-        if not found or any(not one["offset"] or len(one["offset"]) != len(one["factor"]) for one in found.values()):
+        series = read_record(path, Scalings).series
+        if not series or any(
+            not scaling.offset or len(scaling.offset) != len(scaling.factor) for scaling in series.values()
+        ):
             raise RunError(f"{path} has no offset and factor for each input.", DAMAGED)
-        return found
+        return series
+
+
+class RunReader:
+    """Reads run folders; what several say alike, of their data and their machine, is kept once."""
+
+    def __init__(self) -> None:
+        self._parts: dict[tuple[type, bytes], Any] = {}
+
+    def read(self, folder: Path, spec: Experiment | None = None) -> Run:
+        """Read a run folder.
+
+        Args:
+            folder: The folder.
+            spec: Its spec where it is known already: where the digests agree, experiment.toml is not read.
+
+        Raises:
+            UsageError: It is not a run folder.
+            RunError: It is damaged, or a newer or older grubench wrote it.
+        """
+        present = file_names(folder)
+        absent = [name for name in FILES if name not in present]
+        if absent:
+            raise UsageError(
+                f"{folder} is not a run: it has no {absent[0]}.", "`grubench runs` lists the runs there are."
+            )
+        metrics = read_record(folder / "metrics.json", Metrics, SCHEMA)
+        _check_scores(metrics, folder / "metrics.json")
+        if spec is None or metrics.digest != spec.digest:
+            spec = _spec(folder)
+        environment = read_record(folder / "environment.json", Environment)
+        baselines = {name: self._once(baseline) for name, baseline in metrics.baselines.items()}
+        metrics = structs.replace(metrics, data=self._once(metrics.data), baselines=baselines)
+        return Run(folder=folder, experiment=spec, metrics=metrics, environment=self._once(environment))
+
+    def _once(self, part: R) -> R:
+        """A part, or the equal one that was read before."""
+        shared: R = self._parts.setdefault((type(part), json.encode(part)), part)
+        return shared
 
 
 def load(folder: Path, spec: Experiment | None = None) -> Run:
-    """Read a run folder.
-
-    Args:
-        folder: The folder.
-        spec: Its spec where it is known already: where the digests agree, experiment.toml is not read.
+    """Read one run folder, as `RunReader.read` does.
 
     Raises:
         UsageError: It is not a run folder.
-        RunError: It is damaged, or a newer grubench wrote it.
+        RunError: It is damaged, or a newer or older grubench wrote it.
     """
-    present = file_names(folder)
-    absent = [name for name in FILES if name not in present]
-    if absent:
-        raise UsageError(f"{folder} is not a run: it has no {absent[0]}.", "`grubench runs` lists the runs there are.")
-    metrics = read_json(folder / "metrics.json")
-    check_schema(metrics, SCHEMA, folder / "metrics.json")
-    check_form(metrics, METRICS, folder / "metrics.json")
-    _check_measured(metrics, folder / "metrics.json")
-    if spec is None or metrics["digest"] != spec.digest:
-        spec = _spec(folder)
-    environment = read_json(folder / "environment.json")
-    check_form(environment, ENVIRONMENT, folder / "environment.json")
-    metrics |= {part: _once(metrics[part]) for part in ("data", "baselines")}
-    return Run(folder=folder, experiment=spec, metrics=metrics, environment=_once(environment))
+    return RunReader().read(folder, spec)
 
 
 def file_names(folder: Path) -> set[str]:
@@ -235,30 +211,47 @@ def file_names(folder: Path) -> set[str]:
     return found
 
 
-def _once(tree: Any) -> Any:
-    """A tree, or the equal one that was read before: thousands of runs say the same of their data and their machine."""
-    if len(_READ) >= MOST_READ:
-        _READ.clear()
-    return _READ.setdefault(json.dumps(tree), tree)
-
-
 def _spec(folder: Path) -> Experiment:
     try:
-        return Experiment.from_toml(text_of(folder / "experiment.toml", MOST_TOML))
+        return Experiment.from_toml(read_text(folder / "experiment.toml", MOST_TOML))
     except SpecError as error:
         raise RunError(f"{folder / 'experiment.toml'} cannot be read: {error}", DAMAGED) from error
 
 
-def _check_measured(metrics: dict[str, Any], path: Path) -> None:
-    """Every forecaster is measured on the same series and steps: the views set them side by side."""
-    test = metrics["test"]
-    if not test["series"] or not test["horizon"]:
+def _check_scores(metrics: Metrics, path: Path) -> None:
+    """Every forecaster has the scores that the tables show, of the same series and steps: they stand side by side."""
+    test = metrics.test
+    if not test.series or not test.horizon:
         raise RunError(f"{path} is damaged: test has no series or no step.", DAMAGED)
-    for name, one in metrics["baselines"].items():
-        if one["series"].keys() != test["series"].keys() or len(one["horizon"]) != len(test["horizon"]):
+    if "persistence" not in metrics.baselines:
+        raise RunError(f"{path} is damaged: baselines.persistence is missing.", DAMAGED)
+    _check_evaluation("test", test, path)
+    for name, baseline in metrics.baselines.items():
+        if baseline.series.keys() != test.series.keys() or len(baseline.horizon) != len(test.horizon):
             raise RunError(
                 f"{path} is damaged: {list_names([name])} is measured on other series or steps than test.", DAMAGED
             )
+        _check_evaluation(f"baselines.{name}", baseline, path)
+
+
+def _check_evaluation(key: str, evaluation: Evaluation, path: Path) -> None:
+    """Refuse scores without those that tables and pictures need."""
+    _check_needed(f"{key}.overall", evaluation.overall, NEEDED, path)
+    for name, scores in evaluation.series.items():
+        _check_needed(f"{key}.series.{name}", scores, NEEDED, path)
+    for step, scores in enumerate(evaluation.horizon):
+        _check_needed(f"{key}.horizon[{step}]", scores, NEEDED_BY_STEP, path)
+
+
+def _check_needed(key: str, scores: Scores, needed: tuple[str, ...], path: Path) -> None:
+    missing = [name for name in needed if name not in scores]
+    if missing:
+        raise RunError(f"{path} is damaged: {list_names([key])}.{missing[0]} is missing.", DAMAGED)
+    error = scores["rmse_scaled"]
+    if error is None or error < 0:
+        raise RunError(
+            f"{path} is damaged: {list_names([key])}.rmse_scaled is {error} and not a number from 0.", DAMAGED
+        )
 
 
 def _stamps(column: Any) -> Any:
@@ -287,7 +280,7 @@ def _whole_forecasts(rows: dict[str, NDArray[Any]]) -> bool:
 
 def shared(run: Run) -> str:
     """What the trial shared its machine with while it was timed, in words; empty where it had it for itself."""
-    return str(run.environment.get("shared", ""))
+    return run.environment.shared
 
 
 def folder_of(given: Path, root: Path) -> Path:
@@ -298,9 +291,10 @@ def folder_of(given: Path, root: Path) -> Path:
 def listed(root: Path) -> list[Run]:
     """All runs below a folder, newest first; what is not a complete run is passed over."""
     found = []
+    reader = RunReader()
     for name in names(root):
         with suppress(UsageError, RunError):
-            found.append(load(root / name))
+            found.append(reader.read(root / name))
     return found
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from grubench.errors import RunError, UsageError
-from grubench.runs.run import DIGEST_DIGITS, DIGEST_START, load, names, shared
+from grubench.runs.records import Machine
+from grubench.runs.run import DIGEST_DIGITS, DIGEST_START, RunReader, names, shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,9 +25,10 @@ class RunStore:
         fingerprint: Of the data; a run on other data is another. It may be told later.
     """
 
-    def __init__(self, root: Path, machine: Callable[[str], dict[str, Any]], fingerprint: str = "") -> None:
+    def __init__(self, root: Path, machine: Callable[[str], Machine], fingerprint: str = "") -> None:
         self.root, self.machine, self.fingerprint = root, machine, fingerprint
         self._names: dict[str, list[str]] = {}
+        self._reader = RunReader()
         for name in names(root):
             start = DIGEST_START.search(name)
             if start:
@@ -36,7 +38,7 @@ class RunStore:
         """The newest run of a spec, if there is one."""
         for name in self._names.get(spec.digest[:DIGEST_DIGITS], ()):
             try:
-                run = load(self.root / name, spec)
+                run = self._reader.read(self.root / name, spec)
             except (UsageError, RunError):
                 continue
             if self._fits(run, spec):
@@ -54,9 +56,9 @@ class RunStore:
     def _fits(self, run: Run, spec: Experiment) -> bool:
         # A trial that shared its machine may have run on any node of a cluster: its times are not compared anyway.
         machine = self.machine(spec.training.backend)
-        keys = ("versions",) if shared(run) else machine
+        fields = ("versions",) if shared(run) else Machine.__struct_fields__
         return (
-            run.metrics["digest"] == spec.digest
-            and run.metrics["data"]["fingerprint"] == self.fingerprint
-            and all(run.environment.get(key) == machine[key] for key in keys)
+            run.metrics.digest == spec.digest
+            and run.metrics.data.fingerprint == self.fingerprint
+            and all(getattr(run.environment, field) == getattr(machine, field) for field in fields)
         )

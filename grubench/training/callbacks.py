@@ -11,6 +11,7 @@ import numpy as np
 
 from grubench.backends.keras import BACKEND, keras
 from grubench.errors import TrainingError
+from grubench.runs.records import EpochTiming
 from grubench.training.events import EpochEnd, Step
 
 if TYPE_CHECKING:
@@ -156,14 +157,14 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         if len(self.epochs) == 1 and not self._rest:  # no telling how long another epoch takes
             return False
         timing = self.timing()
-        return bool(timing["train_s"] - timing["first_step_s"] + timing["epoch_s"] / 2 > self.budget_s)
+        return bool(timing.train_s - timing.first_step_s + timing.epoch_s / 2 > self.budget_s)
 
     @property
     def _rest(self) -> int:
         """The steps of the first epoch in which nothing is traced or compiled."""
         return self.steps - self.first_steps - self.last_compiles
 
-    def timing(self) -> dict[str, Any]:
+    def timing(self) -> EpochTiming:
         """The steady epochs in seconds, median and quartiles, and the speed.
 
         The first epoch, and each that a fit went on with, hold tracing and compilation: they are left out. With a
@@ -183,12 +184,12 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         step_s = median / self.steps
         first_step_s = max(0.0, self.first_call_s - (self.first_steps - 1) * step_s)
         first_step_s += max(0.0, self.last_call_s - step_s)
-        return {
-            "first_step_s": first_step_s,
-            "epoch_s": median,
-            "epoch_s_quartiles": [low, high],
-            "steady_epochs": steady_epochs,
-            "sequences_per_s": self.windows / median,
-            "train_s": float(trained.sum()),
-            "resumed_after_epochs": self.resumed,
-        }
+        return EpochTiming(
+            first_step_s=first_step_s,
+            epoch_s=median,
+            epoch_s_quartiles=(low, high),
+            steady_epochs=steady_epochs,
+            sequences_per_s=self.windows / median,
+            train_s=float(trained.sum()),
+            resumed_after_epochs=tuple(self.resumed),
+        )

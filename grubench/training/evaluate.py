@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec.structs import replace
 
+from grubench.runs.records import Evaluation
 from grubench.training import baselines, metrics
 
 if TYPE_CHECKING:
@@ -13,8 +15,7 @@ if TYPE_CHECKING:
 
     from grubench.data.series import Dataset, Series
     from grubench.data.windows import Windows
-
-    Measures = dict[str, Any]
+    from grubench.runs.records import Scores
 
 
 def naive_errors(dataset: Dataset, windows: Windows, period: int) -> dict[str, float]:
@@ -26,35 +27,35 @@ def naive_errors(dataset: Dataset, windows: Windows, period: int) -> dict[str, f
     }
 
 
-def evaluate(predicted: NDArray[np.float32], windows: Windows, naive: dict[str, float]) -> Measures:
-    """Measure the forecasts of every test window.
+def evaluate(predicted: NDArray[np.float32], windows: Windows, naive: dict[str, float]) -> Evaluation:
+    """Score the forecasts of every test window.
 
     Args:
         predicted: Scaled, in the order of `windows.index("test")` and the shape of `windows.targets`.
         windows: The windows.
         naive: The naive error of each series.
-
-    Returns:
-        `overall` (the mean over series), `series` (by name) and `horizon` (a row a step out, the means over series).
     """
-    found: dict[str, dict[str, float]] = {}
-    steps: list[list[dict[str, float]]] = [[] for _ in range(windows.outputs)]
+    by_series: dict[str, dict[str, float]] = {}
+    by_step: list[list[dict[str, float]]] = [[] for _ in range(windows.outputs)]
     for name, starts, ours in windows.by_series("test", predicted):
         actual, predicted_steps = _steps(windows.targets(starts), windows), _steps(ours, windows)
         scaling, error = windows.scalings[name], naive.get(name, float("nan"))
         units = scaling.target_to_unit(actual), scaling.target_to_unit(predicted_steps)
-        found[name] = metrics.measure(actual, predicted_steps, *units, error)
-        for step, rows in enumerate(steps):
+        by_series[name] = metrics.measure(actual, predicted_steps, *units, error)
+        for step, rows in enumerate(by_step):
             at = slice(step, step + 1)
             rows.append(metrics.measure(actual[:, at], predicted_steps[:, at], units[0][:, at], units[1][:, at], error))
-    horizon = [{"step": step} | metrics.average(rows) for step, rows in enumerate(steps, 1)]
-    return {"overall": metrics.average(found.values()), "series": found, "horizon": horizon}
+    return Evaluation(
+        overall=metrics.average(by_series.values()),
+        series=by_series,
+        horizon=tuple(metrics.average(rows) for rows in by_step),
+    )
 
 
 def evaluate_all(
     predicted: NDArray[np.float32], windows: Windows, dataset: Dataset, period: int
-) -> tuple[Measures, dict[str, Measures]]:
-    """The measures of the forecasts and of every baseline that applies, each with its skill against persistence.
+) -> tuple[Evaluation, dict[str, Evaluation]]:
+    """The scores of the forecasts and of every baseline that applies, each with its skill against persistence.
 
     Args:
         predicted: As `evaluate` takes it.
@@ -63,20 +64,24 @@ def evaluate_all(
         period: Steps in a season, 0 for none.
     """
     naive = naive_errors(dataset, windows, period)
-    made = baselines.forecasts(windows, windows.index("test"), period)
-    measured = {name: evaluate(one, windows, naive) for name, one in made.items()}
-    ours = evaluate(predicted, windows, naive)
-    for one in (ours, *measured.values()):
-        _put_skill(one, measured["persistence"])
-    return ours, measured
+    forecasts = baselines.forecasts(windows, windows.index("test"), period)
+    plain = {name: evaluate(forecast, windows, naive) for name, forecast in forecasts.items()}
+    reference = plain["persistence"]
+    scored = {name: _with_skill(evaluation, reference) for name, evaluation in plain.items()}
+    return _with_skill(evaluate(predicted, windows, naive), reference), scored
 
 
-def _put_skill(measures: Measures, reference: Measures) -> None:
-    """Put in the share of persistence's scaled RMSE that is removed, overall and by series."""
-    pairs = [(measures["overall"], reference["overall"])]
-    pairs += [(one, reference["series"][name]) for name, one in measures["series"].items()]
-    for one, other in pairs:
-        one["skill"] = metrics.skill(one["rmse_scaled"], other["rmse_scaled"])
+def _with_skill(evaluation: Evaluation, reference: Evaluation) -> Evaluation:
+    """The scores with the share of persistence's scaled RMSE that is removed, overall and by series."""
+    series = {name: _add_skill(scores, reference.series[name]) for name, scores in evaluation.series.items()}
+    return replace(evaluation, overall=_add_skill(evaluation.overall, reference.overall), series=series)
+
+
+def _add_skill(scores: Scores, reference: Scores) -> Scores:
+    error, baseline_error = scores["rmse_scaled"], reference["rmse_scaled"]
+    assert error is not None
+    assert baseline_error is not None
+    return {**scores, "skill": metrics.skill(error, baseline_error)}
 
 
 def forecast_rows(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from grubench.backends.base import TF32_CAPABILITY
 from grubench.backends.keras import BACKEND, keras
 from grubench.errors import UsageError
+from grubench.runs.records import LayerKernel
 from grubench.spec import kernel_rules
 from grubench.spec.cells import CELLS
 from grubench.spec.losses import LOSSES
@@ -22,26 +24,6 @@ if TYPE_CHECKING:
 
 # Steps of the sequence that a layer is given to see what runs it: which kernel that is does not depend on their number.
 STEPS_SEEN = 2
-
-
-@dataclass(frozen=True, kw_only=True)
-class LayerKernel:
-    """What runs one recurrent layer.
-
-    Attributes:
-        layer: The layer as written in the stack, `gru:50`.
-        kernel: `cudnn`, `fused`, `xla` or `keras`.
-        reasons: Why it is not cuDNN: a sentence each, naming the flag to change.
-        fused_reasons: Why it is not the fused kernel either; empty where it is that or cuDNN.
-        operation: What the backend executed that shows it, such as `CudnnRNNV3`; empty where it was not looked at, or
-            nothing stands for the kernel.
-    """
-
-    layer: str
-    kernel: str
-    reasons: tuple[str, ...]
-    fused_reasons: tuple[str, ...] = ()
-    operation: str = ""
 
 
 def build(spec: Experiment, lookback: int, feature: int, outputs: int, threads: int = 0) -> keras.Sequential:

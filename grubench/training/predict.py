@@ -15,15 +15,18 @@ from grubench.data.scaling import Scaling
 from grubench.data.windows import Windows
 from grubench.errors import RunError, UsageError
 from grubench.runs import run as runs
-from grubench.runs.schema import DAMAGED
+from grubench.runs.files import DAMAGED
 from grubench.text import is_file, list_names, quote
 from grubench.training import evaluate
 from grubench.training.load_model import load_model
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from grubench.data.series import Dataset, Series
+    from grubench.runs.records import Evaluation
     from grubench.runs.run import Run
 
 Rows = dict[str, "NDArray[Any]"]
@@ -37,7 +40,8 @@ class Forecast:
         run: The run whose model made them.
         rows: For each series the columns `origin`, `step`, `time`, `actual` (NaN where it is not known)
             and `predicted`, `(row,)` each.
-        measures: As `evaluation.evaluate` gives them, or None where nothing is known to measure against.
+        measures: The scores of the forecasts, or None where nothing is known to measure against.
+        baselines: The scores of the baselines on the same windows, by name.
         past: The last values seen of each series, `time` and `actual`, for pictures of what lies ahead.
         fed_back: Whether steps past the horizon were forecast from forecasts.
         unit: The unit of the target.
@@ -46,7 +50,8 @@ class Forecast:
 
     run: Run
     rows: dict[str, Rows] = field(repr=False)
-    measures: dict[str, Any] | None = field(default=None, repr=False)
+    measures: Evaluation | None = field(default=None, repr=False)
+    baselines: Mapping[str, Evaluation] = field(default_factory=dict, repr=False)
     past: dict[str, Rows] | None = field(default=None, repr=False)
     fed_back: bool = False
     unit: str = ""
@@ -122,10 +127,15 @@ def _every_window(run: Run, dataset: Dataset, cut: Windows) -> Forecast:
     model = load_model(run)
     _check_fit(model, cut)
     predicted = _finite(forecast(model, cut, cut.index("test"), spec))
-    measures, base = evaluate.evaluate_all(predicted, cut, dataset, spec.data.period)
+    measures, baselines = evaluate.evaluate_all(predicted, cut, dataset, spec.data.period)
     rows = evaluate.forecast_rows(dataset, cut, predicted)
     return Forecast(
-        run=run, rows=rows, measures=measures | {"baselines": base}, unit=dataset.unit, backend=registry.loaded()
+        run=run,
+        rows=rows,
+        measures=measures,
+        baselines=baselines,
+        unit=dataset.unit,
+        backend=registry.loaded(),
     )
 
 
@@ -217,7 +227,7 @@ def _scalings(run: Run, dataset: Dataset, series: str | None) -> dict[str, Scali
                 f"--series: the run scales each of its series on its own and has none called {one.name!r}.",
                 f"Name the one whose scaling fits with --series: {', '.join(stored)}.",
             )
-        found[one.name] = Scaling.from_dict(tree)
+        found[one.name] = Scaling(offset=np.array(tree.offset), factor=np.array(tree.factor))
         inputs = len(found[one.name].offset)
         if inputs != one.values.shape[1]:
             raise UsageError(
@@ -228,7 +238,7 @@ def _scalings(run: Run, dataset: Dataset, series: str | None) -> dict[str, Scali
 
 
 def _check_fingerprint(run: Run, dataset: Dataset) -> None:
-    if dataset.fingerprint() != run.metrics["data"]["fingerprint"]:
+    if dataset.fingerprint() != run.metrics.data.fingerprint:
         raise RunError(
             f"The data of {run.name} has changed since it was trained.", "Give the new data with --csv FILE."
         )

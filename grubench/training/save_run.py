@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from msgspec import convert
+from msgspec.structs import asdict
 
 from grubench.backends import machine
 from grubench.backends.keras import BACKEND, IMPORT_S, keras
-from grubench.runs import files, run
+from grubench.runs import files
 from grubench.runs.locks import os_errors
+from grubench.runs.records import (
+    SCHEMA,
+    DataSummary,
+    Environment,
+    Evaluation,
+    LayerKernel,
+    Losses,
+    Metrics,
+    Parameters,
+    Scalings,
+    SeriesScaling,
+    SeriesSummary,
+    Size,
+    Timing,
+    WindowCounts,
+)
 from grubench.training import evaluate
 
 if TYPE_CHECKING:
@@ -23,7 +42,6 @@ if TYPE_CHECKING:
     from grubench.data.windows import Windows
     from grubench.spec.experiment import Experiment
     from grubench.training.callbacks import Recorder
-    from grubench.training.model import LayerKernel
     from grubench.training.options import TrialOptions
 
 
@@ -65,7 +83,8 @@ class Trained:
         recorder: What was recorded of the fit.
         kept: The epoch (from 0) whose weights are kept.
         predicted: The scaled forecasts of the test part.
-        measures: Those of the forecasts and of the baselines, as `evaluation.evaluate_all` gives them.
+        test: The scores of the model.
+        baselines: The scores of the baselines, by name.
     """
 
     spec: Experiment
@@ -77,7 +96,8 @@ class Trained:
     recorder: Recorder
     kept: int
     predicted: NDArray[np.float32]
-    measures: tuple[dict[str, Any], dict[str, dict[str, Any]]]
+    test: Evaluation
+    baselines: dict[str, Evaluation]
 
 
 def save(folder: Path, trained: Trained, clock: Clock) -> None:
@@ -98,82 +118,84 @@ def save(folder: Path, trained: Trained, clock: Clock) -> None:
         clock.lap("save_s")
         metrics = _metrics(trained, clock, (folder / "model.keras").stat().st_size)
         (folder / "experiment.toml").write_text(spec.to_toml(), encoding="utf-8")
-        files.write_json(folder / "metrics.json", metrics)
-        files.write_json(folder / "environment.json", _environment(trained))
-        scalings = {name: scaling.to_dict() for name, scaling in windows.scalings.items()}
-        files.write_json(folder / "scaling.json", {"kind": spec.window.scaling, "series": scalings})
+        for name, record in (
+            ("metrics", metrics),
+            ("environment", _environment(trained)),
+            ("scaling", _scalings(trained)),
+        ):
+            (folder / f"{name}.json").write_bytes(files.to_json(record))
         files.write_csv(folder / "history.csv", trained.recorder.epochs)
         rows = evaluate.csv_text(evaluate.forecast_rows(trained.dataset, windows, trained.predicted))
         (folder / "predictions.csv").write_text(rows, encoding="utf-8")
 
 
-def _metrics(trained: Trained, clock: Clock, model_bytes: int) -> dict[str, Any]:
-    """What metrics.json holds."""
-    test, baselines = trained.measures
-    total_s = clock.total_s()
-    return {
-        "schema": run.SCHEMA,
-        "digest": trained.spec.digest,
-        "data": _data(trained.dataset, trained.windows),
-        "parameters": _parameters(trained.model),
-        "loss": _losses(trained.recorder, trained.kept),
-        "test": test,
-        "baselines": baselines,
-        "timing": {"import_s": IMPORT_S} | clock.laps | trained.recorder.timing() | {"total_s": total_s},
-        "size": {
-            "model_bytes": model_bytes,
-            "peak_memory_bytes": machine.peak_memory_bytes(),
-            "peak_gpu_memory_bytes": BACKEND.peak_memory_bytes(),
-        },
-    }
-
-
-def _environment(trained: Trained) -> dict[str, Any]:
-    """What environment.json holds: the machine, devices, threads, and the kernels that ran."""
-    training, options = trained.spec.training, trained.options
-    return (
-        machine.describe(training.backend)
-        | options.seen_cards
-        | {
-            "backend": BACKEND.name,
-            "devices": BACKEND.gpus() or ["CPU"],
-            "threads": options.threads or training.threads or "all",
-            "shared": options.shared,
-            "replicas": BACKEND.replicas(trained.model),
-            "jit_compile": bool(trained.model.jit_compile),
-            "precision": training.precision,
-            "kernels": [asdict(kernel) for kernel in trained.kernels],
-        }
+def _metrics(trained: Trained, clock: Clock, model_bytes: int) -> Metrics:
+    seconds = asdict(trained.recorder.timing()) | clock.laps
+    return Metrics(
+        schema=SCHEMA,
+        digest=trained.spec.digest,
+        data=_data(trained.dataset, trained.windows),
+        parameters=_parameters(trained.model),
+        loss=_losses(trained.recorder, trained.kept),
+        test=trained.test,
+        baselines=trained.baselines,
+        timing=Timing(import_s=IMPORT_S, total_s=clock.total_s(), **seconds),
+        size=Size(
+            model_bytes=model_bytes,
+            peak_memory_bytes=machine.peak_memory_bytes(),
+            peak_gpu_memory_bytes=BACKEND.peak_memory_bytes(),
+        ),
     )
 
 
-def _data(dataset: Dataset, windows: Windows) -> dict[str, Any]:
-    return {
-        "fingerprint": dataset.fingerprint(),
-        "unit": dataset.unit,
-        "windows": {part: windows.count(part) for part in windows.starts},
-        "series": {
-            series.name: {"rows": len(series), "duplicated": series.duplicated, "missing": series.missing}
+def _environment(trained: Trained) -> Environment:
+    training, options = trained.spec.training, trained.options
+    fields = machine.describe(training.backend) | options.seen_cards
+    return Environment(
+        **fields | {"cards": tuple(fields["cards"])},
+        backend=BACKEND.name,
+        devices=tuple(BACKEND.gpus() or ["CPU"]),
+        threads=options.threads or training.threads or "all",
+        shared=options.shared,
+        replicas=BACKEND.replicas(trained.model),
+        jit_compile=bool(trained.model.jit_compile),
+        precision=training.precision,
+        kernels=tuple(trained.kernels),
+    )
+
+
+def _scalings(trained: Trained) -> Scalings:
+    series = {name: convert(scaling.to_dict(), SeriesScaling) for name, scaling in trained.windows.scalings.items()}
+    return Scalings(kind=trained.spec.window.scaling, series=series)
+
+
+def _data(dataset: Dataset, windows: Windows) -> DataSummary:
+    return DataSummary(
+        fingerprint=dataset.fingerprint(),
+        unit=dataset.unit,
+        windows=WindowCounts(**{part: windows.count(part) for part in windows.starts}),
+        series={
+            series.name: SeriesSummary(rows=len(series), duplicated=series.duplicated, missing=series.missing)
             for series in dataset.series
         },
-    }
+    )
 
 
-def _parameters(model: keras.Model) -> dict[str, int]:
+def _parameters(model: keras.Model) -> Parameters:
     trainable = sum(math.prod(weight.shape) for weight in model.trainable_weights)
-    return {"trainable": trainable, "total": int(model.count_params())}
+    return Parameters(trainable=trainable, total=int(model.count_params()))
 
 
-def _losses(recorder: Recorder, kept: int) -> dict[str, Any]:
+def _losses(recorder: Recorder, kept: int) -> Losses:
     """The losses of the weights that are saved, the epochs that were run, and the best of them."""
     rows = recorder.epochs
     monitored = "val_loss" if "val_loss" in rows[-1] else "loss"
     best = min(range(len(rows)), key=lambda epoch: rows[epoch][monitored])
-    return {
-        "train": rows[kept]["loss"],
-        "validation": rows[kept].get("val_loss"),
-        "epochs": len(rows),
-        "kept_epoch": kept + 1,
-        "best_epoch": best + 1,
-        "time_to_best_s": sum(row["seconds"] for row in rows[: best + 1]),
-    }
+    return Losses(
+        train=rows[kept]["loss"],
+        validation=rows[kept].get("val_loss"),
+        epochs=len(rows),
+        kept_epoch=kept + 1,
+        best_epoch=best + 1,
+        time_to_best_s=sum(row["seconds"] for row in rows[: best + 1]),
+    )

@@ -66,7 +66,7 @@ def run_trial(
     on_event(Stage(text="forecasting the test part"))
     predicted = forecast(model, windows, windows.index("test"), spec)
     clock.lap("predict_s")
-    measures = evaluate.evaluate_all(predicted, windows, dataset, spec.data.period)
+    test, baselines = evaluate.evaluate_all(predicted, windows, dataset, spec.data.period)
     clock.lap("evaluate_s")
     trained = Trained(
         spec=spec,
@@ -78,7 +78,8 @@ def run_trial(
         recorder=recorder,
         kept=kept,
         predicted=predicted,
-        measures=measures,
+        test=test,
+        baselines=baselines,
     )
     save(folder, trained, clock)
 

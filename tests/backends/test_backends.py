@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import replace
 from importlib import import_module
@@ -14,6 +13,7 @@ import tensorflow as tf
 from conftest import IN_PROCESS, kernels_with, made, make_series, tiny, visible
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from grubench import api
 from grubench.backends import machine, registry
@@ -25,6 +25,7 @@ from grubench.data.series import Dataset
 from grubench.errors import SpecError, UsageError
 from grubench.execution.options import ExecutionOptions
 from grubench.reports import columns, header
+from grubench.runs.records import LayerKernel
 from grubench.runs.run import Run
 from grubench.spec.arms import setting_key
 from grubench.spec.experiment import Experiment
@@ -150,7 +151,7 @@ class TestWhatRuns:
         found = trained["gru"].environment
         assert (found["backend"], found["precision"], found["jit_compile"]) == ("tensorflow", "float32", False)
         assert found["kernels"][0]["operation"] == ("PyFuncStateless" if found["devices"] == ["CPU"] else "CudnnRNNV3")
-        assert trained["gru"].metrics["size"]["peak_gpu_memory_bytes"] == BACKEND.peak_memory_bytes()
+        assert trained["gru"].metrics.size.peak_gpu_memory_bytes == BACKEND.peak_memory_bytes()
 
     def test_looking_changes_no_weight_and_no_state_of_chance(self) -> None:
         spec = replace(tiny(), model=Model(layers=("gru:4", "lstm:3"), dropout=(0.2,), recurrent_dropout=0.1))
@@ -243,7 +244,9 @@ def test_batches_one_by_one_are_those_of_the_chunks(size: int, length: int, seed
     assert all(len(inputs) == size for inputs, _ in single[:-1])
 
 
-LOOP = {"kernels": [{"layer": "gru:4", "kernel": "keras", "reasons": [], "fused_reasons": ["it is TensorFlow's"]}]}
+LOOP = {
+    "kernels": (LayerKernel(layer="gru:4", kernel="keras", reasons=(), fused_reasons=("it is TensorFlow's",)),),
+}
 
 
 class TestComparisonsOfBackends:
@@ -256,9 +259,11 @@ class TestComparisonsOfBackends:
                 replace(
                     run,
                     experiment=replace(run.experiment, training=replace(run.experiment.training, backend=name)),
-                    environment=run.environment | {"backend": name, "devices": ["CPU"]} | differing,
-                    metrics=json.loads(json.dumps(run.metrics))
-                    | {"timing": run.metrics["timing"] | {"epoch_s": factor * run.metrics["timing"]["epoch_s"]}},
+                    environment=structs.replace(run.environment, **{"backend": name, "devices": ("CPU",)} | differing),
+                    metrics=structs.replace(
+                        run.metrics,
+                        timing=structs.replace(run.metrics.timing, epoch_s=factor * run.metrics.timing.epoch_s),
+                    ),
                 )
                 for run in found.arms["GRU"]
             ]
@@ -284,14 +289,14 @@ class TestComparisonsOfBackends:
                 replace(
                     run,
                     experiment=replace(run.experiment, training=replace(run.experiment.training, threads=threads)),
-                    environment=run.environment | {"threads": threads},
+                    environment=structs.replace(run.environment, threads=threads),
                 )
                 for run in found.arms["GRU"]
             ]
             for threads in (1, 2)
         }
         assert pairs.why_not_timed(Comparison(arms=arms)) == ""
-        unasked = [replace(run, environment=run.environment | {"threads": 7}) for run in found.runs[:1]]
+        unasked = [replace(run, environment=structs.replace(run.environment, threads=7)) for run in found.runs[:1]]
         assert "different threads" in pairs.why_not_timed(Comparison(arms={"GRU": [*unasked, *found.runs[1:]]}))
 
     def test_versions_that_one_alone_has_are_no_difference(self, trained: dict[str, Run]) -> None:
@@ -316,8 +321,9 @@ class TestComparisonsOfBackends:
     def test_a_gpus_memory_is_a_column(self, trained: dict[str, Run]) -> None:
         found = made(trained, {"GRU": [(1.0, 2.0)]})
         assert "gpu_mb" not in dict(columns.shown_columns(columns.rows(found), columns.COST))
-        for run in found.runs:
-            run.metrics["size"]["peak_gpu_memory_bytes"] = 123_000_000
+        size = structs.replace(found.runs[0].metrics.size, peak_gpu_memory_bytes=123_000_000)
+        metrics = structs.replace(found.runs[0].metrics, size=size)
+        found = Comparison(arms={"GRU": [replace(found.runs[0], metrics=metrics)]})
         assert "gpu_mb" in dict(columns.shown_columns(columns.rows(found), columns.COST))
         assert columns.rows(found)[0]["columns"]["gpu_mb"] == [123.0]
 
@@ -354,13 +360,13 @@ def test_cards_are_found_by_the_drivers_files_or_its_tool(tmp_path: Path, monkey
 
 def test_mixed_precision_trains_and_forecasts_in_float32(tmp_path: Path) -> None:
     run = api.train(tiny(precision="mixed_bfloat16"), output=tmp_path, options=IN_PROCESS)
-    assert run.environment["precision"] == "mixed_bfloat16"
-    assert "--precision float32" in " ".join(run.environment["kernels"][0]["fused_reasons"])
+    assert run.environment.precision == "mixed_bfloat16"
+    assert "--precision float32" in " ".join(run.environment.kernels[0].fused_reasons)
     assert np.isfinite(run.history()["loss"]).all()
     rows = next(iter(run.predictions().values()))
     assert rows["predicted"].dtype == np.float64
     plain = api.train(tiny(), output=tmp_path, options=IN_PROCESS)
-    assert plain.environment["kernels"][0]["kernel"] != "keras"
+    assert plain.environment.kernels[0].kernel != "keras"
 
 
 def test_an_executor_that_shares_nothing_needs_no_package_here(monkeypatch) -> None:

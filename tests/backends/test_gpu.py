@@ -58,13 +58,13 @@ def on_the_processor(run: Run, folder: Path) -> np.ndarray:
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_a_plain_layer_runs_on_cudnn(backend: str, cell: str, bidirectional: bool, tmp_path: Path) -> None:
     run = api.train(spec_of(backend, cell, bidirectional=bidirectional), output=tmp_path)
-    (found,) = run.environment["kernels"]
+    (found,) = run.environment.kernels
     if (backend, cell) == ("jax", "gru"):
         assert found["kernel"] == "xla"
         assert "Keras has no cuDNN kernel for GRU on JAX" in found["reasons"][0]
         return
     assert (found["kernel"], found["operation"], found["reasons"]) == ("cudnn", OPERATIONS[backend], [])
-    assert run.environment["devices"] != ["CPU"]
+    assert run.environment.devices != ("CPU",)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -79,7 +79,7 @@ def test_a_plain_layer_runs_on_cudnn(backend: str, cell: str, bidirectional: boo
 )
 def test_what_loses_cudnn_is_seen_and_named(backend: str, settings: dict, flag: str, tmp_path: Path) -> None:
     run = api.train(spec_of(backend, "lstm", **settings), output=tmp_path)
-    (found,) = run.environment["kernels"]
+    (found,) = run.environment.kernels
     assert found["kernel"] == LOOP[backend]
     assert flag in found["reasons"][0]
 
@@ -98,9 +98,9 @@ def test_float32_is_float32(backend: str, cell: str, tmp_path: Path) -> None:
 def test_every_precision_trains(backend: str, precision: str, tmp_path: Path) -> None:
     run = api.train(spec_of(backend, "lstm", {"precision": precision}), output=tmp_path)
     assert np.isfinite(run.history()["loss"]).all()
-    assert run.environment["precision"] == precision
+    assert run.environment.precision == precision
     if precision == "tf32":
-        assert run.environment["kernels"][0]["kernel"] == "cudnn"
+        assert run.environment.kernels[0].kernel == "cudnn"
     ours = forecasts(run)
     np.testing.assert_allclose(on_the_processor(run, tmp_path), ours, rtol=0, atol=0.05 * np.abs(ours).max())
 
@@ -109,7 +109,7 @@ def test_every_precision_trains(backend: str, precision: str, tmp_path: Path) ->
 def test_trials_share_a_card_and_its_memory_is_measured(backend: str, tmp_path: Path) -> None:
     found = api.compare(spec_of(backend, "lstm"), seeds=2, output=tmp_path, options=ExecutionOptions(jobs=2))
     assert not found.failures
-    peaks = [run.metrics["size"]["peak_gpu_memory_bytes"] for run in found.runs]
+    peaks = [run.metrics.size.peak_gpu_memory_bytes for run in found.runs]
     assert all(0 < peak < 1e9 for peak in peaks)
 
 
@@ -119,7 +119,7 @@ def test_the_fused_kernel_agrees_with_cudnn(tmp_path: Path) -> None:
     cudnn, fused = (
         api.train(spec_of("tensorflow", "gru", {"kernel": kernel}), output=tmp_path) for kernel in ("cudnn", "fused")
     )
-    assert fused.environment["kernels"][0]["operation"].endswith("PyFuncStateless")
+    assert fused.environment.kernels[0].operation.endswith("PyFuncStateless")
     np.testing.assert_allclose(forecasts(fused), forecasts(cudnn), rtol=0, atol=1e-3 * np.abs(forecasts(cudnn)).max())
 
 

@@ -88,7 +88,7 @@ import sys
 from grubench import ExecutionOptions, Experiment, predict, train
 run = train(Experiment.from_dict({tree!r}), options=ExecutionOptions(executor="in-process"))
 predict(run, steps=1)
-print("tensorflow" in sys.modules, run.environment["backend"])
+print("tensorflow" in sys.modules, run.environment.backend)
 """
 TIME = """
 import sys
@@ -179,7 +179,7 @@ def test_a_trial_is_the_same_again_and_goes_on_to_the_same_weights(backend: str,
     with pytest.raises(TrainingError, match="SIGKILL"):
         api.train(spec, output=tmp_path, options=ExecutionOptions(checkpoint_every=1), on_event=kill)
     run = api.train(spec, output=tmp_path, options=ExecutionOptions(checkpoint_every=1))
-    assert run.metrics["timing"]["resumed_after_epochs"]
+    assert run.metrics.timing.resumed_after_epochs
     found = weights(run)
     assert never.keys() == found.keys()
     for name, one in never.items():
@@ -192,14 +192,14 @@ def test_backends_are_compared(backend: str, tmp_path: Path) -> None:
         pytest.skip("tensorflow is not installed")
     found = api.compare(tiny(), cells=["gru"], vary={"backend": ["tensorflow", backend]}, seeds=2, output=tmp_path)
     assert list(found.arms) == ["GRU backend=tensorflow", f"GRU backend={backend}"]
-    assert [run.environment["backend"] for run in found.runs] == ["tensorflow"] * 2 + [backend] * 2
+    assert [run.environment.backend for run in found.runs] == ["tensorflow"] * 2 + [backend] * 2
     assert not found.failures
 
 
 @pytest.mark.parametrize("backend", OTHERS)
 def test_threads_and_mixed_precision_are_taken(backend: str, tmp_path: Path) -> None:
     run = api.train(tiny(backend=backend, precision="mixed_bfloat16", threads=1), output=tmp_path)
-    assert (run.environment["threads"], run.environment["precision"]) == (1, "mixed_bfloat16")
+    assert (run.environment.threads, run.environment.precision) == (1, "mixed_bfloat16")
     assert np.isfinite(run.history()["loss"]).all()
     assert {one.dtype for one in weights(run).values()} <= {np.dtype("f4"), np.dtype("u4"), np.dtype("i8")}
 

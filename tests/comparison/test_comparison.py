@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from grubench.comparison import comparison
 from grubench.errors import UsageError
@@ -40,7 +41,8 @@ class TestFinishedRuns:
 
     def test_other_data_is_refused(self, trained: dict[str, Run]) -> None:
         other = trained["lstm"]
-        metrics = other.metrics | {"data": other.metrics["data"] | {"fingerprint": "another"}}
+        data = structs.replace(other.metrics.data, fingerprint="another")
+        metrics = structs.replace(other.metrics, data=data)
         with pytest.raises(UsageError, match="different data"):
             comparison.from_runs([trained["gru"], replace(other, metrics=metrics)])
 

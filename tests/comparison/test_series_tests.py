@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from msgspec import structs
 from scipy import stats
 
 from grubench.comparison import series_tests
 from grubench.comparison.comparison import Comparison
+from grubench.runs.records import Evaluation
 from grubench.runs.run import Run
 
 GRU = [0.11, 0.42, 0.35, 0.28, 0.30]
@@ -18,13 +19,19 @@ LSTM = [0.31, 0.52, 0.61, 0.44, 0.48]
 
 
 def with_series(run: Run, errors: list[float], seed: int = 0) -> Run:
-    metrics = json.loads(json.dumps(run.metrics))
-    one = next(iter(metrics["test"]["series"].values()))
-    for part, values in ((metrics["test"], errors), (metrics["baselines"]["persistence"], [1.0] * 5)):
-        part["series"] = {
-            f"s{k}": one | {"rmse_scaled": error, "directional_accuracy": 1 - error / 2}
-            for k, error in enumerate(values)
+    scores = next(iter(run.metrics.test.series.values()))
+
+    def changed(evaluation: Evaluation, errors: list[float]) -> Evaluation:
+        series = {
+            f"s{k}": {**scores, "rmse_scaled": error, "directional_accuracy": 1 - error / 2}
+            for k, error in enumerate(errors)
         }
+        return structs.replace(evaluation, series=series)
+
+    persistence = changed(run.metrics.baselines["persistence"], [1.0] * 5)
+    metrics = structs.replace(
+        run.metrics, test=changed(run.metrics.test, errors), baselines={"persistence": persistence}
+    )
     return replace(run, experiment=run.experiment.with_seed(seed), metrics=metrics)
 
 

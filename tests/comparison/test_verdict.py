@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from conftest import made, run_with
+from msgspec import structs
 
 from grubench.comparison import comparison, pairs, verdict
 from grubench.comparison.comparison import Comparison
@@ -80,13 +81,13 @@ class TestVerdict:
         assert any(said in sentence for sentence in verdict.sentences(found))
 
     def test_a_baseline_within_the_spread_is_not_beaten(self, trained: dict[str, Run]) -> None:
-        error = trained["gru"].metrics["baselines"]["persistence"]["overall"]["rmse_scaled"]
+        error = trained["gru"].metrics.baselines["persistence"].overall["rmse_scaled"]
         wide = [(error * share, 1.0) for share in (0.7, 0.99, 1.2)]
         found = made(trained, {"GRU": wide, "LSTM": wide[:2]})
         assert any("GRU and LSTM cannot be told from persistence" in sentence for sentence in verdict.sentences(found))
 
     def test_times_of_other_machines_are_not_compared(self, trained: dict[str, Run]) -> None:
-        other = replace(trained["lstm"], environment=trained["lstm"].environment | {"processor": "another"})
+        other = replace(trained["lstm"], environment=structs.replace(trained["lstm"].environment, processor="another"))
         found = comparison.from_runs([trained["gru"], other])
         assert found.notes == ("The runs were made with different processor: errors may differ by it.",)
         assert "their times are not compared" in said(found, "Speed")

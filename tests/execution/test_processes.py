@@ -44,7 +44,7 @@ def test_a_process_of_its_own_gives_the_same_weights(trained: dict[str, Run], tm
     run = api.train(trained["gru"].experiment, output=tmp_path, on_event=events.append)
     assert same_weights(run, trained["gru"])
     assert [event.epoch for event in events if isinstance(event, EpochEnd)] == [1, 2]
-    assert run.environment["command"] == trained["gru"].environment["command"]
+    assert run.environment.command == trained["gru"].environment.command
 
 
 @slow
@@ -55,8 +55,8 @@ def test_trials_at_a_time_give_the_same_weights_and_say_that_their_times_are_sha
     found = api.compare(tiny(), seeds=2, output=tmp_path, options=ExecutionOptions(jobs=3), on_event=events.append)
     assert same_weights(found.arms["GRU"][0], trained["gru"])
     assert same_weights(found.arms["LSTM"][0], trained["lstm"])
-    assert {run.environment["shared"] for run in found.runs} == {"with 3 trials at a time (--jobs 3)"}
-    assert {run.environment["threads"] for run in found.runs} == {max(1, machine.cores() // 3)}
+    assert {run.environment.shared for run in found.runs} == {"with 3 trials at a time (--jobs 3)"}
+    assert {run.environment.threads for run in found.runs} == {max(1, machine.cores() // 3)}
     assert any("shared a machine" in one for one in verdict.sentences(found))
     running, most = 0, 0
     for event in events:
@@ -109,8 +109,8 @@ def test_a_killed_trial_goes_on_from_its_checkpoint_to_the_same_weights(tmp_path
     run = api.train(spec, output=tmp_path, options=options, on_event=events.append)
     assert same_weights(run, never)
     assert run.history()["loss"] == pytest.approx(never.history()["loss"], rel=1e-6)
-    assert run.metrics["loss"]["kept_epoch"] == never.metrics["loss"]["kept_epoch"]
-    resumed = run.metrics["timing"]["resumed_after_epochs"]
+    assert run.metrics.loss.kept_epoch == never.metrics.loss.kept_epoch
+    resumed = run.metrics.timing.resumed_after_epochs
     assert len(resumed) == 2
     assert f"going on after epoch {resumed[-1]}" in [event.text for event in events if isinstance(event, Stage)]
     assert "resumed after epoch" in header.resumed(run)
@@ -133,7 +133,7 @@ def test_a_script_without_a_guard_is_not_run_again(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.count("once") == 1
-    assert load(tmp_path / done.stdout.split()[-1]).metrics["loss"]["epochs"] == 1
+    assert load(tmp_path / done.stdout.split()[-1]).metrics.loss.epochs == 1
 
 
 def grubench(*words: str) -> list[str]:

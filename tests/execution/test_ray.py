@@ -53,7 +53,7 @@ def test_a_node_killed_in_the_middle_costs_no_trial(
     for name, arm in found.arms.items():
         for one, other in zip(weights(arm[0]), weights(trained[name.lower()]), strict=True):
             np.testing.assert_array_equal(one, other)
-    assert {run.environment["shared"] for run in found.runs} == {"beside other trials on a Ray cluster"}
+    assert {run.environment.shared for run in found.runs} == {"beside other trials on a Ray cluster"}
     assert api.compare(tiny(), seeds=6, output=tmp_path, options=options).reused == 12
 
 

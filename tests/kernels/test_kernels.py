@@ -24,6 +24,7 @@ from grubench.kernels.keras_layer import fuse
 from grubench.kernels.recurrence import Gradients, Outputs, Recurrence
 from grubench.kernels.threads import Workers
 from grubench.kernels.tile import BACKWARD, FORWARD
+from grubench.runs.records import LayerKernel
 from grubench.runs.run import Run
 from grubench.spec.experiment import Experiment
 from grubench.spec.sections import Model, Training, Window
@@ -434,7 +435,7 @@ def test_a_masked_call_runs_on_keras_loop() -> None:
 
 
 class TestChoice:
-    def kernel(self, gpu: bool = False, layer: str = "gru:4", **sections: object) -> models.LayerKernel:
+    def kernel(self, gpu: bool = False, layer: str = "gru:4", **sections: object) -> LayerKernel:
         model = sections.get("model", Model())
         spec = Experiment(model=replace(model, layers=(layer,)), training=sections.get("training", Training()))  # type: ignore[type-var, arg-type]
         return kernels_with(spec, gpu=gpu)[0]
@@ -469,7 +470,7 @@ class TestChoice:
 
 
 def test_a_run_is_saved_with_stock_layers(trained: dict[str, Run], tmp_path: Path) -> None:
-    assert trained["gru"].environment["kernels"][0]["kernel"] == "fused"
+    assert trained["gru"].environment.kernels[0].kernel == "fused"
     fused = trained["gru"].folder
     model = keras.saving.load_model(fused / "model.keras")
     assert type(model.layers[0]) is keras.layers.GRU

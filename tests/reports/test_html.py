@@ -8,11 +8,13 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from grubench.comparison.comparison import Comparison
 from grubench.errors import RunError, UsageError
 from grubench.reports import html, vega
+from grubench.runs.records import Metrics
 from grubench.runs.run import Run
 
 EVIL = "<script>document.title='pwned'</script>"
@@ -47,7 +49,8 @@ def test_what_comes_from_data_is_escaped(trained: dict[str, Run], found: Compari
     text = html.render(found)
     assert EVIL not in text
     assert "&lt;script&gt;document.title" in text
-    metrics = json.loads(json.dumps(trained["gru"].metrics).replace("activity0", "</script><script>alert(1)//"))
+    text = msgspec.json.encode(trained["gru"].metrics).replace(b"activity0", b"</script><script>alert(1)//")
+    metrics = msgspec.json.decode(text, type=Metrics)
     named = Comparison(arms={"GRU": [replace(trained["gru"], metrics=metrics)]})
     assert "</script><script>alert(1)" not in html.render(named)
 

@@ -7,11 +7,13 @@ import os
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from grubench.backends import machine as environment
 from grubench.errors import RunError, UsageError
 from grubench.runs import run as runs
+from grubench.runs.records import Machine
 from grubench.runs.run import Run
 from grubench.runs.store import RunStore
 
@@ -74,18 +76,21 @@ def test_a_damaged_run_names_the_file(copy: Path, name: str, content: str) -> No
 
 def test_a_run_is_found_by_spec_data_and_machine(trained: dict[str, Run]) -> None:
     run = trained["gru"]
-    root, fingerprint, machine = run.folder.parent, run.metrics["data"]["fingerprint"], environment.machine
+    root, fingerprint = run.folder.parent, run.metrics.data.fingerprint
 
-    def elsewhere(backend: str) -> dict:
-        return machine(backend) | {"processor": "another"}
+    def here(backend: str) -> Machine:
+        return msgspec.convert(environment.machine(backend), Machine)
 
-    found = RunStore(root, machine, fingerprint).find(run.experiment)
+    def elsewhere(backend: str) -> Machine:
+        return msgspec.structs.replace(here(backend), processor="another")
+
+    found = RunStore(root, here, fingerprint).find(run.experiment)
     assert found
     assert found.folder == run.folder
-    assert RunStore(root, machine, fingerprint).find(run.experiment.with_seed(7)) is None
-    assert RunStore(root, machine, "other").find(run.experiment) is None
+    assert RunStore(root, here, fingerprint).find(run.experiment.with_seed(7)) is None
+    assert RunStore(root, here, "other").find(run.experiment) is None
     assert RunStore(root, elsewhere, fingerprint).find(run.experiment) is None
-    assert RunStore(root / "absent", machine, fingerprint).find(run.experiment) is None
+    assert RunStore(root / "absent", here, fingerprint).find(run.experiment) is None
 
 
 def test_two_runs_of_one_second_get_names_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

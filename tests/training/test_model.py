@@ -202,7 +202,7 @@ run = train(Experiment.from_dict(tree), output=sys.argv[1], options=ExecutionOpt
 from rich.console import Console
 
 terminal.show_run(run, Console(width=200))
-print(run.environment["replicas"], *run.history()["loss"])
+print(run.environment.replicas, *run.history()["loss"])
 """
 
 

@@ -69,7 +69,7 @@ def test_the_test_part_equals_plain_keras(trained: dict[str, Run]) -> None:
     np.testing.assert_allclose(
         np.concatenate([one["predicted"] for one in made.rows.values()]), kept["predicted"], rtol=1e-6
     )
-    assert made.measures["overall"]["rmse"] == pytest.approx(run.metrics["test"]["overall"]["rmse"], rel=1e-6)
+    assert made.measures.overall["rmse"] == pytest.approx(run.metrics.test.overall["rmse"], rel=1e-6)
 
 
 def test_new_data_equals_plain_keras(own: Run, tmp_path: Path) -> None:
