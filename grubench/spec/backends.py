@@ -43,38 +43,37 @@ class BackendRecord:
     has_mixed_cudnn: bool = True
 
 
-def _by_name(*records: BackendRecord) -> dict[str, BackendRecord]:
-    return {record.name: record for record in records}
-
-
-BACKENDS = _by_name(
-    BackendRecord(
-        name="tensorflow",
-        title="TensorFlow",
-        requirement="grubench",
-        packages=("tensorflow", "llvmlite"),
-        has_fused_kernels=True,
-        has_mirrored_strategy=True,
-        jit_excludes_cudnn=True,
-    ),
-    BackendRecord(
-        name="torch",
-        title="PyTorch",
-        requirement="grubench[torch]",
-        packages=("torch",),
-        device_variables=(TORCH_DEVICE,),
-        has_jit=False,
-    ),
-    BackendRecord(
-        name="jax",
-        title="JAX",
-        requirement="grubench[jax]",
-        packages=("jax", "jaxlib"),
-        cuda_packages=("jax-cuda12-plugin", "jax-cuda13-plugin", *_CUDNN_PACKAGES),
-        device_variables=("JAX_PLATFORMS",),
-        has_mixed_cudnn=False,
-    ),
-)
+BACKENDS = {
+    record.name: record
+    for record in (
+        BackendRecord(
+            name="tensorflow",
+            title="TensorFlow",
+            requirement="grubench",
+            packages=("tensorflow", "llvmlite"),
+            has_fused_kernels=True,
+            has_mirrored_strategy=True,
+            jit_excludes_cudnn=True,
+        ),
+        BackendRecord(
+            name="torch",
+            title="PyTorch",
+            requirement="grubench[torch]",
+            packages=("torch",),
+            device_variables=(TORCH_DEVICE,),
+            has_jit=False,
+        ),
+        BackendRecord(
+            name="jax",
+            title="JAX",
+            requirement="grubench[jax]",
+            packages=("jax", "jaxlib"),
+            cuda_packages=("jax-cuda12-plugin", "jax-cuda13-plugin", *_CUDNN_PACKAGES),
+            device_variables=("JAX_PLATFORMS",),
+            has_mixed_cudnn=False,
+        ),
+    )
+}
 
 
 def list_backends(ability: str) -> tuple[str, str]:

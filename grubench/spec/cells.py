@@ -49,42 +49,41 @@ class Cell:
         return self.gates * units * (units + inputs + biases)
 
 
-def _by_name(*cells: Cell) -> dict[str, Cell]:
-    return {cell.name: cell for cell in cells}
-
-
-CELLS = _by_name(
-    Cell(
-        name="gru",
-        label="GRU",
-        keras_class="GRU",
-        color="#0072B2",
-        gates=3,
-        has_reset_after=True,
-        has_fused_kernel=True,
-        cudnn_backends=("tensorflow", "torch"),
-        own_loop_backends=("torch", "jax"),
-    ),
-    Cell(
-        name="lstm",
-        label="LSTM",
-        keras_class="LSTM",
-        color="#D55E00",
-        gates=4,
-        has_fused_kernel=True,
-        cudnn_backends=("tensorflow", "torch", "jax"),
-        own_loop_backends=("torch",),
-    ),
-    Cell(
-        name="rnn",
-        label="RNN",
-        keras_class="SimpleRNN",
-        color="#009E73",
-        gates=1,
-        has_recurrent_activation=False,
-        has_fused_kernel=True,
-    ),
-)
+CELLS = {
+    cell.name: cell
+    for cell in (
+        Cell(
+            name="gru",
+            label="GRU",
+            keras_class="GRU",
+            color="#0072B2",
+            gates=3,
+            has_reset_after=True,
+            has_fused_kernel=True,
+            cudnn_backends=("tensorflow", "torch"),
+            own_loop_backends=("torch", "jax"),
+        ),
+        Cell(
+            name="lstm",
+            label="LSTM",
+            keras_class="LSTM",
+            color="#D55E00",
+            gates=4,
+            has_fused_kernel=True,
+            cudnn_backends=("tensorflow", "torch", "jax"),
+            own_loop_backends=("torch",),
+        ),
+        Cell(
+            name="rnn",
+            label="RNN",
+            keras_class="SimpleRNN",
+            color="#009E73",
+            gates=1,
+            has_recurrent_activation=False,
+            has_fused_kernel=True,
+        ),
+    )
+}
 
 # The cell that keeps its widths, or its epochs, where cells are matched by their parameters or their time.
 REFERENCE = "lstm"

@@ -20,13 +20,12 @@ class Loss:
     title: str
 
 
-def _by_name(*losses: Loss) -> dict[str, Loss]:
-    return {loss.name: loss for loss in losses}
-
-
-LOSSES = _by_name(
-    Loss(name="mse", identifier="mse", title="mean squared error"),
-    Loss(name="mae", identifier="mae", title="mean absolute error"),
-    Loss(name="huber", identifier="huber", title="squared error up to 1, absolute error beyond"),
-    Loss(name="log_cosh", identifier="log_cosh", title="logarithm of the hyperbolic cosine of the error"),
-)
+LOSSES = {
+    loss.name: loss
+    for loss in (
+        Loss(name="mse", identifier="mse", title="mean squared error"),
+        Loss(name="mae", identifier="mae", title="mean absolute error"),
+        Loss(name="huber", identifier="huber", title="squared up to 1, absolute beyond"),
+        Loss(name="log_cosh", identifier="log_cosh", title="log of the hyperbolic cosine"),
+    )
+}

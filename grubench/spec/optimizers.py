@@ -20,17 +20,16 @@ class Optimizer:
     learning_rate: float = 1e-3
 
 
-def _by_name(*optimizers: Optimizer) -> dict[str, Optimizer]:
-    return {optimizer.name: optimizer for optimizer in optimizers}
-
-
-OPTIMIZERS = _by_name(
-    Optimizer(name="adam", keras_class="Adam"),
-    Optimizer(name="adamw", keras_class="AdamW"),
-    Optimizer(name="nadam", keras_class="Nadam"),
-    Optimizer(name="adamax", keras_class="Adamax"),
-    Optimizer(name="rmsprop", keras_class="RMSprop"),
-    Optimizer(name="adagrad", keras_class="Adagrad"),
-    Optimizer(name="sgd", keras_class="SGD", learning_rate=1e-2),
-    Optimizer(name="lion", keras_class="Lion"),
-)
+OPTIMIZERS = {
+    optimizer.name: optimizer
+    for optimizer in (
+        Optimizer(name="adam", keras_class="Adam"),
+        Optimizer(name="adamw", keras_class="AdamW"),
+        Optimizer(name="nadam", keras_class="Nadam"),
+        Optimizer(name="adamax", keras_class="Adamax"),
+        Optimizer(name="rmsprop", keras_class="RMSprop"),
+        Optimizer(name="adagrad", keras_class="Adagrad"),
+        Optimizer(name="sgd", keras_class="SGD", learning_rate=1e-2),
+        Optimizer(name="lion", keras_class="Lion"),
+    )
+}

@@ -31,6 +31,7 @@ INITIALIZERS = (
 ACTIVATIONS = ("linear", "tanh", "sigmoid", "relu", "elu", "selu", "gelu", "softplus", "softsign", "hard_sigmoid")
 # Units of a layer: a number with more digits is no machine's.
 MOST_DIGITS = 9
+LOSS_TITLES = ", ".join(f"{loss.name} ({loss.title})" for loss in LOSSES.values())
 TIME_FEATURES = ("hour", "weekday", "month", "dayofyear")
 
 
@@ -205,7 +206,7 @@ class Training(Section):
     learning_rate: float = setting(0.0, "Learning rate; 0 for Keras's default of the optimizer.", low=0)
     clipnorm: float = setting(0.0, "Clip each gradient's norm; 0 for no clipping.", low=0, rare=True)
     clipvalue: float = setting(0.0, "Clip each gradient's values; 0 for no clipping.", low=0, rare=True)
-    loss: str = setting("mse", "Loss, on scaled values.", choices=tuple(LOSSES))
+    loss: str = setting("mse", f"Loss, on scaled values: {LOSS_TITLES}.", choices=tuple(LOSSES))
     shuffle: bool = setting(True, "Shuffle the windows anew each epoch, the same way for every cell.", rare=True)
     patience: int = setting(0, "Stop after this many epochs without a better validation loss; 0 for never.", low=0)
     min_delta: float = setting(0.0, "The least change of the validation loss that counts as better.", low=0, rare=True)

@@ -86,6 +86,10 @@ class TestClock:
         assert (made.duplicated, made.missing) == (1, 2)
         assert made.target.tolist() == [0, 10, 20, 50, 60]
 
+    @pytest.mark.parametrize("hours", [[5], [5, 5]])
+    def test_a_single_time_has_no_gap(self, hours: list[int]) -> None:
+        assert self.arranged(hours, gaps="error").missing == 0
+
     @pytest.mark.parametrize(
         ("rule", "values"), [("first", [1, 2, 4]), ("last", [1, 3, 4]), ("mean", [1, 2.5, 4]), ("keep", [1, 2, 3, 4])]
     )
@@ -125,6 +129,10 @@ class TestTable:
         assert made.columns == ("price", "volume", "weekday")
         assert made.values.tolist() == [[1, 10, 3], [2, 20, 4], [3, 30, 5]]
         assert made.name == "my"
+
+    def test_a_long_file_of_few_columns_is_not_taken_for_a_wide_one(self, tmp_path: Path) -> None:
+        path = write(tmp_path, "price,volume\n" + "1,2\n" * 100_001)
+        assert len(read(path).series[0]) == 100_001
 
     def test_several_targets_are_series(self, tmp_path: Path) -> None:
         made = read(write(tmp_path, "a,b\n1,2\n3,4\n"), target=("a", "b"))

@@ -38,4 +38,6 @@ def test_targets_come_back_in_their_unit(rows: np.ndarray, kind: str) -> None:
 @pytest.mark.parametrize("kind", ["minmax", "standard"])
 def test_a_feature_that_never_changes_is_only_shifted(kind: str) -> None:
     rows = np.full((5, 1), 3.0)
-    np.testing.assert_array_equal(Scaling.fit(kind, rows).apply(rows), np.zeros((5, 1)))
+    scaling = Scaling.fit(kind, rows)
+    np.testing.assert_array_equal(scaling.apply(rows), np.zeros((5, 1)))
+    np.testing.assert_array_equal(scaling.apply(np.array([[5.0], [1.0]])), [[2.0], [-2.0]])
