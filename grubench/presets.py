@@ -11,23 +11,23 @@ from typing import Any
 from grubench.data.datasets.catalog import CATALOG, find
 from grubench.errors import SpecError, UsageError
 from grubench.spec.cells import CELLS
-from grubench.spec.experiment import MOST_TOML, Experiment, check_keys, toml_tree
+from grubench.spec.experiment import MOST_TOML, Experiment, check_keys, parse_toml
 from grubench.spec.sections import Data, Model
 from grubench.text import is_file, list_names, quote
 
 Tree = dict[str, Any]
 
 
-def folder() -> Path:
+def find_folder() -> Path:
     """The folder of the presets: in the installed package, or beside it in a checkout."""
     package = Path(__file__).parent
     installed = package / "experiments"
     return installed if installed.is_dir() else package.parent / "experiments"
 
 
-def names() -> list[str]:
+def list_presets() -> list[str]:
     """The presets that come with grubench."""
-    return sorted(path.stem for path in folder().glob("*.toml"))
+    return sorted(path.stem for path in find_folder().glob("*.toml"))
 
 
 def read(name: str) -> Tree:
@@ -37,15 +37,15 @@ def read(name: str) -> Tree:
         UsageError: There is no such preset.
         SpecError: The file is not TOML, or holds an unknown key.
     """
-    path = Path(name) if name.endswith(".toml") else folder() / f"{name}.toml"
-    known = is_file(path) if name.endswith(".toml") else name in names()
+    path = Path(name) if name.endswith(".toml") else find_folder() / f"{name}.toml"
+    known = is_file(path) if name.endswith(".toml") else name in list_presets()
     if not known:
         raise UsageError(
-            f"There is no preset {name!r}.", f"Give one of {', '.join(names())}, or the path of a .toml file."
+            f"There is no preset {name!r}.", f"Give one of {', '.join(list_presets())}, or the path of a .toml file."
         )
     try:
         with path.open(encoding="utf-8") as file:
-            tree = toml_tree(file.read(MOST_TOML + 1))
+            tree = parse_toml(file.read(MOST_TOML + 1))
     except (SpecError, UnicodeDecodeError, OSError) as error:
         reason = error.message if isinstance(error, SpecError) else f"{error}."
         raise SpecError(

@@ -15,7 +15,7 @@ import typer
 
 from grubench.cli import app
 from grubench.cli.guide import adapt_to_terminal, list_topics, summarize_page
-from grubench.presets import names
+from grubench.presets import list_presets
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -140,7 +140,7 @@ def test_the_readme_is_short_and_links_every_page() -> None:
 
 def test_every_preset_is_named() -> None:
     for text in (README, ROOT / "grubench" / "guide" / "workloads.md"):
-        for name in names():
+        for name in list_presets():
             assert f"`{name}`" in text.read_text(encoding="utf-8")
 
 

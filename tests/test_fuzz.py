@@ -218,7 +218,7 @@ def test_parquet(file: Path, columns: list[int], settings: dict[str, Any], damag
 
 
 def preset_texts() -> list[bytes]:
-    return [path.read_bytes() for path in sorted(presets.folder().glob("*.toml"))]
+    return [path.read_bytes() for path in sorted(presets.find_folder().glob("*.toml"))]
 
 
 @given(content=damaged([*preset_texts(), Experiment().to_toml().encode()]))

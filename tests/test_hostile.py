@@ -298,7 +298,7 @@ class TestTables:
             (b"price\n1\n\x00\n", {}, "data row 2"),
             ("price\n1\n".encode("utf-16"), {}, "cannot be read as CSV"),
             (b"price\n1\n\xe9\n", {}, "cannot be read as CSV"),
-            (b"date,price\n99999-01-01,1\n", {"time": "date"}, "is not an ISO time stamp"),
+            (b"date,price\n99999-01-01,1\n", {"time": "date"}, "is not an ISO timestamp"),
             (b"date,price\n2026-01-01T00:00+99:00,1\n", {"time": "date"}, "date"),
             (b"date,price\n2026-01-01,1\n", {"time": "date", "time_format": "%"}, "data.time_format"),
             (b"date,price\n0001-01-01T00:00:00,1\n0001-01-01T00:00:01,1\n9999-01-01T00:00:00,1\n",

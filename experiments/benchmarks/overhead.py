@@ -74,9 +74,9 @@ def start_up() -> list[tuple[str, str, str]]:
 def reading() -> list[tuple[str, str, str]]:
     """The energy files, where they are on this machine."""
     from grubench.data.datasets import find
-    from grubench.data.datasets.download import local_files
+    from grubench.data.datasets.download import find_local_files
 
-    if local_files(find("energy")) is None:
+    if find_local_files(find("energy")) is None:
         return [("`energy` read, scaled, indexed", "1 s, 150 MB", "skipped: the files are not on this machine")]
     found = []
     for _ in range(5):

@@ -24,8 +24,8 @@ class Series:
         columns: A name for each feature; the first is the target's.
         time: `(time,)`, datetime64 stamps in rising order, or int64 step numbers.
         unit: The unit of the target, or an empty string.
-        duplicated: Rows whose time stamp had come before, before the rule for them was applied.
-        missing: Time stamps absent from the regular grid, before the rule for them was applied.
+        duplicated: Rows whose timestamp had come before, before the rule for them was applied.
+        missing: Timestamps absent from the regular grid, before the rule for them was applied.
     """
 
     name: str
@@ -46,8 +46,8 @@ class Series:
         return self.values[:, 0]
 
     @property
-    def has_clock(self) -> bool:
-        """Whether the rows carry time stamps and not just step numbers."""
+    def has_timestamps(self) -> bool:
+        """Whether the rows carry timestamps and not just step numbers."""
         return bool(np.issubdtype(self.time.dtype, np.datetime64))
 
 

@@ -91,7 +91,7 @@ class Windows:
 
     def targets(self, starts: NDArray[np.int64]) -> NDArray[np.float32]:
         """The scaled targets: `(window, horizon)`, or `(window, lookback, 1)` at every step."""
-        first, length = target_offsets(self.lookback, self.horizon, every_step=self.every_step)
+        first, length = locate_targets(self.lookback, self.horizon, every_step=self.every_step)
         targets: NDArray[np.float32] = sliding_window_view(self.rows[:, 0], length)[starts + first]
         return targets[:, :, None] if self.every_step else targets
 
@@ -109,11 +109,11 @@ class Windows:
 
     def origin(self, name: str, starts: NDArray[np.int64]) -> NDArray[np.int64]:
         """The row within its series at which each window's first target lies."""
-        first, _ = target_offsets(self.lookback, self.horizon, every_step=self.every_step)
+        first, _ = locate_targets(self.lookback, self.horizon, every_step=self.every_step)
         return starts - self.first_row[name] + first
 
 
-def target_offsets(lookback: int, horizon: int, *, every_step: bool) -> tuple[int, int]:
+def locate_targets(lookback: int, horizon: int, *, every_step: bool) -> tuple[int, int]:
     """The first target's distance from a window's start, and the number of targets."""
     return (1, lookback) if every_step else (lookback, horizon)
 
@@ -131,11 +131,11 @@ def split_rows(length: int, first_target: int, window: Window) -> Split:
     return Split(train=max(validation_end - sizes[0], 0), validation=validation_end, test=length)
 
 
-def window_starts(
+def find_starts(
     span: tuple[int, int], lookback: int, horizon: int, stride: int, *, every_step: bool
 ) -> NDArray[np.int64]:
     """The starts, within a series, of the windows whose targets all lie in `span`."""
-    first, length = target_offsets(lookback, horizon, every_step=every_step)
+    first, length = locate_targets(lookback, horizon, every_step=every_step)
     low = max(span[0] - first, 0)
     high = span[1] - first - length + 1
     return np.arange(low, max(high, low), stride, dtype=np.int64)
@@ -151,17 +151,17 @@ def build(dataset: Dataset, spec: Experiment) -> Windows:
     train = dataset.select(spec.data.train_series, "data.train_series")
     test = dataset.select(spec.data.test_series, "data.test_series")
     used = [series for series in dataset.series if series in train or series in test]
-    first, length = target_offsets(window.lookback, window.horizon, every_step=window.every_step)
+    first, length = locate_targets(window.lookback, window.horizon, every_step=window.every_step)
     for series in used:
         _check_length(series, first + length, window)
-    splits = _splits(used, train, first, window)
+    splits = _split_all(used, train, first, window)
     _check_training_part(used, splits, window)
-    scalings = _scalings(used, train, splits, window)
-    first_row = _first_rows(used)
+    scalings = _fit_scalings(used, train, splits, window)
+    first_row = _find_first_rows(used)
 
     def starts(part: str, chosen: tuple[Series, ...]) -> dict[str, NDArray[np.int64]]:
         found = {
-            one.name: window_starts(
+            one.name: find_starts(
                 splits[one.name].span(part),
                 window.lookback,
                 window.horizon,
@@ -174,7 +174,7 @@ def build(dataset: Dataset, spec: Experiment) -> Windows:
         return {name: rows for name, rows in found.items() if len(rows)}
 
     windows = Windows(
-        rows=_scaled_rows(used, scalings),
+        rows=_scale_rows(used, scalings),
         first_row=first_row,
         starts={
             "train": starts("train", train),
@@ -191,7 +191,7 @@ def build(dataset: Dataset, spec: Experiment) -> Windows:
     return windows
 
 
-def over(dataset: Dataset, spec: Experiment, scalings: dict[str, Scaling]) -> Windows:
+def build_for_forecast(dataset: Dataset, spec: Experiment, scalings: dict[str, Scaling]) -> Windows:
     """Every window of new data as a test window, with the scalings of a finished run.
 
     Raises:
@@ -201,15 +201,15 @@ def over(dataset: Dataset, spec: Experiment, scalings: dict[str, Scaling]) -> Wi
     used = list(dataset.series)
     for series in used:
         _check_length(series, window.lookback, window)
-    first_row = _first_rows(used)
+    first_row = _find_first_rows(used)
     starts = {
         series.name: first_row[series.name]
-        + window_starts((0, len(series)), window.lookback, window.horizon, window.stride, every_step=window.every_step)
+        + find_starts((0, len(series)), window.lookback, window.horizon, window.stride, every_step=window.every_step)
         for series in used
     }
     starts = {name: rows for name, rows in starts.items() if len(rows)}
     return Windows(
-        rows=_scaled_rows(used, scalings),
+        rows=_scale_rows(used, scalings),
         first_row=first_row,
         starts={"train": {}, "validation": {}, "test": starts},
         scalings=scalings,
@@ -220,12 +220,12 @@ def over(dataset: Dataset, spec: Experiment, scalings: dict[str, Scaling]) -> Wi
     )
 
 
-def _first_rows(used: list[Series]) -> dict[str, int]:
+def _find_first_rows(used: list[Series]) -> dict[str, int]:
     ends = np.cumsum([len(series) for series in used]).tolist()
     return {series.name: end - len(series) for series, end in zip(used, ends, strict=True)}
 
 
-def _scaled_rows(used: list[Series], scalings: dict[str, Scaling]) -> NDArray[np.float32]:
+def _scale_rows(used: list[Series], scalings: dict[str, Scaling]) -> NDArray[np.float32]:
     rows = np.empty((sum(map(len, used)), used[0].values.shape[1]), np.float32)
     row = 0
     for series in used:
@@ -234,7 +234,7 @@ def _scaled_rows(used: list[Series], scalings: dict[str, Scaling]) -> NDArray[np
     return rows
 
 
-def _splits(used: list[Series], train: tuple[Series, ...], first: int, window: Window) -> dict[str, Split]:
+def _split_all(used: list[Series], train: tuple[Series, ...], first: int, window: Window) -> dict[str, Split]:
     if window.split == "time":
         return {series.name: split_rows(len(series), first, window) for series in used}
     size = int(window.validation if window.validation >= 1 else window.validation * len(train))
@@ -254,7 +254,7 @@ def _splits(used: list[Series], train: tuple[Series, ...], first: int, window: W
     return splits
 
 
-def _scalings(
+def _fit_scalings(
     used: list[Series], train: tuple[Series, ...], splits: dict[str, Split], window: Window
 ) -> dict[str, Scaling]:
     def fit_rows(series: Series) -> Any:

@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from grubench.data.datasets.download import VARIABLE, cache_folder, local_files
+from grubench.data.datasets.download import VARIABLE, cache_folder, find_local_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ def show_catalog(sources: Sequence[Source], console: Console) -> None:
     for head in ("dataset", "what", "size", "from", "here"):
         table.add_column(head)
     for source in sources:
-        paths = None if source.generated else local_files(source)
+        paths = None if source.generated else find_local_files(source)
         here = "generated" if source.generated else str(paths[0].parent) if paths else "no; fetched when used"
         table.add_row(Text(source.name, style="bold"), source.summary, source.size, source.origin, here)
     console.print(table)
@@ -63,7 +63,7 @@ def show_dataset(source: Source, dataset: Dataset, console: Console) -> None:
     for series in shown:
         line = sparkline(series.target.tolist(), 20 if console.width < 100 else 40)
         lowest, highest = number(float(series.target.min())), number(float(series.target.max()))
-        counts = (str(series.duplicated), str(series.missing)) if series.has_clock else (NONE, NONE)
+        counts = (str(series.duplicated), str(series.missing)) if series.has_timestamps else (NONE, NONE)
         table.add_row(series.name, f"{len(series):,}", *counts, lowest, highest, line)
     console.print(table)
     if len(dataset.series) > len(shown):
@@ -79,13 +79,13 @@ def _facts(dataset: Dataset) -> Text:
 
 
 def _span(series: Sequence[Series]) -> str:
-    from grubench.data.datasets.timestamps import step_of
+    from grubench.data.datasets.timestamps import find_step
     from grubench.reports.terminal import stamp
 
-    if not series[0].has_clock:
+    if not series[0].has_timestamps:
         return f"Rows in order, without a clock: 0 to {max(len(one) for one in series) - 1}."
     first, last = min(one.time[0] for one in series), max(one.time[-1] for one in series)
-    return f"From {stamp(first)} to {stamp(last)}, a step of {_duration(step_of(series[0].time))}."
+    return f"From {stamp(first)} to {stamp(last)}, a step of {_duration(find_step(series[0].time))}."
 
 
 def _duration(step: np.timedelta64) -> str:

@@ -246,5 +246,5 @@ def _ahead(made: Forecast) -> Table:
 
 
 def stamp(time: Any) -> str:
-    """A time stamp without what is zero in it; a step number as it is."""
+    """A timestamp without what is zero in it; a step number as it is."""
     return str(time).removesuffix("T00:00:00").replace("T", " ")

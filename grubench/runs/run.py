@@ -255,7 +255,7 @@ def _check_needed(key: str, scores: Scores, needed: tuple[str, ...], path: Path)
 
 
 def _stamps(column: Any) -> Any:
-    """A column of text as time stamps, or a ValueError."""
+    """A column of text as timestamps, or a ValueError."""
     import pandas as pd
 
     stamps = pd.to_datetime(column, format="ISO8601").to_numpy("datetime64[us]")

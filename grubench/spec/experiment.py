@@ -61,7 +61,7 @@ class Experiment:
     @classmethod
     def from_toml(cls, text: str) -> Self:
         """An Experiment from TOML, as `to_toml` writes it."""
-        return cls.from_dict(toml_tree(text))
+        return cls.from_dict(parse_toml(text))
 
     def to_dict(self) -> dict[str, Any]:
         """The spec as nested dictionaries of plain values."""
@@ -98,7 +98,7 @@ class Experiment:
         return replace(self, seed=seed)
 
 
-def toml_tree(text: str) -> dict[str, Any]:
+def parse_toml(text: str) -> dict[str, Any]:
     """The tree in a TOML text that may be a stranger's.
 
     Raises:

@@ -37,7 +37,7 @@ def count_outputs(spec: Experiment) -> int:
 
 
 def count_inputs(spec: Experiment) -> int:
-    """Inputs a step: the target, the other columns, the features of the time stamps."""
+    """Inputs a step: the target, the other columns, the features of the timestamps."""
     others = [column for column in spec.data.features if column not in spec.data.target[:1]]
     return 1 + len(others) + len(spec.data.time_features)
 

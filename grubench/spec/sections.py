@@ -68,27 +68,27 @@ class Data(Section):
 
     dataset: str = setting("activities", "A dataset by name (see `grubench datasets`).")
     file: str = setting("", "A CSV or Parquet file of your own, in place of a dataset.")
-    time: str = setting("", "The column that holds time stamps (own file). Rows are sorted by it.")
+    time: str = setting("", "The column that holds timestamps (own file). Rows are sorted by it.")
     time_format: str = setting(
-        "", "The form of the time stamps, such as %d-%m-%y; ISO needs none (own file).", rare=True
+        "", "The form of the timestamps, such as %d-%m-%y; ISO needs none (own file).", rare=True
     )
     target: tuple[str, ...] = setting((), "The column to forecast; several make one series each (own file).")
     features: tuple[str, ...] = setting((), "Further input columns (own file, bitcoin).")
     time_features: tuple[str, ...] = setting(
-        (), "Inputs made from the time stamps: hour, weekday, month, dayofyear.", choices=TIME_FEATURES, rare=True
+        (), "Inputs made from the timestamps: hour, weekday, month, dayofyear.", choices=TIME_FEATURES, rare=True
     )
     series_column: str = setting("", "The column that names the series in a long file (own file).", rare=True)
     train_series: tuple[str, ...] = setting((), "Series to train on, by name; all where not given.", rare=True)
     test_series: tuple[str, ...] = setting((), "Series to test on, by name; all where not given.", rare=True)
     duplicates: str = setting(
         "first",
-        "Rows with the same time stamp: keep the first, the last, their mean, all, or refuse.",
+        "Rows with the same timestamp: keep the first, the last, their mean, all, or refuse.",
         choices=("first", "last", "mean", "keep", "error"),
         rare=True,
     )
     gaps: str = setting(
         "keep",
-        "Missing time stamps: keep the rows as neighbours, fill in the value before, or refuse.",
+        "Missing timestamps: keep the rows as neighbours, fill in the value before, or refuse.",
         choices=("keep", "fill", "error"),
         rare=True,
     )

@@ -97,7 +97,7 @@ def predict(
         _check_fingerprint(run, dataset)
         cut = windows.build(dataset, spec)
     else:
-        cut = windows.over(dataset, spec, _scalings(run, dataset, series))
+        cut = windows.build_for_forecast(dataset, spec, _scalings(run, dataset, series))
     if steps is not None:
         return _future(run, dataset, cut, steps, trained_on=new is None)
     return _every_window(run, dataset, cut)
@@ -199,18 +199,18 @@ def _stamp_features(times: NDArray[Any], run: Run, series: Series) -> NDArray[np
 
 def future_times(series: Series, steps: int) -> NDArray[Any]:
     """The next stamps of a series: by the calendar of its last ones (business days, months) where they have one."""
-    if not series.has_clock:
+    if not series.has_timestamps:
         return np.asarray(series.time[-1] + np.arange(1, steps + 1))
     import pandas as pd
 
-    from grubench.data.datasets.timestamps import step_of
+    from grubench.data.datasets.timestamps import find_step
 
     recent = pd.DatetimeIndex(series.time[-30:])
     with warnings.catch_warnings(action="ignore"):  # pandas 4 will return an offset, which date_range takes as well
         frequency = pd.infer_freq(recent) if len(recent) >= 3 else None
     if frequency:
         return pd.date_range(recent[-1], periods=steps + 1, freq=frequency)[1:].to_numpy(series.time.dtype)
-    return np.asarray(series.time[-1] + step_of(series.time) * np.arange(1, steps + 1))
+    return np.asarray(series.time[-1] + find_step(series.time) * np.arange(1, steps + 1))
 
 
 def _scalings(run: Run, dataset: Dataset, series: str | None) -> dict[str, Scaling]:

@@ -29,7 +29,7 @@ def load(spec: Data, name: str, file: Path | None = None) -> Dataset:
     Raises:
         UsageError: There is no such dataset, file or column.
         DataError: The data cannot be had, or not trained on.
-        SpecError: Inputs are to be made from time stamps, and there are none.
+        SpecError: Inputs are to be made from timestamps, and there are none.
     """
     from grubench.data.series import Dataset
 
@@ -54,7 +54,7 @@ def _read_source(spec: Data, file: Path | None) -> list[Series]:
     source = find(spec.dataset)
     if spec.time_features and not source.has_timestamps:
         raise SpecError(
-            f"data.time_features: {source.name} has no time stamps to make {', '.join(spec.time_features)} from.",
+            f"data.time_features: {source.name} has no timestamps to make {', '.join(spec.time_features)} from.",
             "Leave the features out.",
         )
     return source.read(spec, [file] if file else fetch(source))

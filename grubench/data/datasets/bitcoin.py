@@ -26,13 +26,13 @@ def read(spec: Data, files: Sequence[Path]) -> list[Series]:
     from grubench.data.datasets import tables
 
     path = files[0]
-    frame = tables.load(path)
+    frame = tables.read_table(path)
     if "Date" not in frame.columns:
         raise DataError(f"{path.name} has no column 'Date'.", f"It has: {list_names(frame.columns)}.")
-    frame["Date"] = tables.times(
+    frame["Date"] = tables.parse_timestamps(
         frame["Date"], path.name, DATES if DAY_FIRST.match(str(frame["Date"].iloc[0])) else None
     )
-    return tables.split(frame, replace(spec, time="Date", series_column=""), path.name, "bitcoin")
+    return tables.split_table(frame, replace(spec, time="Date", series_column=""), path.name, "bitcoin")
 
 
 register(

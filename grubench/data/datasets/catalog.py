@@ -34,7 +34,7 @@ class Source:
         origin: Who published it, under what licence.
         url: The folder the files are fetched from, ending in a slash; empty for generated data.
         files: SHA-256 by path below `url`.
-        has_timestamps: Whether its rows have time stamps, from which inputs can be made.
+        has_timestamps: Whether its rows have timestamps, from which inputs can be made.
         has_columns: Whether its target and its further inputs can be chosen among columns.
         defaults: Settings that fit the data, as the spec's nested dictionaries.
     """

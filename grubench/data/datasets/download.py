@@ -24,15 +24,15 @@ def cache_folder() -> Path:
     return user_cache_path("grubench")
 
 
-def folders() -> list[Path]:
+def list_folders() -> list[Path]:
     """Where files are looked for: GRUBENCH_DATA_DIR if set, then the user's cache."""
     given = os.environ.get(VARIABLE)
     return ([Path(given)] if given else []) + [cache_folder()]
 
 
-def local_files(source: Source) -> list[Path] | None:
+def find_local_files(source: Source) -> list[Path] | None:
     """The dataset's files if all of them are on this machine, unchecked; otherwise None."""
-    for folder in folders():
+    for folder in list_folders():
         paths = [folder / source.name / name for name in source.files]
         if all(path.is_file() for path in paths):
             return paths
@@ -45,7 +45,7 @@ def fetch(source: Source) -> list[Path]:
     Raises:
         DataError: A file is damaged, or absent and could not be downloaded.
     """
-    found = [] if source.generated else local_files(source)
+    found = [] if source.generated else find_local_files(source)
     if found is None:
         return [_download(source, name) for name in source.files]
     for path in found:

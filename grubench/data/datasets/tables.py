@@ -38,11 +38,11 @@ def read(spec: Data, path: Path) -> list[Series]:
         UsageError: The file or a column is not there.
         DataError: The file cannot be parsed or holds values that cannot be trained on.
     """
-    frame = load(path, text_column=spec.series_column)
-    return split(frame, spec, path.name, path.stem)
+    frame = read_table(path, text_column=spec.series_column)
+    return split_table(frame, spec, path.name, path.stem)
 
 
-def load(path: Path, text_column: str = "") -> pd.DataFrame:
+def read_table(path: Path, text_column: str = "") -> pd.DataFrame:
     """The table in a CSV or Parquet file, its rows numbered from 0.
 
     Args:
@@ -109,7 +109,7 @@ def _first_line(file: IO[bytes]) -> Iterator[bytes]:
             return
 
 
-def split(frame: pd.DataFrame, spec: Data, where: str, stem: str) -> list[Series]:
+def split_table(frame: pd.DataFrame, spec: Data, where: str, stem: str) -> list[Series]:
     """The series of a table that has been read.
 
     Args:
@@ -134,7 +134,7 @@ def split(frame: pd.DataFrame, spec: Data, where: str, stem: str) -> list[Series
         raise SpecError("data.target: several targets do not go with data.series_column.", "Give one target.")
     if not spec.series_column:
         one = len(spec.target) == 1
-        return [_series(frame, target, spec, where, stem if one else target) for target in spec.target]
+        return [_build_series(frame, target, spec, where, stem if one else target) for target in spec.target]
     names = frame[spec.series_column].map(str, na_action="ignore")
     nameless = (names.isna() | (names == "")).to_numpy()
     if nameless.any():
@@ -147,21 +147,23 @@ def split(frame: pd.DataFrame, spec: Data, where: str, stem: str) -> list[Series
         raise DataError(
             f"{where}, column {spec.series_column!r}: {quote(steering[0])} holds control characters.", "Rename it."
         )
-    return [_series(rows, spec.target[0], spec, where, str(name)) for name, rows in frame.groupby(names, sort=False)]
+    return [
+        _build_series(rows, spec.target[0], spec, where, str(name)) for name, rows in frame.groupby(names, sort=False)
+    ]
 
 
-def _series(frame: pd.DataFrame, target: str, spec: Data, where: str, name: str) -> Series:
+def _build_series(frame: pd.DataFrame, target: str, spec: Data, where: str, name: str) -> Series:
     columns = (target, *(feature for feature in spec.features if feature != target))
-    time = times(frame[spec.time], where, spec.time_format or None) if spec.time else None
-    chosen = pd.DataFrame({column: numbers(frame[column], where) for column in columns}, index=frame.index)
-    time, values = _without_missing(time, chosen, spec.missing, where)
+    time = parse_timestamps(frame[spec.time], where, spec.time_format or None) if spec.time else None
+    chosen = pd.DataFrame({column: parse_numbers(frame[column], where) for column in columns}, index=frame.index)
+    time, values = _apply_missing_rule(time, chosen, spec.missing, where)
     if time is None:
-        timestamps.need_clock(spec, where)
+        timestamps.refuse_time_features(spec, where)
         return Series(name=name, values=values, columns=columns, time=np.arange(len(values)), unit=spec.unit)
     return timestamps.arrange(name, time, values, columns, spec)
 
 
-def numbers(column: pd.Series[Any], where: str) -> NDArray[np.float64]:
+def parse_numbers(column: pd.Series[Any], where: str) -> NDArray[np.float64]:
     """A column as float64, or a DataError that names the first text or infinite value and its row."""
     try:
         if column.dtype.kind in "mMc":  # pandas would count the nanoseconds of stamps
@@ -183,11 +185,11 @@ def numbers(column: pd.Series[Any], where: str) -> NDArray[np.float64]:
     return values
 
 
-def times(column: pd.Series[Any], where: str, format: str | None = None) -> NDArray[np.datetime64]:
-    """A column as time stamps without time zone, or a DataError that names the first that is none."""
+def parse_timestamps(column: pd.Series[Any], where: str, format: str | None = None) -> NDArray[np.datetime64]:
+    """A column as timestamps without time zone, or a DataError that names the first that is none."""
     if pd.api.types.is_numeric_dtype(column):
         raise DataError(
-            f"{where}, column {quote(column.name)} holds numbers, not time stamps.",
+            f"{where}, column {quote(column.name)} holds numbers, not timestamps.",
             "Leave --time out where rows are in order, or write ISO dates such as 2026-01-31 or 2026-01-31T10:15.",
         )
     try:
@@ -206,7 +208,7 @@ def times(column: pd.Series[Any], where: str, format: str | None = None) -> NDAr
     bad = np.isnat(found) | (found < FIRST) | (found > LAST)
     if bad.any():
         row = int(bad.argmax())
-        form = f"of the form {format}" if format else "an ISO time stamp, such as 2026-01-31 or 2026-01-31T10:15"
+        form = f"of the form {format}" if format else "an ISO timestamp, such as 2026-01-31 or 2026-01-31T10:15"
         raise DataError(
             f"{where}, column {quote(column.name)}, data row {column.index[row] + 1}: "
             f"{quote(column.iloc[row])} is not {form}.",
@@ -221,7 +223,7 @@ def _has_zone(column: pd.Series[Any]) -> bool:
     return first.endswith("Z") or "+" in first[10:] or "-" in first[10:]
 
 
-def _without_missing(
+def _apply_missing_rule(
     time: NDArray[np.datetime64] | None, frame: pd.DataFrame, rule: str, where: str
 ) -> tuple[NDArray[np.datetime64] | None, NDArray[np.float64]]:
     """Apply the rule for empty cells to the columns, whose index holds the row numbers of the file."""

@@ -47,27 +47,27 @@ def arrange(
     stamps, values = stamps[order], values[order]
     repeated = np.concatenate([[False], stamps[1:] == stamps[:-1]])
     duplicated = int(repeated.sum())
-    stamps, values = _without_duplicates(name, stamps, values, repeated, spec.duplicates)
-    step, missing = _gaps(stamps)
+    stamps, values = _apply_duplicate_rule(name, stamps, values, repeated, spec.duplicates)
+    step, missing = _count_gaps(stamps)
     if missing and spec.gaps == "error":
         raise DataError(
-            f"data.gaps: series {name} misses {missing} time stamps.",
+            f"data.gaps: series {name} misses {missing} timestamps.",
             "Use --gaps keep or --gaps fill, or mend the file.",
         )
     if missing and spec.gaps == "fill":
         if missing > MOST_FILLED:
             raise DataError(
-                f"data.gaps: series {list_names([name])} misses {missing:,} time stamps, too many to fill.",
+                f"data.gaps: series {list_names([name])} misses {missing:,} timestamps, too many to fill.",
                 "Look for a wrong stamp: it may lie years before or after the others; or use --gaps keep.",
             )
-        stamps, values = _fill(stamps, values, step)
+        stamps, values = _fill_gaps(stamps, values, step)
     if spec.time_features:
         values = np.column_stack([values, time_features(stamps, spec.time_features)])
     return Series(
         name=name,
         values=values,
         columns=(*columns, *spec.time_features),
-        time=_coarsest(stamps),
+        time=_shorten(stamps),
         unit=spec.unit,
         duplicated=duplicated,
         missing=missing,
@@ -75,7 +75,7 @@ def arrange(
 
 
 def time_features(stamps: NDArray[np.datetime64], names: tuple[str, ...]) -> NDArray[np.float64]:
-    """Features of time stamps, `(time, feature)`: hour 0-23, weekday 0-6 (Monday 0), month 1-12, dayofyear 1-366."""
+    """Features of timestamps, `(time, feature)`: hour 0-23, weekday 0-6 (Monday 0), month 1-12, dayofyear 1-366."""
     days = stamps.astype("datetime64[D]")
     month = stamps.astype("datetime64[M]")
     makers: dict[str, Callable[[], Any]] = {
@@ -88,16 +88,16 @@ def time_features(stamps: NDArray[np.datetime64], names: tuple[str, ...]) -> NDA
     return np.column_stack([makers[name]() for name in names]).astype(np.float64)
 
 
-def need_clock(spec: Data, where: str) -> None:
-    """Refuse features of time stamps for data that has none."""
+def refuse_time_features(spec: Data, where: str) -> None:
+    """Refuse features of timestamps for data that has none."""
     if spec.time_features:
         raise SpecError(
-            f"data.time_features: {where} has no time stamps to make {', '.join(spec.time_features)} from.",
+            f"data.time_features: {where} has no timestamps to make {', '.join(spec.time_features)} from.",
             "Name the time column with --time, or leave the features out.",
         )
 
 
-def step_of(stamps: NDArray[Any]) -> np.timedelta64:
+def find_step(stamps: NDArray[Any]) -> np.timedelta64:
     """The commonest difference of neighbouring stamps, in their unit; 0 for fewer than two different stamps."""
     differences = np.diff(stamps)
     differences = differences[differences > np.timedelta64(0)]
@@ -108,7 +108,7 @@ def step_of(stamps: NDArray[Any]) -> np.timedelta64:
     return step
 
 
-def _coarsest(stamps: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
+def _shorten(stamps: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
     """The stamps in whole seconds where they are whole, so that they read well."""
     whole = stamps.astype("datetime64[s]")
     return whole if (whole == stamps).all() else stamps
@@ -119,14 +119,14 @@ def _steps_between(stamps: NDArray[np.datetime64], step: np.timedelta64) -> NDAr
     return np.asarray(np.rint(np.diff(stamps) / step).astype(np.int64))
 
 
-def _gaps(stamps: NDArray[np.datetime64]) -> tuple[np.timedelta64, int]:
-    step = step_of(stamps)
+def _count_gaps(stamps: NDArray[np.datetime64]) -> tuple[np.timedelta64, int]:
+    step = find_step(stamps)
     if not step:
         return step, 0
     return step, int(np.maximum(_steps_between(stamps, step) - 1, 0).sum())
 
 
-def _without_duplicates(
+def _apply_duplicate_rule(
     name: str, stamps: NDArray[np.datetime64], values: NDArray[np.float64], repeated: NDArray[np.bool_], rule: str
 ) -> tuple[NDArray[np.datetime64], NDArray[np.float64]]:
     if not repeated.any() or rule == "keep":
@@ -134,7 +134,7 @@ def _without_duplicates(
     if rule == "error":
         at = stamps[repeated][0]
         raise DataError(
-            f"data.duplicates: series {name} has {int(repeated.sum())} duplicated time stamps, the first {at}.",
+            f"data.duplicates: series {name} has {int(repeated.sum())} duplicated timestamps, the first {at}.",
             "Use --duplicates first, last, mean or keep, or mend the file.",
         )
     if rule == "last":
@@ -146,7 +146,7 @@ def _without_duplicates(
     return stamps[~repeated], values[~repeated]
 
 
-def _fill(
+def _fill_gaps(
     stamps: NDArray[np.datetime64], values: NDArray[np.float64], step: np.timedelta64
 ) -> tuple[NDArray[np.datetime64], NDArray[np.float64]]:
     """Insert the absent stamps of the grid, each with the values before it: later ones may be of the test part."""
