@@ -1,8 +1,8 @@
-"""The errors a person meets, each with a place, a remedy and an exit code."""
+"""The errors that a user sees, each with a place, a remedy and an exit code. They cross processes by pickle."""
 
 
 class GrubenchError(Exception):
-    """A failure that a person can understand and act on.
+    """A failure that the user can understand and act on.
 
     Args:
         message: What is wrong and where: the option, file or key, and its value.
@@ -29,6 +29,10 @@ class UsageError(GrubenchError):
 
 class SpecError(UsageError):
     """A key of an Experiment is unknown, badly valued, or contradicts another."""
+
+
+class KernelError(SpecError):
+    """The kernel that `training.kernel` forces cannot run a layer."""
 
 
 class DataError(GrubenchError):

@@ -13,9 +13,11 @@ from grubench import api
 from grubench.comparison import verdict
 from grubench.comparison.comparison import Comparison
 from grubench.errors import GrubenchError, RunError, TrainingError, UsageError
-from grubench.execution import InProcess, Job
+from grubench.execution import session
+from grubench.execution.executor import Job
+from grubench.execution.in_process import InProcess
 from grubench.execution.options import ExecutionOptions
-from grubench.execution.scheduler import KEY_DIGITS
+from grubench.execution.scheduler import CHECKPOINTS, KEY_DIGITS
 from grubench.runs import locks
 from grubench.runs.run import Run
 from grubench.spec.experiment import Experiment
@@ -60,7 +62,7 @@ def test_a_failed_trial_is_shown_and_the_others_go_on(trained: dict[str, Run], t
             return TrainingError("The loss became nan in epoch 3.")
         return RunError("disk full") if trial.seed == 2 else trained[trial.model.cell]
 
-    monkeypatch.setattr(ExecutionOptions, "make_executor", lambda *_: Scripted(end))
+    monkeypatch.setattr(session, "make_executor", lambda *_: Scripted(end))
     found = api.compare(tiny(), seeds=3, output=tmp_path)
     assert [(one.arm, one.seed, one.message) for one in found.failures] == [
         ("LSTM", 1, "The loss became nan in epoch 3."),
@@ -72,7 +74,7 @@ def test_a_failed_trial_is_shown_and_the_others_go_on(trained: dict[str, Run], t
 
 
 def test_when_every_trial_fails_the_first_error_is_told(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(ExecutionOptions, "make_executor", lambda *_: Scripted(lambda _: TrainingError("no luck")))
+    monkeypatch.setattr(session, "make_executor", lambda *_: Scripted(lambda _: TrainingError("no luck")))
     with pytest.raises(TrainingError, match="no luck"):
         api.compare(tiny(), seeds=1, output=tmp_path)
 
@@ -88,14 +90,14 @@ def test_a_trial_that_cannot_be_claimed_is_a_failure_and_the_others_go_on(
         return take(root, key, **more)
 
     monkeypatch.setattr(locks, "take", full_for_one)
-    monkeypatch.setattr(ExecutionOptions, "make_executor", lambda *_: Scripted(lambda one: trained[one.model.cell]))
+    monkeypatch.setattr(session, "make_executor", lambda *_: Scripted(lambda one: trained[one.model.cell]))
     found = api.compare(tiny(), seeds=1, output=tmp_path)
     assert [(one.arm, "No space left" in one.message) for one in found.failures] == [("LSTM", True)]
     assert len(found.arms["GRU"]) == 1
 
 
 def test_what_is_wrong_with_every_trial_ends_the_comparison(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(ExecutionOptions, "make_executor", lambda *_: Scripted(lambda _: UsageError("a wrong setting")))
+    monkeypatch.setattr(session, "make_executor", lambda *_: Scripted(lambda _: UsageError("a wrong setting")))
     with pytest.raises(UsageError, match="a wrong setting"):
         api.compare(tiny(), seeds=3, output=tmp_path)
     claim = locks.take(tmp_path, tiny().digest[:KEY_DIGITS])
@@ -106,7 +108,7 @@ def test_what_only_a_later_arm_cannot_have_is_its_failure(trained: dict[str, Run
     def end(trial: Experiment) -> Run | GrubenchError:
         return UsageError("no such kernel") if trial.model.cell == "lstm" else trained[trial.model.cell]
 
-    monkeypatch.setattr(ExecutionOptions, "make_executor", lambda *_: Scripted(end))
+    monkeypatch.setattr(session, "make_executor", lambda *_: Scripted(end))
     found = api.compare(tiny(), seeds=1, output=tmp_path)
     assert [(one.arm, one.message) for one in found.failures] == [("LSTM", "no such kernel")]
 
@@ -151,7 +153,7 @@ def test_a_trial_of_another_process_is_waited_for_and_taken(
             other.publish(f"x-{spec.digest[:6]}")
             other.release()
 
-    monkeypatch.setattr(ExecutionOptions, "make_executor", lambda *_: Scripted(lambda one: trained[one.model.cell]))
+    monkeypatch.setattr(session, "make_executor", lambda *_: Scripted(lambda one: trained[one.model.cell]))
     found = api.compare(spec, seeds=1, output=tmp_path, on_event=on_event)
     assert "another process" in next(event.text for event in events if isinstance(event, Note))
     assert [event.arm for event in events if isinstance(event, TrialStart)] == ["LSTM"]
@@ -168,7 +170,7 @@ def test_what_another_process_leaves_is_trained_here(trained: dict[str, Run], tm
         if isinstance(event, Note):  # it dies: the system frees its lock, and what is half done stays
             other._lock.release()
 
-    monkeypatch.setattr(ExecutionOptions, "make_executor", lambda *_: Scripted(lambda one: trained[one.model.cell]))
+    monkeypatch.setattr(session, "make_executor", lambda *_: Scripted(lambda one: trained[one.model.cell]))
     found = api.compare(spec, cells=["gru"], seeds=1, output=tmp_path, on_event=on_event)
     assert len(found.runs) == 1
     assert not half_done(tmp_path)
@@ -197,3 +199,21 @@ class TestMatchedByTime:
         found = api.compare(tiny(seconds=0.01), match="time", seeds=1, output=tmp_path, options=IN_PROCESS)
         assert {run.metrics.loss.epochs for run in found.runs} == {1}
         assert len(visible(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_fresh_trials_start_without_the_checkpoint_that_is_there(fresh: bool, tmp_path: Path, monkeypatch) -> None:
+    spec = tiny()
+    checkpoint = tmp_path / CHECKPOINTS / f"{spec.digest[:KEY_DIGITS]}.npz"
+    checkpoint.parent.mkdir()
+    checkpoint.touch()
+    present: list[bool] = []
+
+    def end(trial: Experiment) -> GrubenchError:
+        present.append(checkpoint.exists())
+        return TrainingError("no luck")
+
+    monkeypatch.setattr(session, "make_executor", lambda *_: Scripted(end))
+    with pytest.raises(TrainingError, match="no luck"):
+        api.compare(spec, cells=["gru"], seeds=1, output=tmp_path, fresh=fresh)
+    assert present == [not fresh]

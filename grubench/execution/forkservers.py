@@ -12,50 +12,61 @@ import sys
 import threading
 from contextlib import contextmanager
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from grubench.backends import registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import ForkServerContext, SpawnContext
+    from multiprocessing.forkserver import ForkServer
     from multiprocessing.process import BaseProcess
 
-PRELOADED = ["grubench.training.trial"]
-_servers: dict[str, Any] = {}
+# What a fork server imports before it forks: all that a trial needs.
+PRELOADED = ("grubench.training.trial",)
+_servers: dict[str, ForkServer] = {}
 _lock = threading.Lock()
 
 
 def available() -> bool:
-    """Whether there are fork servers here; on Windows there are not, and each process pays the loading."""
+    """Whether there are fork servers here; on Windows there are none, and each process loads Keras itself."""
     return "forkserver" in mp.get_all_start_methods()
 
 
 def warm_up(backend: str) -> None:
-    """Start loading Keras with a backend beside whatever this process does next; harmless to call again."""
+    """Start a process that loads Keras with a backend, in the background; harmless to call again."""
     if not available():
         return
-    with _lock, _no_main_module(), _interrupts_held(), _silence(), _told(backend):
+    with _lock, _no_main_module(), _interrupts_blocked(), _no_output(), _backend_variable(backend):
         _server(backend).ensure_running()
 
 
-def context() -> Any:
-    """What makes processes here."""
-    return mp.get_context("forkserver" if available() else "spawn")
+def make_pipe() -> tuple[Connection, Connection]:
+    """The reading and the writing end of a pipe from a process to this one."""
+    reader, writer = _context().Pipe(duplex=False)
+    return reader, writer
 
 
-def start(process: BaseProcess, backend: str) -> None:
-    """Start a process with the backend loaded where there are fork servers."""
+def start_process(backend: str, target: Callable[..., None], *arguments: object) -> BaseProcess:
+    """Start a process with a backend; it has loaded Keras already where there are fork servers."""
+    process = _context().Process(target=target, args=arguments, daemon=True)
     warm_up(backend)
     with _lock, _no_main_module(), _forked_from(backend):
         process.start()
+    return process
 
 
-def _server(backend: str) -> Any:
+def _context() -> ForkServerContext | SpawnContext:
+    return mp.get_context("forkserver") if available() else mp.get_context("spawn")
+
+
+def _server(backend: str) -> ForkServer:
     if backend not in _servers:
         from multiprocessing import forkserver
 
         _servers[backend] = forkserver.ForkServer()
-        _servers[backend].set_forkserver_preload(PRELOADED)
+        _servers[backend].set_forkserver_preload(list(PRELOADED))
     return _servers[backend]
 
 
@@ -67,17 +78,17 @@ def _forked_from(backend: str) -> Iterator[None]:
         return
     from multiprocessing import forkserver
 
-    its_own = forkserver.connect_to_new_process
+    connect = forkserver.connect_to_new_process
     forkserver.connect_to_new_process = _server(backend).connect_to_new_process
     try:
         yield
     finally:
-        forkserver.connect_to_new_process = its_own
+        forkserver.connect_to_new_process = connect
 
 
 @contextmanager
-def _told(backend: str) -> Iterator[None]:
-    """Start a process that knows its backend."""
+def _backend_variable(backend: str) -> Iterator[None]:
+    """Start a process with the environment variable of its backend."""
     before = os.environ.get(registry.VARIABLE)
     os.environ[registry.VARIABLE] = backend
     try:
@@ -90,26 +101,26 @@ def _told(backend: str) -> Iterator[None]:
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
-    """Start a process without our standard streams: it would hold a pipe open that a reader waits on."""
+def _no_output() -> Iterator[None]:
+    """Start a process without our standard streams: it would hold open a pipe whose reader waits for its end."""
     sys.stdout.flush()
     sys.stderr.flush()
-    kept = [(descriptor, os.dup(descriptor)) for descriptor in (1, 2)]
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+    copies = [(descriptor, os.dup(descriptor)) for descriptor in (1, 2)]
+    null = os.open(os.devnull, os.O_WRONLY)
     try:
-        for descriptor, _ in kept:
-            os.dup2(nowhere, descriptor)
+        for descriptor, _ in copies:
+            os.dup2(null, descriptor)
         yield
     finally:
-        for descriptor, copy in kept:
+        for descriptor, copy in copies:
             os.dup2(copy, descriptor)
             os.close(copy)
-        os.close(nowhere)
+        os.close(null)
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Start a process that Ctrl-C does not reach; one that comes meanwhile reaches this process afterwards."""
+def _interrupts_blocked() -> Iterator[None]:
+    """Start a process that Ctrl-C does not reach; a Ctrl-C that comes meanwhile reaches this process afterwards."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from grubench.errors import GrubenchError
-from grubench.execution.base import run_job
+from grubench.execution.executor import run_job
 from grubench.training.options import TrialOptions
 
 if TYPE_CHECKING:
-    from grubench.execution.base import Job, Outcome
+    from grubench.execution.executor import Job, Outcome
     from grubench.spec.experiment import Experiment
     from grubench.training.events import OnEvent, TrialEvent
 
@@ -30,15 +30,15 @@ class InProcess:
         self._jobs: list[Job] = []
 
     def trial_options(self, spec: Experiment, slot: int) -> TrialOptions:  # noqa: ARG002
-        """As the spec says."""
+        """As the spec says, on all cores."""
         return TrialOptions()
 
     def start(self, job: Job) -> None:
-        """Have a trial run at the next `wait`."""
+        """Leave a trial to the next `wait`."""
         self._jobs.append(job)
 
     def wait(self, timeout_s: float) -> list[tuple[int, Outcome]]:
-        """Run what was started."""
+        """Run all that was started."""
         if not self._jobs:
             time.sleep(timeout_s)
         jobs, self._jobs = self._jobs, []

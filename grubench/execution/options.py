@@ -1,20 +1,17 @@
-"""Where and how the trials of a comparison run: what the command line says of it, checked, and the executor of it."""
+"""Where and how the trials of a comparison run."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from grubench import execution
 from grubench.backends import registry
 from grubench.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from grubench.execution import Executor
     from grubench.spec.experiment import Experiment
-    from grubench.training.events import OnEvent
 
 EXECUTORS = ("processes", "ray", "in-process")
 # How the command line asks for them.
@@ -96,17 +93,3 @@ class ExecutionOptions:
             raise UsageError(
                 f"training.strategy: mirrored takes every GPU, and {how} gives each trial its own.", "Leave one out."
             )
-
-    def make_executor(self, trials: int, spec: Experiment, on_event: OnEvent) -> Executor:
-        """The executor for so many trials of a spec.
-
-        Raises:
-            UsageError: Ray was asked for and is not installed, or cannot be reached.
-        """
-        if self.executor == "in-process":
-            return execution.InProcess(on_event)
-        if self.executor == "ray":
-            from grubench.execution.ray import RayCluster
-
-            return RayCluster(self.ray_address, spec.training.threads or 1, self.retries, on_event)
-        return execution.Processes(min(self.jobs, trials), on_event)

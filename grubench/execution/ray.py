@@ -1,7 +1,7 @@
-"""Trials on a Ray cluster: a task each, started again where its worker or node dies.
+"""Trials on a Ray cluster: a task each, retried where its worker or node dies.
 
-The data go to the cluster once, through Ray's object store, and a finished run comes back the same way: no file system
-is shared. Progress comes through a queue that lives on the driver's node.
+The data go to the cluster once, through Ray's object store, and a finished run comes back the same way: the nodes share
+no file system. Events come through a queue on the driver's node.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import sys
 import tempfile
 import time
 from dataclasses import replace
@@ -17,18 +16,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grubench.errors import GrubenchError, RunError, TrainingError, UsageError
-from grubench.execution.base import as_outcome, run_job
+from grubench.execution.executor import as_outcome, run_job
 from grubench.spec.experiment import Experiment
 from grubench.training.options import TrialOptions
 
 if TYPE_CHECKING:
-    from grubench.execution.base import Job, Outcome
+    from grubench.data.series import Dataset
+    from grubench.execution.executor import Job, Outcome
     from grubench.training.events import OnEvent, TrialEvent
 
-# Trials that wait in Ray's own queue beside those that run, so that a core that falls free is not idle.
-AHEAD = 2
-# Claims that any system lets a process hold.
-FEWEST_CLAIMS = 200
+# Trials that wait in Ray's own queue beside those that run, so that a core that becomes free is not idle.
+QUEUED = 2
+# Locks (a file each) that any system lets a process hold.
+FEWEST_LOCKS = 200
 # How long a cluster may take to answer, in seconds.
 CONNECT_S = 10
 
@@ -39,7 +39,7 @@ class RayCluster:
     Args:
         address: The cluster's address, such as `auto`; one is started on this machine where it is empty.
         threads: Cores of a trial.
-        retries: How often a trial whose worker or node died is run again.
+        retries: How often a trial whose worker or node died is retried.
         on_event: Called with the progress.
 
     Raises:
@@ -54,30 +54,30 @@ class RayCluster:
                 "--executor ray: Ray is not installed.", "Install it with: pip install 'grubench[ray]'"
             ) from error
         self._ray, self._on_event = ray, on_event
-        self._ours = not ray.is_initialized()
+        self._own_cluster = not ray.is_initialized()
         self._jobs: dict[Any, Job] = {}
-        if self._ours:
+        if self._own_cluster:
             _connect(ray, address)
         self._threads = threads
-        most = max(int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"])
-        if threads > most:
+        most_cores = max(int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"])
+        if threads > most_cores:
             self.close()
             raise UsageError(
-                f"training.threads: no node of the cluster has {threads} cores; the largest has {most}.",
-                f"Use --threads {most} or fewer.",
+                f"training.threads: no node of the cluster has {threads} cores; the largest has {most_cores}.",
+                f"Use --threads {most_cores} or fewer.",
             )
         self._events = _queue(ray)
-        self._most = _most_claims()
-        # A fresh process a trial, as everywhere: what ran before must not be seen in it, nor its memory.
+        self._most_locks = _most_locks()
+        # A fresh process for each trial, as everywhere: nothing of the trial before must be left in it, nor its memory.
         self._task = ray.remote(max_calls=1, max_retries=retries, num_gpus=min(1, int(self._total("GPU"))))(_train)
         self._dataset: Any = None
 
     @property
     def slots(self) -> int:
-        """As many trials as the cluster has room for, and some that wait; a claim of each is an open file here."""
+        """As many trials as the cluster has room for, and some that wait; the lock of each is an open file here."""
         room = int(self._total("CPU")) // self._threads
         gpus = int(self._total("GPU"))
-        return min(min(room, gpus) if gpus else room, self._most) + AHEAD
+        return min(min(room, gpus) if gpus else room, self._most_locks) + QUEUED
 
     def trial_options(self, spec: Experiment, slot: int) -> TrialOptions:  # noqa: ARG002
         """One core a trial where the spec does not say: more trials at a time finish sooner than faster ones."""
@@ -86,25 +86,25 @@ class RayCluster:
         )
 
     def start(self, job: Job) -> None:
-        """Hand a trial to the cluster."""
+        """Submit a trial to the cluster."""
         if self._dataset is None and job.dataset is not None:
             self._dataset = self._ray.put(job.dataset)
         task = self._task.options(num_cpus=job.options.threads)
-        told = {"number": job.number, "events": self._events, "words": sys.argv}
         dataset = self._dataset if job.folder else None
-        self._jobs[task.remote(job.spec.to_dict(), dataset, job.options, **told)] = job
+        reference = task.remote(job.spec, dataset, job.options, number=job.number, events=self._events)
+        self._jobs[reference] = job
 
     def wait(self, timeout_s: float) -> list[tuple[int, Outcome]]:
-        """Hand progress on, and write the folders of the trials that came back."""
+        """Pass events on, and write the folders of the trials that came back."""
         if not self._jobs:
             time.sleep(timeout_s)
             return []
         ready, _ = self._ray.wait(list(self._jobs), num_returns=1, timeout=timeout_s)
         running = {job.number for job in self._jobs.values()}
-        for event in self._receive():
+        for event in self._receive_events():
             if event.trial in running:
                 self._on_event(event)
-        return [self._finished(reference) for reference in ready]
+        return [self._collect(reference) for reference in ready]
 
     def close(self) -> None:
         """Stop what still runs, and leave the cluster, or end it where it was started here."""
@@ -112,13 +112,13 @@ class RayCluster:
             with contextlib.suppress(Exception):
                 self._ray.cancel(reference, force=True)
         self._jobs.clear()
-        if self._ours:
+        if self._own_cluster:
             self._ray.shutdown()
 
-    def _total(self, what: str) -> float:
-        return float(self._ray.cluster_resources().get(what, 0))
+    def _total(self, resource: str) -> float:
+        return float(self._ray.cluster_resources().get(resource, 0))
 
-    def _receive(self) -> list[TrialEvent]:
+    def _receive_events(self) -> list[TrialEvent]:
         """The events of trials since the last call; none where the queue is gone, which no trial needs."""
         try:
             size = self._events.qsize()
@@ -127,7 +127,7 @@ class RayCluster:
             return []
         return events
 
-    def _finished(self, reference: Any) -> tuple[int, Outcome]:
+    def _collect(self, reference: Any) -> tuple[int, Outcome]:
         job = self._jobs.pop(reference)
         try:
             result: dict[str, bytes] | GrubenchError = self._ray.get(reference)
@@ -151,10 +151,10 @@ class RayCluster:
 
 def _connect(ray: Any, address: str) -> None:
     cluster = address or os.environ.get("RAY_ADDRESS") or "local"
-    ours = {"include_dashboard": False} if cluster == "local" else {}
+    settings = {"include_dashboard": False} if cluster == "local" else {}
     try:
-        _knock(cluster)
-        ray.init(address=cluster, log_to_driver=False, logging_level="error", **ours)
+        _check_reachable(cluster)
+        ray.init(address=cluster, log_to_driver=False, logging_level="error", **settings)
     except (OSError, ValueError, RuntimeError) as error:
         raise UsageError(
             f"--ray-address: the cluster {cluster} could not be reached ({error}).",
@@ -162,26 +162,26 @@ def _connect(ray: Any, address: str) -> None:
         ) from error
 
 
-def _most_claims() -> int:
-    """How many claims this process may hold: half of the files that the system lets it open, asked for in full."""
+def _most_locks() -> int:
+    """How many locks this process may hold: half of the files that the system lets it open, asked for in full."""
     try:
         import resource
     except ImportError:  # Windows
-        return FEWEST_CLAIMS
+        return FEWEST_LOCKS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and soft < hard:
         with contextlib.suppress(ValueError, OSError):  # macOS allows less than it says
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
             soft = hard
-    return max(FEWEST_CLAIMS, soft // 2)
+    return max(FEWEST_LOCKS, soft // 2)
 
 
-def _knock(address: str) -> None:
-    """See that somebody listens at an address of host and port: Ray itself would wait for minutes.
+def _check_reachable(address: str) -> None:
+    """Check that something listens at an address of host and port: Ray itself would wait for minutes.
 
     Raises:
-        OSError: Nobody does.
-        ValueError: The port is none.
+        OSError: Nothing does.
+        ValueError: The port is not a number.
     """
     host, _, port = address.rpartition("/")[2].rpartition(":")
     if host:
@@ -189,35 +189,34 @@ def _knock(address: str) -> None:
 
 
 def _queue(ray: Any) -> Any:
-    """A queue on this node, which lives as long as the driver does."""
+    """A queue on this node, which exists as long as the driver does."""
     from ray.util.queue import Queue
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    here = NodeAffinitySchedulingStrategy(node_id=ray.get_runtime_context().get_node_id(), soft=False)
-    return Queue(actor_options={"num_cpus": 0, "scheduling_strategy": here})
+    this_node = NodeAffinitySchedulingStrategy(node_id=ray.get_runtime_context().get_node_id(), soft=False)
+    return Queue(actor_options={"num_cpus": 0, "scheduling_strategy": this_node})
 
 
 def _train(
-    tree: dict[str, Any], dataset: Any, options: TrialOptions, *, number: int, events: Any, words: list[str]
+    spec: Experiment, dataset: Dataset | None, options: TrialOptions, *, number: int, events: Any
 ) -> dict[str, bytes] | GrubenchError:
     """The body of a task: the files of the run by name, or what ended the trial."""
-    sys.argv = words
 
     def on_event(event: TrialEvent) -> None:
         with contextlib.suppress(Exception):  # progress that does not arrive must not end a trial
             events.put(replace(event, trial=number), timeout=1)
 
-    with tempfile.TemporaryDirectory(prefix="grubench-") as aside:
-        folder = Path(aside) / "run" if dataset is not None else None
+    with tempfile.TemporaryDirectory(prefix="grubench-") as temporary:
+        folder = Path(temporary) / "run" if dataset is not None else None
         try:
-            run_job(Experiment.from_dict(tree), folder, on_event, options, dataset)
+            run_job(spec, folder, on_event, options, dataset)
         except Exception as error:
             return as_outcome(error)
         return {path.name: path.read_bytes() for path in folder.iterdir()} if folder else {}
 
 
 def _unpack(files: dict[str, bytes], folder: Path) -> None:
-    """Write a run's files; names that lead elsewhere are none of a run's."""
+    """Write the files of a run; others, whose names could lead elsewhere, are ignored."""
     from grubench.runs.locks import os_errors
     from grubench.runs.run import FILES
 

@@ -1,196 +1,247 @@
-"""Trials on an executor: claimed, started as there is room, published when they are whole, and each trained once.
+"""Schedules trials on an executor: each is locked, started when there is a slot, published when whole, trained once.
 
-Another process may run the same comparison on the same folder. A trial belongs to the process that holds its claim;
-what the other finishes is taken from the folder, and what it leaves when it dies is trained here.
+Another process may run the same comparison in the same folder. A trial belongs to the process that holds its lock;
+what the other process finishes is taken from the folder, and what it leaves when it dies is trained here.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING
 
+from grubench.backends import machine
 from grubench.errors import DataError, RunError, UsageError
-from grubench.execution import Job
+from grubench.execution.executor import Job
 from grubench.runs import locks, run
 from grubench.spec.kernel_rules import may_be_refused
 from grubench.training.events import Note, TrialEnd, TrialFound, TrialStart
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from grubench.data.series import Dataset
     from grubench.errors import GrubenchError
-    from grubench.execution import Executor
-    from grubench.execution.base import Outcome
+    from grubench.execution.executor import Executor, Outcome
     from grubench.runs.locks import Claim
     from grubench.runs.run import Run
-    from grubench.runs.store import RunStore
     from grubench.spec.experiment import Experiment
     from grubench.training.events import OnEvent
+    from grubench.training.options import TrialOptions
 
-
-# A trial's claim and checkpoint are named by so much of its spec's digest.
+# How many digits of its spec's digest name the lock and the checkpoint of a trial.
 KEY_DIGITS = 16
 CHECKPOINTS = ".checkpoints"
-# How long to wait for progress at a time, and between looks at what other processes have finished, in seconds.
-LOOK_EVERY_S = 0.5
+# The most seconds to wait for events, and so between looks at what other processes have finished.
+WAIT_S = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Running:
+class _Trial:
+    """A trial to train.
+
+    Attributes:
+        number: Its place in the plan.
+        arm: The name of its arm.
+        spec: Its spec.
+    """
+
+    number: int
+    arm: str
+    spec: Experiment
+
+
+@dataclass(frozen=True, kw_only=True)
+class _RunningTrial:
     """A trial that runs.
 
     Attributes:
-        spec: The trial.
-        claim: The right to it.
+        spec: Its spec.
+        lock: The lock that makes it ours.
         slot: The executor's slot that it runs in.
     """
 
     spec: Experiment
-    claim: Claim
+    lock: Claim
     slot: int
 
 
-@dataclass(kw_only=True, eq=False)
-class Schedule:
-    """The trials of a comparison on an executor.
+class Scheduler:
+    """Runs the trials of a comparison on an executor, once.
 
-    Attributes:
+    Args:
         root: The folder of the runs.
-        executor: What runs them.
-        shelf: The runs that are there; None to train again what is.
+        executor: What runs them; it is closed at the end.
+        find_run: Finds the run of a trial that another process has finished since; None where there is none.
         dataset: The data of all trials.
         on_event: Called with the progress.
-        every: Epochs between checkpoints; 0 for none.
-        afresh: Pass over the checkpoints that are there.
-        done: The run of each trial that is finished.
-        failed: What ended each other.
+        checkpoint_every: Epochs between checkpoints; 0 for none.
+        resume: Resume from the checkpoints of trials that were killed.
     """
 
-    root: Path
-    executor: Executor
-    shelf: RunStore | None
-    dataset: Dataset
-    on_event: OnEvent
-    every: int = 0
-    afresh: bool = False
-    done: dict[Experiment, Run] = field(default_factory=dict)
-    failed: dict[Experiment, GrubenchError] = field(default_factory=dict)
-    _running: dict[int, _Running] = field(default_factory=dict)
+    def __init__(
+        self,
+        *,
+        root: Path,
+        executor: Executor,
+        find_run: Callable[[Experiment], Run | None],
+        dataset: Dataset,
+        on_event: OnEvent,
+        checkpoint_every: int = 0,
+        resume: bool = True,
+    ) -> None:
+        self._root, self._executor, self._find_run, self._dataset = root, executor, find_run, dataset
+        self._on_event, self._checkpoint_every, self._resume = on_event, checkpoint_every, resume
+        self._command = machine.command()
+        self._runs: dict[Experiment, Run] = {}
+        self._errors: dict[Experiment, GrubenchError] = {}
+        self._running: dict[int, _RunningTrial] = {}
 
-    def run(self, trials: Sequence[tuple[str, Experiment]]) -> None:
-        """Train the trials, by the names of their arms, and fill `done` and `failed`.
+    def run(
+        self, trials: Sequence[tuple[str, Experiment]]
+    ) -> tuple[dict[Experiment, Run], dict[Experiment, GrubenchError]]:
+        """Train the trials.
+
+        Args:
+            trials: The name of the arm and the spec of each.
+
+        Returns:
+            The run of each trial that is finished, and the error of each that failed.
 
         Raises:
-            UsageError: What is wrong with the first trial to end, and so with every trial, it seems.
+            UsageError: What is wrong with the first trial to end, and so, it seems, with every trial.
             DataError: The same.
         """
-        waiting = deque(enumerate(trials))
-        told = False
+        waiting = deque(_Trial(number=number, arm=arm, spec=spec) for number, (arm, spec) in enumerate(trials))
+        noted = False
         try:
             self._check([spec for _, spec in trials])
             while waiting or self._running:
-                elsewhere = self._start(waiting)
-                if elsewhere and not self._running and not told:
-                    told = True
-                    trials_are = "1 trial is" if elsewhere == 1 else f"{elsewhere} trials are"
+                locked = self._start_trials(waiting)
+                if locked and not self._running and not noted:
+                    noted = True
+                    trials_are = "1 trial is" if locked == 1 else f"{locked} trials are"
                     text = f"{trials_are} being trained by another process; waiting for its end."
-                    self.on_event(Note(text=text))
-                for number, outcome in self.executor.wait(LOOK_EVERY_S):
+                    self._on_event(Note(text=text))
+                for number, outcome in self._executor.wait(WAIT_S):
                     self._end(number, outcome)
         finally:
-            self.executor.close()
-            for one in self._running.values():
-                one.claim.release()
+            self._executor.close()
+            for running in self._running.values():
+                running.lock.release()
+        return self._runs, self._errors
 
     def _check(self, specs: Sequence[Experiment]) -> None:
-        """Have the executor look at those that a machine may refuse, before the first of them is trained.
+        """Have the executor check the specs that a machine may refuse, before any trial is trained.
 
         Raises:
             GrubenchError: Why one cannot run.
         """
         doubtful = dict.fromkeys(spec.with_seed(0) for spec in specs if may_be_refused(spec.training))
         for number, spec in enumerate(doubtful):
-            options = self.executor.trial_options(spec, 0)
-            self.executor.start(Job(number=number, spec=spec, folder=None, options=options, dataset=None))
+            options = self._executor.trial_options(spec, 0)
+            self._executor.start(Job(number=number, spec=spec, folder=None, options=options, dataset=None))
             ended: list[tuple[int, Outcome]] = []
             while not ended:
-                ended = self.executor.wait(LOOK_EVERY_S)
+                ended = self._executor.wait(WAIT_S)
             for _, outcome in ended:
                 if outcome is not None:
                     raise outcome
 
-    def _start(self, waiting: deque[tuple[int, tuple[str, Experiment]]]) -> int:
-        """Start what there is room for; how many trials others hold."""
-        elsewhere = 0
+    def _start_trials(self, waiting: deque[_Trial]) -> int:
+        """Start trials while there are slots.
+
+        Returns:
+            How many of those that it came to are locked by other processes.
+        """
+        locked = 0
         for _ in range(len(waiting)):
-            if len(self._running) >= self.executor.slots:
+            if len(self._running) >= self._executor.slots:
                 break
-            number, (name, spec) = waiting.popleft()
+            trial = waiting.popleft()
             try:
-                claim = locks.take(self.root, spec.digest[:KEY_DIGITS])
+                lock = locks.take(self._root, trial.spec.digest[:KEY_DIGITS])
             except RunError as error:  # a disk that is full by now
-                self.failed[spec] = error
-                self.on_event(Note(text=f"{name} seed {spec.seed}: {error}"))
+                self._errors[trial.spec] = error
+                self._on_event(Note(text=f"{trial.arm} seed {trial.spec.seed}: {error}"))
                 continue
-            if claim is None:
-                elsewhere += 1
-                waiting.append((number, (name, spec)))
-                continue
-            finished = self.shelf.find_again(spec) if self.shelf else None
-            if finished:
-                claim.release()
-                self.done[spec] = finished
-                self.on_event(TrialFound(arm=name, seed=spec.seed))
-                continue
-            self._begin(number, name, spec, claim, beside=bool(elsewhere))
-        return elsewhere
+            if lock is None:
+                locked += 1
+                waiting.append(trial)
+            elif not self._take_finished(trial, lock):
+                self._start(trial, lock, beside_others=locked > 0)
+        return locked
 
-    def _begin(self, number: int, name: str, spec: Experiment, claim: Claim, *, beside: bool) -> None:
-        taken = {one.slot for one in self._running.values()}
-        slot = next(slot for slot in count() if slot not in taken)
-        self._running[number] = _Running(spec=spec, claim=claim, slot=slot)
-        training = spec.training
-        self.on_event(
-            TrialStart(trial=number, arm=name, seed=spec.seed, epochs=training.epochs, seconds=training.seconds)
+    def _take_finished(self, trial: _Trial, lock: Claim) -> bool:
+        """Take the run of a trial that another process has finished since, if there is one, and release the lock."""
+        finished = self._find_run(trial.spec)
+        if finished is None:
+            return False
+        lock.release()
+        self._runs[trial.spec] = finished
+        self._on_event(TrialFound(arm=trial.arm, seed=trial.spec.seed))
+        return True
+
+    def _start(self, trial: _Trial, lock: Claim, *, beside_others: bool) -> None:
+        spec, training = trial.spec, trial.spec.training
+        used = {running.slot for running in self._running.values()}
+        slot = next(slot for slot in count() if slot not in used)
+        self._running[trial.number] = _RunningTrial(spec=spec, lock=lock, slot=slot)
+        self._on_event(
+            TrialStart(
+                trial=trial.number, arm=trial.arm, seed=spec.seed, epochs=training.epochs, seconds=training.seconds
+            )
         )
-        options = replace(self.executor.trial_options(spec, slot), checkpoint=self._checkpoint(spec), every=self.every)
-        if beside:
-            options = replace(options, shared=options.shared or "beside another process that trains in this folder")
-        self._clear(options.checkpoint, everything=self.afresh)
-        self.executor.start(Job(number=number, spec=spec, folder=claim.aside, options=options, dataset=self.dataset))
+        options = self._options(spec, slot, beside_others=beside_others)
+        self._remove_checkpoint(spec, partial_only=self._resume)
+        self._executor.start(
+            Job(number=trial.number, spec=spec, folder=lock.aside, options=options, dataset=self._dataset)
+        )
 
-    def _end(self, number: int, outcome: GrubenchError | None) -> None:
+    def _options(self, spec: Experiment, slot: int, *, beside_others: bool) -> TrialOptions:
+        options = replace(
+            self._executor.trial_options(spec, slot),
+            checkpoint=self._checkpoint(spec),
+            checkpoint_every=self._checkpoint_every,
+            command=self._command,
+        )
+        if beside_others and not options.shared:
+            options = replace(options, shared="beside another process that trains in this folder")
+        return options
+
+    def _end(self, number: int, outcome: Outcome) -> None:
         running = self._running[number]
-        spec, claim = running.spec, running.claim
-        if isinstance(outcome, UsageError | DataError) and not self.done and not self.failed:
+        spec = running.spec
+        if isinstance(outcome, UsageError | DataError) and not self._runs and not self._errors:
             raise outcome
-        try:
-            if outcome is None:
-                middle = f"{spec.data_name}-{spec.model.cell}-s{spec.seed}"
-                folder = claim.publish(run.free_name(self.root, middle, spec.digest))
-                self.done[spec] = run.load(folder, spec)
-                self._clear(self._checkpoint(spec), everything=True)
-        except (RunError, UsageError) as error:
-            outcome = error
-        if outcome is not None:
-            self.failed[spec] = outcome
-        claim.release()
+        error = outcome or self._publish(running)
+        if error is not None:
+            self._errors[spec] = error
+        running.lock.release()
         del self._running[number]
-        self.on_event(TrialEnd(trial=number, error=str(outcome or "")))
+        self._on_event(TrialEnd(trial=number, error=str(error or "")))
+
+    def _publish(self, running: _RunningTrial) -> GrubenchError | None:
+        """Give a finished run its name and read it; what went wrong with that, if anything did."""
+        spec = running.spec
+        try:
+            name = run.free_name(self._root, f"{spec.data_name}-{spec.model.cell}-s{spec.seed}", spec.digest)
+            self._runs[spec] = run.load(running.lock.publish(name), spec)
+        except (RunError, UsageError) as error:
+            return error
+        self._remove_checkpoint(spec, partial_only=False)
+        return None
 
     def _checkpoint(self, spec: Experiment) -> Path:
-        return self.root / CHECKPOINTS / f"{spec.digest[:KEY_DIGITS]}.npz"
+        return self._root / CHECKPOINTS / f"{spec.digest[:KEY_DIGITS]}.npz"
 
-    @staticmethod
-    def _clear(checkpoint: Path | None, *, everything: bool) -> None:
-        """Remove what processes that are gone left of a checkpoint half written; or the checkpoint too."""
-        if checkpoint is None or not checkpoint.parent.is_dir():
-            return
-        for path in checkpoint.parent.glob(f"{checkpoint.name}{'' if everything else '-'}*"):
+    def _remove_checkpoint(self, spec: Experiment, *, partial_only: bool) -> None:
+        """Remove a trial's checkpoint, or only the half-written ones that processes left when they died."""
+        checkpoint = self._checkpoint(spec)
+        pattern = f"{checkpoint.name}-*" if partial_only else f"{checkpoint.name}*"
+        for path in checkpoint.parent.glob(pattern):
             with suppress(OSError):
                 path.unlink(missing_ok=True)

@@ -22,11 +22,10 @@ class RunStore:
     Args:
         root: The folder.
         machine: Versions, processor and cards for each backend; a run made with others is another.
-        fingerprint: Of the data; a run on other data is another. It may be told later.
     """
 
-    def __init__(self, root: Path, machine: Callable[[str], Machine], fingerprint: str = "") -> None:
-        self.root, self.machine, self.fingerprint = root, machine, fingerprint
+    def __init__(self, root: Path, machine: Callable[[str], Machine]) -> None:
+        self.root, self.machine = root, machine
         self._names: dict[str, list[str]] = {}
         self._reader = RunReader()
         for name in names(root):
@@ -34,31 +33,36 @@ class RunStore:
             if start:
                 self._names.setdefault(start[1], []).append(name)
 
-    def find(self, spec: Experiment) -> Run | None:
-        """The newest run of a spec, if there is one."""
+    def find(self, spec: Experiment, fingerprint: str) -> Run | None:
+        """The newest run of a spec, if there is one.
+
+        Args:
+            spec: The spec.
+            fingerprint: Of the data; a run on other data is another.
+        """
         for name in self._names.get(spec.digest[:DIGEST_DIGITS], ()):
             try:
                 run = self._reader.read(self.root / name, spec)
             except (UsageError, RunError):
                 continue
-            if self._fits(run, spec):
+            if self._fits(run, spec, fingerprint):
                 return run
         return None
 
-    def find_again(self, spec: Experiment) -> Run | None:
+    def find_again(self, spec: Experiment, fingerprint: str) -> Run | None:
         """The same, where another process may have put it there since."""
-        return RunStore(self.root, self.machine, self.fingerprint).find(spec)
+        return RunStore(self.root, self.machine).find(spec, fingerprint)
 
     def may_have(self, spec: Experiment) -> bool:
         """Whether there is something of the right name, unread."""
         return spec.digest[:DIGEST_DIGITS] in self._names
 
-    def _fits(self, run: Run, spec: Experiment) -> bool:
+    def _fits(self, run: Run, spec: Experiment, fingerprint: str) -> bool:
         # A trial that shared its machine may have run on any node of a cluster: its times are not compared anyway.
         machine = self.machine(spec.training.backend)
         fields = ("versions",) if shared(run) else Machine.__struct_fields__
         return (
             run.metrics.digest == spec.digest
-            and run.metrics.data.fingerprint == self.fingerprint
+            and run.metrics.data.fingerprint == fingerprint
             and all(getattr(run.environment, field) == getattr(machine, field) for field in fields)
         )

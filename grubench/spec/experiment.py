@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Self
 
-from grubench.errors import SpecError
+from grubench.errors import KernelError, SpecError
 from grubench.spec.backends import BACKENDS, list_backends
 from grubench.spec.kernel_rules import cudnn_reasons, fused_reasons
 from grubench.spec.sections import SECTIONS, Data, Model, Training, Window
@@ -26,8 +26,6 @@ MOST_TOML = 2**20
 MOST_PARTS = 100
 # What a dotted key of TOML cannot reach across.
 TOML_MARKS = re.compile(r"[=,\n\[{]")
-# What is wrong with a combination of settings and what to do about it, or None.
-Complaint = tuple[str, str] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +46,8 @@ class Experiment:
         """Check the seed and the combinations."""
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:
             raise SpecError(f"seed: {quote(self.seed)} is not valid.", "Give a whole number from 0 to 4294967295.")
-        for message, remedy in filter(None, (check(self) for check in _COMBINATIONS)):
-            raise SpecError(message, remedy)
+        for error in filter(None, (check(self) for check in _COMBINATIONS)):
+            raise error
 
     @classmethod
     def from_dict(cls, tree: dict[str, Any]) -> Self:
@@ -137,62 +135,66 @@ def _refuse_unknown(prefix: str, part: dict[str, Any], valid: tuple[str, ...]) -
             raise SpecError(f"Unknown key {prefix}{list_names([key])}.", f"{hint}Valid: {', '.join(valid)}.")
 
 
-def _check_source(spec: Experiment) -> Complaint:
+def _check_source(spec: Experiment) -> SpecError | None:
     if spec.data.file and not spec.data.target:
-        return (f"data.target: no column of {spec.data.file} is named as the target.", "Name it with --target COLUMN.")
+        return SpecError(
+            f"data.target: no column of {spec.data.file} is named as the target.", "Name it with --target COLUMN."
+        )
     return None
 
 
-def _check_every_step(spec: Experiment) -> Complaint:
+def _check_every_step(spec: Experiment) -> SpecError | None:
     if spec.window.every_step and spec.window.horizon != 1:
-        return (f"window.horizon: {spec.window.horizon} does not go with every_step.", "Use a horizon of 1.")
+        return SpecError(f"window.horizon: {spec.window.horizon} does not go with every_step.", "Use a horizon of 1.")
     if spec.window.every_step and spec.model.bidirectional:
-        return ("model.bidirectional: with every_step a layer would see the values it forecasts.", "Leave one out.")
+        return SpecError(
+            "model.bidirectional: with every_step a layer would see the values it forecasts.", "Leave one out."
+        )
     return None
 
 
-def _check_patience(spec: Experiment) -> Complaint:
+def _check_patience(spec: Experiment) -> SpecError | None:
     if spec.training.patience and not spec.window.validation:
-        return (
+        return SpecError(
             f"training.patience: {spec.training.patience} needs a validation part, and window.validation is 0.",
             "Set a validation part, such as --validation 0.1.",
         )
     return None
 
 
-def _check_clipping(spec: Experiment) -> Complaint:
+def _check_clipping(spec: Experiment) -> SpecError | None:
     if spec.training.clipnorm and spec.training.clipvalue:
-        return ("training.clipnorm and training.clipvalue are both set.", "Keras takes one of them.")
+        return SpecError("training.clipnorm and training.clipvalue are both set.", "Keras takes one of them.")
     return None
 
 
-def _check_split(spec: Experiment) -> Complaint:
+def _check_split(spec: Experiment) -> SpecError | None:
     if spec.window.split != "series":
         return None
     if not spec.data.train_series or not spec.data.test_series:
-        return ("window.split: 'series' needs data.train_series and data.test_series.", "Name both.")
+        return SpecError("window.split: 'series' needs data.train_series and data.test_series.", "Name both.")
     shared = set(spec.data.train_series) & set(spec.data.test_series)
     if shared:
-        return (f"data.test_series: {', '.join(sorted(shared))} is trained on too.", "Keep the two apart.")
+        return SpecError(f"data.test_series: {', '.join(sorted(shared))} is trained on too.", "Keep the two apart.")
     if spec.window.scale_per == "series" and spec.window.scaling != "none" and spec.window.scale_fit == "train":
-        return (
+        return SpecError(
             "window.scale_per: with split = 'series' a test series has no training part to fit a scaling on.",
             "Use scale_per = 'dataset'.",
         )
     return None
 
 
-def _check_test(spec: Experiment) -> Complaint:
+def _check_test(spec: Experiment) -> SpecError | None:
     for name in ("validation", "test"):
         size = getattr(spec.window, name)
         if size >= 1 and size != int(size):
-            return (f"window.{name}: {size} is neither a fraction below 1 nor a whole count.", "")
+            return SpecError(f"window.{name}: {size} is neither a fraction below 1 nor a whole count.", "")
     if spec.window.split == "time" and spec.window.test == 0:
-        return ("window.test: 0 leaves nothing to test on.", "Give a fraction, such as 0.1, or a count.")
+        return SpecError("window.test: 0 leaves nothing to test on.", "Give a fraction, such as 0.1, or a count.")
     return None
 
 
-def _check_kernel(spec: Experiment) -> Complaint:
+def _check_kernel(spec: Experiment) -> SpecError | None:
     rules = {"cudnn": ("cuDNN", cudnn_reasons), "fused": ("the fused kernel", fused_reasons)}
     if spec.training.kernel not in rules:
         return None
@@ -200,21 +202,23 @@ def _check_kernel(spec: Experiment) -> Complaint:
     for layer in spec.model.stack:
         found = reasons(spec.model, spec.training, layer)
         if found:
-            return (f"training.kernel: {layer} cannot run on {name}: {'; '.join(found)}.", "Or use --kernel auto.")
+            return KernelError(
+                f"training.kernel: {layer} cannot run on {name}: {'; '.join(found)}.", "Or use --kernel auto."
+            )
     return None
 
 
-def _check_backend(spec: Experiment) -> Complaint:
+def _check_backend(spec: Experiment) -> SpecError | None:
     backend = BACKENDS[spec.training.backend]
     if spec.training.strategy == "mirrored" and not backend.has_mirrored_strategy:
         titles, names = list_backends("has_mirrored_strategy")
-        return (
+        return SpecError(
             f"training.strategy: mirrored is built for {titles}, and the backend is {backend.name}.",
             f"Use --strategy one, or --backend {names}.",
         )
     if spec.training.jit and not backend.has_jit:
         titles, names = list_backends("has_jit")
-        return (
+        return SpecError(
             f"training.jit: XLA compiles for {titles}, and the backend is {backend.name}.",
             f"Leave out --jit, or use --backend {names}.",
         )

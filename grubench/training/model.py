@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from grubench.backends.base import TF32_CAPABILITY
 from grubench.backends.keras import BACKEND, keras
-from grubench.errors import UsageError
+from grubench.errors import KernelError, UsageError
 from grubench.runs.records import LayerKernel
 from grubench.spec import kernel_rules
 from grubench.spec.cells import CELLS
@@ -220,7 +220,7 @@ def _refuse_lost(spec: Experiment, found: list[LayerKernel]) -> None:
     lost = [one for one in found if one.kernel != asked]
     why = [f"{one.layer}: {', '.join(one.reasons if asked == 'cudnn' else one.fused_reasons)}" for one in lost]
     if lost:
-        raise UsageError(
+        raise KernelError(
             f"training.kernel: {asked} was asked for and cannot be had: {'; '.join(why)}.", "Use --kernel auto."
         )
 

@@ -1,4 +1,4 @@
-"""How a trial is run, beside its spec: nothing here changes a result, and so the spec's digest knows nothing of it."""
+"""How a trial is run. Nothing of it changes a result, so it is no part of the spec and its digest."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class TrialOptions:
-    """What an executor and the command line decide for a trial.
+    """What the command line and the executor decide for a trial.
 
     Attributes:
         threads: Processor threads; 0 for what the spec says.
-        shared: Why its times are not those of a machine of its own, in words; empty where it has one for itself.
-        card: The GPU that is the trial's own, as CUDA_VISIBLE_DEVICES names it; empty for all there are.
-        cards: The GPUs that the comparison may use, as `environment.cards` names them.
-        checkpoint: Where a checkpoint is kept; None for nowhere.
-        every: Epochs between checkpoints; 0 to make none, and go on from one that is there.
+        shared: With what the trial shares its machine, in words; empty where it has the machine for itself.
+        card: The GPU that is the trial's own, as CUDA_VISIBLE_DEVICES names it; empty for all GPUs.
+        cards: The GPUs that the comparison may use, as `machine.cards` names them.
+        checkpoint: The file of the checkpoint; None for none.
+        checkpoint_every: Epochs between checkpoints; 0 to write none, but resume from one that exists.
+        command: The command line that asked for the trial; empty for that of this process.
     """
 
     threads: int = 0
@@ -24,9 +25,10 @@ class TrialOptions:
     card: str = ""
     cards: tuple[str, ...] = ()
     checkpoint: Path | None = None
-    every: int = 0
+    checkpoint_every: int = 0
+    command: str = ""
 
     @property
     def seen_cards(self) -> dict[str, list[str]]:
-        """The cards of the whole comparison, where the trial has one of them for itself and sees no other."""
+        """The GPUs of the whole comparison, where the trial sees only its own."""
         return {"cards": list(self.cards)} if self.card else {}

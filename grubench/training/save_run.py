@@ -152,7 +152,7 @@ def _environment(trained: Trained) -> Environment:
     training, options = trained.spec.training, trained.options
     fields = machine.describe(training.backend) | options.seen_cards
     return Environment(
-        **fields | {"cards": tuple(fields["cards"])},
+        **fields | {"cards": tuple(fields["cards"]), "command": options.command or fields["command"]},
         backend=BACKEND.name,
         devices=tuple(BACKEND.gpus() or ["CPU"]),
         threads=options.threads or training.threads or "all",

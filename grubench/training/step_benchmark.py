@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from grubench.backends.keras import BACKEND, keras
-from grubench.errors import GrubenchError, UsageError
+from grubench.errors import KernelError, UsageError
 from grubench.kernels.buffers import POOL
 from grubench.spec.cells import CELLS
 from grubench.spec.experiment import Experiment
@@ -173,11 +173,8 @@ def measure(
     for arm in arms:
         try:
             model.check(_spec(spec, arm, sizes[0]))
-        except GrubenchError as error:
-            of_kernel = error.message.startswith("training.kernel")
-            raise UsageError(
-                error.message, "Leave that kernel out of --kernels." if of_kernel else error.remedy
-            ) from error
+        except KernelError as error:
+            raise UsageError(error.message, "Leave that kernel out of --kernels.") from error
     if all(arm.kernel == "fused" for arm in arms):
         from grubench.kernels.keras_layer import one_at_a_time
 

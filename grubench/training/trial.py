@@ -59,7 +59,7 @@ def run_trial(
     kernels = models.kernels_that_run(model, spec)
     clock.lap("build_s")
     identity = {"digest": spec.digest, "data": dataset.fingerprint(), "machine": machine}
-    checkpoint = Checkpoint(options.checkpoint, options.every, identity, clock.began)
+    checkpoint = Checkpoint(options.checkpoint, options.checkpoint_every, identity, clock.began)
     recorder, kept = fit(model, windows, spec, on_event, checkpoint)
     clock.lap("fit_s")
     clock.add("fit_s", checkpoint.earlier_s)

@@ -21,8 +21,8 @@ from grubench.backends import machine
 from grubench.backends.keras import keras
 from grubench.comparison import verdict
 from grubench.errors import TrainingError
-from grubench.execution import Processes
 from grubench.execution.options import ExecutionOptions
+from grubench.execution.processes import Processes
 from grubench.reports import columns, header
 from grubench.runs.run import Run, load
 from grubench.training.events import EpochEnd, Event, Stage, TrialEnd, TrialStart, ignore

@@ -84,13 +84,13 @@ def test_a_run_is_found_by_spec_data_and_machine(trained: dict[str, Run]) -> Non
     def elsewhere(backend: str) -> Machine:
         return msgspec.structs.replace(here(backend), processor="another")
 
-    found = RunStore(root, here, fingerprint).find(run.experiment)
+    found = RunStore(root, here).find(run.experiment, fingerprint)
     assert found
     assert found.folder == run.folder
-    assert RunStore(root, here, fingerprint).find(run.experiment.with_seed(7)) is None
-    assert RunStore(root, here, "other").find(run.experiment) is None
-    assert RunStore(root, elsewhere, fingerprint).find(run.experiment) is None
-    assert RunStore(root / "absent", here, fingerprint).find(run.experiment) is None
+    assert RunStore(root, here).find(run.experiment.with_seed(7), fingerprint) is None
+    assert RunStore(root, here).find(run.experiment, "other") is None
+    assert RunStore(root, elsewhere).find(run.experiment, fingerprint) is None
+    assert RunStore(root / "absent", here).find(run.experiment, fingerprint) is None
 
 
 def test_two_runs_of_one_second_get_names_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What every executor is: it starts trials, tells their progress, and says how they ended."""
+"""What every executor is: it starts trials, passes their progress on, and says how each ended."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Job:
     """A trial to run.
 
     Attributes:
-        number: What it is called by.
+        number: Its number, which its events and its outcome bear.
         spec: The trial.
-        folder: The folder that it fills; it is not there yet. None to look only whether it could run.
+        folder: The folder that it fills, which does not exist yet; None to check only whether it could run.
         options: How it is run.
-        dataset: Its data, read; None where it is only looked at.
+        dataset: Its data; None where it is only checked.
     """
 
     number: int
@@ -39,29 +39,36 @@ class Job:
 
 
 class Executor(Protocol):
-    """Runs trials, some at a time. What it has started ends with `close` at the latest."""
+    """Runs several trials at a time. What it has started ends with `close` at the latest."""
 
     @property
     def slots(self) -> int:
         """How many trials it takes at a time."""
 
     def trial_options(self, spec: Experiment, slot: int) -> TrialOptions:
-        """How a trial is run in a slot."""
+        """How a trial is run in a slot, numbered from 0."""
 
     def start(self, job: Job) -> None:
         """Start a trial."""
 
     def wait(self, timeout_s: float) -> list[tuple[int, Outcome]]:
-        """Hand progress on, until trials have ended or so many seconds have passed; the trials that have ended."""
+        """Pass events on until a trial ends or the time is over.
+
+        Args:
+            timeout_s: The most seconds to wait.
+
+        Returns:
+            The number and the outcome of each trial that ended.
+        """
 
     def close(self) -> None:
-        """End what still runs, and let go of everything."""
+        """Stop what still runs and free all resources."""
 
 
 def run_job(
     spec: Experiment, folder: Path | None, on_event: OnTrialEvent, options: TrialOptions, dataset: Dataset | None = None
 ) -> None:
-    """Run a trial in this process, with its backend; without a folder only see whether it could run.
+    """Run a trial in this process with its backend; without a folder, check only whether it could run.
 
     Raises:
         GrubenchError: What ended it.
@@ -76,7 +83,7 @@ def run_job(
 
 
 def as_outcome(error: BaseException) -> GrubenchError:
-    """An error that ended a trial: itself, or the failure of this one trial where nobody thought of it.
+    """The outcome of a trial that an exception ended: an unexpected one becomes the failure of this trial alone.
 
     Errors of grubench cross processes by pickle, as they are.
     """

@@ -1,0 +1,162 @@
+"""The trials of one call in one folder of runs: what is finished is reused, the rest is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
+
+from msgspec import convert
+
+from grubench.backends import machine
+from grubench.execution.preload import preload
+from grubench.execution.scheduler import Scheduler
+from grubench.runs import locks
+from grubench.runs.records import Machine
+from grubench.runs.store import RunStore
+from grubench.training.events import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from grubench.data.series import Dataset
+    from grubench.errors import GrubenchError
+    from grubench.execution.executor import Executor
+    from grubench.execution.options import ExecutionOptions
+    from grubench.runs.run import Run
+    from grubench.spec.experiment import Experiment
+    from grubench.training.events import OnEvent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """What came of trials.
+
+    Attributes:
+        runs: The run of each trial that is finished.
+        errors: What ended each of the others.
+        reused: How many of the runs were finished before.
+    """
+
+    runs: dict[Experiment, Run]
+    errors: dict[Experiment, GrubenchError]
+    reused: int
+
+
+class Session:
+    """Runs trials that share their data and their folder of runs. Nothing is read before it is needed, nor twice.
+
+    Args:
+        spec: The spec whose data and windows all trials have.
+        root: The folder of the runs.
+        options: Where and how trials run.
+        on_event: Called with the progress.
+        reuse: Reuse finished runs.
+        resume: Resume from the checkpoints of trials that were killed.
+
+    Raises:
+        RunError: The folder cannot be written.
+    """
+
+    def __init__(
+        self, spec: Experiment, root: Path, options: ExecutionOptions, on_event: OnEvent, *, reuse: bool, resume: bool
+    ) -> None:
+        locks.check_writable(root)
+        locks.sweep(root)
+        self._spec, self._root, self._options, self._on_event = spec, root, options, on_event
+        self._resume = resume
+        self._store = RunStore(root, cache(_machine)) if reuse else None
+
+    def run(self, trials: Sequence[tuple[str, Experiment]]) -> Results:
+        """Train the trials that are not finished.
+
+        Args:
+            trials: The name of the arm and the spec of each.
+
+        Raises:
+            UsageError: Ray was asked for and is not installed or cannot be reached; or see `Scheduler.run`.
+            DataError: The data cannot be used.
+            GrubenchError: The first failure, where no trial is finished.
+        """
+        runs = self._find_runs(spec for _, spec in trials)
+        reused = len(runs)
+        missing = [(name, spec) for name, spec in trials if spec not in runs]
+        self._on_event(Plan(trials=len(missing), reused=reused))
+        errors: dict[Experiment, GrubenchError] = {}
+        if missing:
+            scheduler = Scheduler(
+                root=self._root,
+                executor=make_executor(self._options, len(missing), self._spec, self._on_event),
+                find_run=self._find_run_again,
+                dataset=self._dataset,
+                on_event=self._on_event,
+                checkpoint_every=self._options.checkpoint_every,
+                resume=self._resume,
+            )
+            trained, errors = scheduler.run(missing)
+            runs |= trained
+        if not runs:
+            raise next(iter(errors.values()))
+        return Results(runs=runs, errors=errors, reused=reused)
+
+    def find_run(self, spec: Experiment) -> Run | None:
+        """The finished run of a trial, if there is one to reuse.
+
+        Raises:
+            DataError: The data cannot be used.
+        """
+        return self._find_runs([spec]).get(spec)
+
+    def _find_runs(self, specs: Iterable[Experiment]) -> dict[Experiment, Run]:
+        """The finished runs of trials; Keras starts to load meanwhile where some seem to be missing."""
+        specs = list(specs)
+        if self._options.executor == "processes" and any(not self._may_have(spec) for spec in specs):
+            preload(specs)
+        fingerprint = self._fingerprint  # wrong data are reported before anything is trained
+        found = {spec: self._store.find(spec, fingerprint) for spec in specs} if self._store else {}
+        return {spec: run for spec, run in found.items() if run is not None}
+
+    def _find_run_again(self, spec: Experiment) -> Run | None:
+        """The run of a trial that another process may have finished since."""
+        return self._store.find_again(spec, self._fingerprint) if self._store else None
+
+    def _may_have(self, spec: Experiment) -> bool:
+        return self._store is not None and self._store.may_have(spec)
+
+    @cached_property
+    def _dataset(self) -> Dataset:
+        """The data, read once, from which windows can be cut as the spec says."""
+        from grubench.data import datasets, windows
+
+        dataset = datasets.load(self._spec.data, self._spec.data_name)
+        windows.build(dataset, self._spec)
+        return dataset
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        return self._dataset.fingerprint()
+
+
+def _machine(backend: str) -> Machine:
+    record: Machine = convert(machine.machine(backend), Machine)
+    return record
+
+
+def make_executor(options: ExecutionOptions, trials: int, spec: Experiment, on_event: OnEvent) -> Executor:
+    """The executor for so many trials of a spec.
+
+    Raises:
+        UsageError: Ray was asked for and is not installed, or cannot be reached.
+    """
+    if options.executor == "in-process":
+        from grubench.execution.in_process import InProcess
+
+        return InProcess(on_event)
+    if options.executor == "ray":
+        from grubench.execution.ray import RayCluster
+
+        return RayCluster(options.ray_address, spec.training.threads or 1, options.retries, on_event)
+    from grubench.execution.processes import Processes
+
+    return Processes(min(options.jobs, trials), on_event)
