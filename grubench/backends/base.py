@@ -6,7 +6,7 @@ import contextlib
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Protocol
 
-from grubench.backends import machine
+from grubench.backends import machine, private_api
 from grubench.spec.backends import BACKENDS
 
 if TYPE_CHECKING:
@@ -113,26 +113,16 @@ class Backend(ABC):
         """
 
     def allows_cudnn(self, layer: Any) -> bool:
-        """Whether Keras's own check lets a GRU or LSTM layer have cuDNN: `cudnn_ok` of its backend."""
-        from keras.src import backend
-
-        settings = {
-            "activation": layer.cell.activation,
-            "recurrent_activation": layer.cell.recurrent_activation,
-            "unroll": layer.unroll,
-            "use_bias": layer.cell.use_bias,
-        }
-        if self.name == "tensorflow" and hasattr(layer.cell, "reset_after"):
-            settings["reset_after"] = layer.cell.reset_after
-        return bool(backend.cudnn_ok(**settings))
+        """Whether Keras's own check lets a GRU or LSTM layer run on cuDNN."""
+        return private_api.keras_allows_cudnn(layer, self.name)
 
     @abstractmethod
     def operations(self, layer: Any, shape: tuple[int, ...]) -> set[str]:
         """The names of the operations that a layer executes for inputs of a shape, found by having it do so."""
 
-    @abstractmethod
     def kernel_of(self, operations: set[str]) -> tuple[str, str]:
-        """The kernel that ran the recurrence, and the operation that shows it (empty where none stands for it)."""
+        """The kernel that ran a recurrent layer, and the operation that shows it; empty where none does."""
+        return private_api.kernel_of(self.name, operations)
 
     def mirrored(self) -> AbstractContextManager[Any]:
         """What a model is made in that all devices share, each a part of every batch.

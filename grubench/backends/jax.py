@@ -7,13 +7,10 @@ from typing import Any
 
 import jax
 
+from grubench.backends import private_api
 from grubench.backends.base import Backend, Source, zeros
 from grubench.backends.keras_dataset import SourceDataset
 from grubench.errors import UsageError
-
-CUDNN = "rnn_fwd"
-# The number of processors that XLA takes where it is set: `DefaultThreadPoolSize` in xla/pjrt/cpu/cpu_client.cc.
-THREADS = "NPROC"
 
 
 class Jax(Backend):
@@ -36,7 +33,7 @@ class Jax(Backend):
             )
         self._threads = threads
         if threads:
-            os.environ[THREADS] = str(threads)
+            os.environ[private_api.XLA_THREADS_VARIABLE] = str(threads)
 
     def gpus(self) -> list[str]:
         """See `Backend`."""
@@ -52,8 +49,8 @@ class Jax(Backend):
 
     def capability(self) -> tuple[int, int] | None:
         """See `Backend`."""
-        cards = [device for device in self._devices() if hasattr(device, "compute_capability")]
-        return min((_capability(str(device.compute_capability)) for device in cards), default=None)
+        capabilities = [private_api.jax_compute_capability(device) for device in self._devices()]
+        return min((capability for capability in capabilities if capability), default=None)
 
     def set_tf32(self, *, on: bool) -> None:
         """See `Backend`; JAX itself has it on."""
@@ -70,8 +67,8 @@ class Jax(Backend):
 
     def peak_memory_bytes(self) -> int | None:
         """See `Backend`."""
-        stats = [device.memory_stats() or {} for device in self._devices() if device.platform != "cpu"]
-        return max((one["peak_bytes_in_use"] for one in stats if "peak_bytes_in_use" in one), default=None)
+        peaks = [private_api.jax_peak_memory_bytes(device) for device in self._devices() if device.platform != "cpu"]
+        return max((peak for peak in peaks if peak is not None), default=None)
 
     def random_state(self) -> dict[str, Any]:
         """See `Backend`: all are variables of the model."""
@@ -98,18 +95,6 @@ class Jax(Backend):
         """Its devices; asking for them starts it."""
         self._started = True
         return list(jax.devices())
-
-    def kernel_of(self, operations: set[str]) -> tuple[str, str]:
-        """See `Backend`."""
-        if CUDNN in operations:
-            return "cudnn", CUDNN
-        return "xla", next((one for one in ("scan", "while") if one in operations), "")
-
-
-def _capability(text: str) -> tuple[int, int]:
-    """A compute capability from its written form, `9.0`."""
-    major, _, minor = text.partition(".")
-    return int(major), int(minor or 0)
 
 
 def _collect(jaxpr: Any, found: set[str]) -> None:

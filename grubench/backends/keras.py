@@ -5,7 +5,7 @@ import os
 import sys
 import time
 
-from grubench.backends import registry
+from grubench.backends import private_api, registry
 from grubench.backends.base import Backend
 from grubench.backends.stderr import quiet_stderr
 from grubench.errors import UsageError
@@ -18,15 +18,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
 # So that JAX takes a GPU's memory as it needs it: https://docs.jax.dev/en/latest/gpu_memory_allocation.html
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-
-
-def _without_tensorflow() -> None:
-    """Have Keras on another backend not look whether TensorFlow is there: looking loads it, for seconds and nothing."""
-    from keras.src.utils import module_utils
-
-    for name in ("tensorflow", "gfile"):
-        if hasattr(module_utils, name):
-            getattr(module_utils, name)._available = False
 
 
 _started = time.perf_counter()
@@ -43,7 +34,7 @@ with quiet_stderr():
             "Start a new process.",
         )
     if _backend != "tensorflow":
-        _without_tensorflow()
+        private_api.prevent_tensorflow_import()
     BACKEND: Backend = importlib.import_module(f"grubench.backends.{_backend}").BACKEND
 
 IMPORT_S = time.perf_counter() - _started

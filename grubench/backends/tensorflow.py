@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
+from grubench.backends import private_api
 from grubench.backends.base import Backend, Source
 from grubench.errors import UsageError
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
-
-# What the fused kernels run as: Python called with NumPy arrays.
-FUSED = ("PyFuncStateless", "PyFunc", "EagerPyFunc")
 
 
 class TensorFlow(Backend):
@@ -106,13 +104,6 @@ class TensorFlow(Backend):
         nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
         return {node.op for node in nodes}
 
-    def kernel_of(self, operations: set[str]) -> tuple[str, str]:
-        """See `Backend`."""
-        found = [("cudnn", one) for one in sorted(operations) if one.startswith("CudnnRNN")]
-        found += [("fused", one) for one in FUSED if one in operations]
-        found += [("keras", one) for one in ("While", "StatelessWhile") if one in operations]
-        return found[0] if found else ("keras", "")
-
     def mirrored(self) -> AbstractContextManager[Any]:
         """See `Backend`."""
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
@@ -126,12 +117,12 @@ class TensorFlow(Backend):
 
     def scope(self, model: Any) -> AbstractContextManager[Any]:
         """See `Backend`."""
-        scope: AbstractContextManager[Any] = model.distribute_strategy.scope()
+        scope: AbstractContextManager[Any] = private_api.distribution_strategy(model).scope()
         return scope
 
     def replicas(self, model: Any) -> int:
         """See `Backend`."""
-        return int(model.distribute_strategy.num_replicas_in_sync)
+        return int(private_api.distribution_strategy(model).num_replicas_in_sync)
 
 
 def _details() -> list[dict[str, Any]]:

@@ -14,10 +14,6 @@ from grubench.spec.backends import TORCH_DEVICE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-CUDNN = "aten::_cudnn_rnn"
-# The products of a loop over steps, one after the other.
-PRODUCTS = ("aten::addmm", "aten::mm")
-
 
 def _chosen() -> str:
     """The device that Keras was told to use; empty where it chooses."""
@@ -126,12 +122,6 @@ class Torch(Backend):
         with quiet_stderr(), torch.no_grad(), torch.profiler.profile(activities=activities) as profiled:
             layer(x, training=False)
         return {event.key for event in profiled.key_averages()}
-
-    def kernel_of(self, operations: set[str]) -> tuple[str, str]:
-        """See `Backend`."""
-        if CUDNN in operations:
-            return "cudnn", CUDNN
-        return "keras", next((one for one in PRODUCTS if one in operations), "")
 
 
 BACKEND = Torch()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from grubench.backends.keras import BACKEND, keras
+from grubench.backends.private_api import AsyncSafe
 from grubench.errors import TrainingError
 from grubench.runs.records import EpochTiming
 from grubench.training.events import EpochEnd, Step
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 TELL_EVERY_S = 0.25
 
 
-class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
+class Recorder(AsyncSafe, keras.callbacks.Callback):  # type: ignore[misc]
     """Times the first step apart from the epochs, keeps the history, tells the progress.
 
     Args:
@@ -41,10 +42,6 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         resumed: The epochs (from 0) that a fit went on with after it had been stopped; they hold tracing too.
     """
 
-    # Keras then calls the batch hooks from a pool of threads and the next step need not wait for them,
-    # exactly as in a fit without callbacks. They may overlap: the lock keeps the reports one after the other.
-    async_safe = True
-
     def __init__(
         self, windows: int, steps: int, on_event: OnTrialEvent, budget_s: float = 0.0, *, last_compiles: bool = False
     ) -> None:
@@ -61,7 +58,7 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         self.resumed: list[int] = []
         self._epoch_s = math.nan
         self._told = 0.0
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # batch hooks may overlap; the reports stay one after the other
 
     def state(self) -> dict[str, Any]:
         """What `restore` needs, as JSON can hold it."""

@@ -7,6 +7,7 @@ import sys
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from grubench.backends import private_api
 from grubench.backends.keras import BACKEND, keras
 from grubench.errors import TrainingError
 from grubench.training.batches import Batches, EpochOrder
@@ -33,8 +34,6 @@ MOST_STEPS_A_CALL = 16
 CALL_S = 0.1
 TIME_STEP_S = 20e-6
 FLOPS_PER_S = 100e9
-# What JAX says, and PyTorch of the processor's memory.
-OUT_OF_MEMORY = ("RESOURCE_EXHAUSTED", "can't allocate memory")
 
 
 def fit(
@@ -73,8 +72,8 @@ def fit(
         checkpoint.restore(model)
     text = f"going on after epoch {checkpoint.first_epoch}" if checkpoint.saved else "first step"
     on_event(Stage(text=text))
-    model.steps_per_execution = steps_a_call(spec, windows, len(batches))
-    with _memory_errors(spec):
+    steps = steps_a_call(spec, windows, len(batches))
+    with _memory_errors(spec), private_api.steps_per_execution(model, steps):
         model.fit(
             batches.stream(ahead=ahead),
             epochs=sys.maxsize if training.seconds else training.epochs,
@@ -84,7 +83,6 @@ def fit(
             verbose=0,
             shuffle=False,
         )
-    model.steps_per_execution = 1
     return recorder, stopper.best_epoch if stopper else len(recorder.epochs) - 1
 
 
@@ -138,17 +136,9 @@ class _memory_errors:  # noqa: N801  (reads as a statement: with _memory_errors(
         """Nothing to set up."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if error is not None and _out_of_memory(error):
+        if error is not None and private_api.is_out_of_memory(error):
             raise TrainingError(
                 f"Memory ran out with training.batch_size {self.spec.training.batch_size}, lookback "
                 f"{self.spec.window.lookback} and the stack {','.join(self.spec.model.layers)}.",
                 "Use a smaller --batch-size.",
             ) from error
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out, whatever the backend calls it."""
-    said = isinstance(error, RuntimeError) and any(word in str(error) for word in OUT_OF_MEMORY)
-    return (
-        said or isinstance(error, MemoryError) or type(error).__name__ in ("ResourceExhaustedError", "OutOfMemoryError")
-    )

@@ -179,9 +179,6 @@ class TestWhatRuns:
             (found,) = models.kernels_that_run(model, spec)
             assert found.reasons[-1].startswith("TensorFlow executed While where cudnn was to run (--kernel cudnn")
 
-    def test_cudnn_is_known_by_its_operation(self) -> None:
-        assert BACKEND.kernel_of({"MatMul", "CudnnRNNV3", "While"}) == ("cudnn", "CudnnRNNV3")
-
     def test_keras_says_no_where_a_layer_cannot_have_it(self, monkeypatch) -> None:
         monkeypatch.setattr(import_module("keras.src.backend.tensorflow.rnn"), "_is_gpu_available", lambda: True)
         allowed = [keras.layers.GRU(2), keras.layers.LSTM(2)]
@@ -375,13 +372,3 @@ def test_an_executor_that_shares_nothing_needs_no_package_here(monkeypatch) -> N
     ExecutionOptions(executor="ray").check([tiny()])
     with pytest.raises(UsageError, match="tensorflow is not installed"):
         ExecutionOptions().check([tiny()])
-
-
-def test_keras_on_another_backend_does_not_load_tensorflow() -> None:
-    """What grubench.backends.registry switches off in Keras is still there to be switched."""
-    from keras.src.utils import module_utils
-
-    assert hasattr(module_utils.tensorflow, "available")
-    assert hasattr(module_utils.gfile, "available")
-    assert "_available" in vars(module_utils.tensorflow)
-    assert "tensorflow" in sys.modules
