@@ -642,7 +642,7 @@ class TestDownloads:
     def test_a_catalogue_without_https_is_refused(
         self, source: catalog.Source, asked: Any, tmp_path: Path, scheme: str
     ) -> None:
-        with pytest.raises(DataError, match="not https") as caught:
+        with pytest.raises(DataError, match="non-HTTPS URL") as caught:
             download.fetch(replace(source, url=f"{scheme}://data.invalid/"))
         assert f"{scheme}://data.invalid/AEP_hourly.csv" in caught.value.message
         assert asked[0] == []
@@ -653,7 +653,7 @@ class TestDownloads:
         self, source: catalog.Source, asked: Any, tmp_path: Path, target: str
     ) -> None:
         asked[1]["https://data.invalid/AEP_hourly.csv"] = (302, {"Location": target}, b"")
-        with pytest.raises(DataError, match="not https") as caught:
+        with pytest.raises(DataError, match="non-HTTPS URL") as caught:
             download.fetch(source)
         assert target in caught.value.message
         assert asked[0] == ["https://data.invalid/AEP_hourly.csv"]

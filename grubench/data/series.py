@@ -1,4 +1,4 @@
-"""The value objects that data arrive as: a series, and a dataset of one or more of them."""
+"""The values that all data are read into: a series, and a dataset of one or more series."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Series:
         name: What tables and files call it.
         values: `(time, feature)`, float64; column 0 is the target.
         columns: A name for each feature; the first is the target's.
-        time: `(time,)`, datetime64 stamps in rising order, or int64 step numbers.
+        time: `(time,)`, datetime64 in rising order, or int64 step numbers.
         unit: The unit of the target, or an empty string.
-        duplicated: Rows whose timestamp had come before, before the rule for them was applied.
-        missing: Timestamps absent from the regular grid, before the rule for them was applied.
+        duplicated: Rows whose timestamp an earlier row has too, before the rule for them was applied.
+        missing: Timestamps missing from the regular grid, before the rule for them was applied.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Dataset:
         return units.pop() if len(units) == 1 else ""
 
     def select(self, names: tuple[str, ...], key: str) -> tuple[Series, ...]:
-        """The series of these names, in this order; all where no name is given.
+        """The series of these names, in this order; all if there are no names.
 
         Raises:
             UsageError: No series has that name; `key` says which setting asked for it.

@@ -192,9 +192,9 @@ def _finite(predicted: NDArray[np.float32]) -> NDArray[np.float32]:
 def _stamp_features(times: NDArray[Any], run: Run, series: Series) -> NDArray[np.float64]:
     if not run.experiment.data.time_features:
         return np.empty((len(times), len(series.columns) - 1))
-    from grubench.data.datasets.timestamps import time_features
+    from grubench.data.datasets.timestamps import compute_time_features
 
-    return time_features(times, run.experiment.data.time_features)
+    return compute_time_features(times, run.experiment.data.time_features)
 
 
 def future_times(series: Series, steps: int) -> NDArray[Any]:

@@ -72,7 +72,7 @@ class TestClock:
         stamps = np.array(seconds, "datetime64[s]")
         index = pd.DatetimeIndex(stamps)
         theirs = np.column_stack([index.hour, index.day_of_week, index.month, index.day_of_year])
-        np.testing.assert_array_equal(timestamps.time_features(stamps, TIME_FEATURES), theirs)
+        np.testing.assert_array_equal(timestamps.compute_time_features(stamps, TIME_FEATURES), theirs)
 
     def arranged(self, hours: list[int], **rules: str):
         stamps = np.array(hours, "datetime64[h]")

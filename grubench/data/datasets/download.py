@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from grubench.data.datasets.catalog import Source
 
 VARIABLE = "GRUBENCH_DATA_DIR"
-# No file of the catalogue comes near it: a publisher that sends without end is cut off.
+# No file of the catalog comes near it; a server that sends without end is cut off.
 MOST_BYTES = 2**28
-SILENCE_S = 30
+TIMEOUT_S = 30
 
 
 def cache_folder() -> Path:
@@ -26,8 +26,8 @@ def cache_folder() -> Path:
 
 def list_folders() -> list[Path]:
     """Where files are looked for: GRUBENCH_DATA_DIR if set, then the user's cache."""
-    given = os.environ.get(VARIABLE)
-    return ([Path(given)] if given else []) + [cache_folder()]
+    own = os.environ.get(VARIABLE)
+    return [Path(own), cache_folder()] if own else [cache_folder()]
 
 
 def find_local_files(source: Source) -> list[Path] | None:
@@ -45,12 +45,12 @@ def fetch(source: Source) -> list[Path]:
     Raises:
         DataError: A file is damaged, or absent and could not be downloaded.
     """
-    found = [] if source.generated else find_local_files(source)
-    if found is None:
+    paths = [] if source.generated else find_local_files(source)
+    if paths is None:
         return [_download(source, name) for name in source.files]
-    for path in found:
+    for path in paths:
         _verify(path, source.files[path.name])
-    return found
+    return paths
 
 
 def _verify(path: Path, expected: str) -> None:
@@ -60,7 +60,7 @@ def _verify(path: Path, expected: str) -> None:
         with path.open("rb") as file:
             actual = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}.", "Mend its permissions, or remove it.") from error
+        raise DataError(f"{path} cannot be read: {error.strerror}.", "Fix its permissions, or remove it.") from error
     if actual != expected:
         raise DataError(
             f"{path} is damaged or another version: its SHA-256 is {actual}, expected {expected}.",
@@ -79,10 +79,10 @@ def _download(source: Source, name: str) -> Path:
         f"{source.name} below the one that {VARIABLE} names."
     )
     try:
-        # pooch writes aside, checks the hash, and renames: no half file stays behind.
+        # pooch writes to a temporary file, checks the hash, and renames it: no partial file stays behind.
         pooch.retrieve(url, known_hash=f"sha256:{source.files[name]}", fname=name, path=folder, downloader=_get)
     except requests.exceptions.InvalidSchema as error:
-        raise DataError(f"{url} leads to what is not https ({error}): it is not fetched.", remedy) from error
+        raise DataError(f"{url} is or redirects to a non-HTTPS URL ({error}): it is not fetched.", remedy) from error
     except (OSError, requests.RequestException) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise DataError(
@@ -97,14 +97,14 @@ def _download(source: Source, name: str) -> Path:
 
 
 def _get(url: str, output: str, _: object) -> None:
-    """What pooch downloads with: over https alone, wherever redirects lead."""
+    """Download a file for pooch, over HTTPS alone, also after redirects."""
     import requests
 
     with requests.Session() as session:
-        session.adapters.pop("http://")  # what is left over to fetch with is https
-        with session.get(url, stream=True, timeout=SILENCE_S) as answer, Path(output).open("wb") as file:
-            answer.raise_for_status()
-            for block in answer.iter_content(2**20):
+        session.adapters.pop("http://")  # so that only HTTPS can be fetched
+        with session.get(url, stream=True, timeout=TIMEOUT_S) as response, Path(output).open("wb") as file:
+            response.raise_for_status()
+            for block in response.iter_content(2**20):
                 file.write(block)
                 if file.tell() > MOST_BYTES:
                     raise ValueError(f"it has more than {MOST_BYTES:,} bytes.")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def read(spec: Data, files: Sequence[Path]) -> list[Series]:
-    """Twelve series, in the order of their names; or the one of a file of the same form."""
+    """Twelve series, in the order of their names; or the one series of a file with the same columns."""
     return [_read_region(path, spec) for path in files]
 
 
@@ -28,7 +28,7 @@ def _read_region(path: Path, spec: Data) -> Series:
 
     frame = tables.read_table(path)
     if list(frame.columns[:1]) != ["Datetime"] or len(frame.columns) != 2:
-        raise DataError(f"{path.name} is no file of a region.", "It needs the columns Datetime and REGION_MW.")
+        raise DataError(f"{path.name} is not a file of a region.", "It needs the columns Datetime and REGION_MW.")
     load = tables.parse_numbers(frame.iloc[:, 1], path.name)
     if np.isnan(load).any():
         raise DataError(f"{path.name} has empty cells in {quote(frame.columns[1])}.", "Fill or remove the rows.")

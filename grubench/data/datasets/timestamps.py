@@ -1,4 +1,4 @@
-"""What a clock does to data: sorting by time, duplicated and missing stamps, features of the stamps."""
+"""What timestamps do to a series: sorting, duplicated and missing timestamps, inputs made from them."""
 
 from __future__ import annotations
 
@@ -18,78 +18,86 @@ if TYPE_CHECKING:
 
     from grubench.spec.sections import Data
 
-# More stamps to fill in than this come of a wrong stamp, and would fill the memory.
+# More missing timestamps than this come from a wrong one, and would fill the memory.
 MOST_FILLED = 20_000_000
 
 
 def arrange(
     name: str, time: NDArray[np.datetime64], values: NDArray[np.float64], columns: tuple[str, ...], spec: Data
 ) -> Series:
-    """One series in the order of its stamps, with the spec's rules for duplicates and gaps applied.
+    """Sort a series by its timestamps, and apply the spec's rules for duplicates and gaps.
 
-    Rows are sorted by time, equal stamps staying in the order of the file. Duplicates and gaps are
-    counted before the rules change anything. The regular step is the commonest difference of
-    neighbouring stamps; calendars with no fixed step (months, trading days) have gaps by that count,
-    which is why the default is to keep the rows as neighbours.
+    Rows with equal timestamps stay in the order of the file. Duplicates and gaps are counted before the
+    rules change anything. The regular step is the most frequent difference of neighboring timestamps;
+    calendars with no fixed step (months, trading days) have gaps by that count, which is why the default
+    is to keep the rows as neighbors.
 
     Args:
         name: The series' name.
         time: `(time,)`, datetime64.
-        values: `(time, feature)`, the target first, without the features of the stamps.
+        values: `(time, feature)`, the target first, without the inputs made from the timestamps.
         columns: The names of the features.
-        spec: The rules, and the features of the stamps to add.
+        spec: The rules, and the inputs to make from the timestamps.
 
     Raises:
         DataError: There are duplicates or gaps and the rule is to refuse them.
     """
-    stamps = time.astype("datetime64[us]")
-    order = np.argsort(stamps, kind="stable")
-    stamps, values = stamps[order], values[order]
-    repeated = np.concatenate([[False], stamps[1:] == stamps[:-1]])
+    timestamps = time.astype("datetime64[us]")
+    order = np.argsort(timestamps, kind="stable")
+    timestamps, values = timestamps[order], values[order]
+    repeated = np.concatenate([[False], timestamps[1:] == timestamps[:-1]])
     duplicated = int(repeated.sum())
-    stamps, values = _apply_duplicate_rule(name, stamps, values, repeated, spec.duplicates)
-    step, missing = _count_gaps(stamps)
+    timestamps, values = _apply_duplicate_rule(name, timestamps, values, repeated, spec.duplicates)
+    step, missing = _count_gaps(timestamps)
     if missing and spec.gaps == "error":
         raise DataError(
-            f"data.gaps: series {name} misses {missing} timestamps.",
-            "Use --gaps keep or --gaps fill, or mend the file.",
+            f"data.gaps: series {name} has {missing} missing timestamps.",
+            "Use --gaps keep or --gaps fill, or fix the file.",
         )
     if missing and spec.gaps == "fill":
         if missing > MOST_FILLED:
             raise DataError(
-                f"data.gaps: series {list_names([name])} misses {missing:,} timestamps, too many to fill.",
-                "Look for a wrong stamp: it may lie years before or after the others; or use --gaps keep.",
+                f"data.gaps: series {list_names([name])} has {missing:,} missing timestamps, too many to fill.",
+                "Look for a wrong timestamp, years before or after the others; or use --gaps keep.",
             )
-        stamps, values = _fill_gaps(stamps, values, step)
+        timestamps, values = _fill_gaps(timestamps, values, step)
     if spec.time_features:
-        values = np.column_stack([values, time_features(stamps, spec.time_features)])
+        values = np.column_stack([values, compute_time_features(timestamps, spec.time_features)])
     return Series(
         name=name,
         values=values,
         columns=(*columns, *spec.time_features),
-        time=_shorten(stamps),
+        time=_drop_zero_microseconds(timestamps),
         unit=spec.unit,
         duplicated=duplicated,
         missing=missing,
     )
 
 
-def time_features(stamps: NDArray[np.datetime64], names: tuple[str, ...]) -> NDArray[np.float64]:
-    """Features of timestamps, `(time, feature)`: hour 0-23, weekday 0-6 (Monday 0), month 1-12, dayofyear 1-366."""
-    days = stamps.astype("datetime64[D]")
-    month = stamps.astype("datetime64[M]")
-    makers: dict[str, Callable[[], Any]] = {
-        "hour": lambda: (stamps.astype("datetime64[h]") - days).astype(np.int64),
+def compute_time_features(timestamps: NDArray[np.datetime64], names: tuple[str, ...]) -> NDArray[np.float64]:
+    """Inputs made from timestamps: hour 0-23, weekday 0-6 (Monday 0), month 1-12, dayofyear 1-366.
+
+    Args:
+        timestamps: `(time,)`, datetime64.
+        names: The inputs to make.
+
+    Returns:
+        `(time, feature)`, in the order of the names.
+    """
+    days = timestamps.astype("datetime64[D]")
+    month = timestamps.astype("datetime64[M]")
+    formulas: dict[str, Callable[[], Any]] = {
+        "hour": lambda: (timestamps.astype("datetime64[h]") - days).astype(np.int64),
         # 1970-01-01, day 0, was a Thursday.
         "weekday": lambda: (days.astype(np.int64) + 3) % 7,
         "month": lambda: month.astype(np.int64) % 12 + 1,
-        "dayofyear": lambda: (days - stamps.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64) + 1,
+        "dayofyear": lambda: (days - timestamps.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64) + 1,
     }
-    return np.column_stack([makers[name]() for name in names]).astype(np.float64)
+    return np.column_stack([formulas[name]() for name in names]).astype(np.float64)
 
 
 def refuse_time_features(spec: Data, where: str) -> None:
-    """Refuse features of timestamps for data that has none."""
+    """Refuse inputs made from timestamps for data that has none."""
     if spec.time_features:
         raise SpecError(
             f"data.time_features: {where} has no timestamps to make {', '.join(spec.time_features)} from.",
@@ -97,9 +105,9 @@ def refuse_time_features(spec: Data, where: str) -> None:
         )
 
 
-def find_step(stamps: NDArray[Any]) -> np.timedelta64:
-    """The commonest difference of neighbouring stamps, in their unit; 0 for fewer than two different stamps."""
-    differences = np.diff(stamps)
+def find_step(timestamps: NDArray[Any]) -> np.timedelta64:
+    """The most frequent difference of neighboring timestamps, in their unit; 0 for fewer than two different ones."""
+    differences = np.diff(timestamps)
     differences = differences[differences > np.timedelta64(0)]
     if not len(differences):
         return np.timedelta64(0, "us")
@@ -108,50 +116,50 @@ def find_step(stamps: NDArray[Any]) -> np.timedelta64:
     return step
 
 
-def _shorten(stamps: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
-    """The stamps in whole seconds where they are whole, so that they read well."""
-    whole = stamps.astype("datetime64[s]")
-    return whole if (whole == stamps).all() else stamps
+def _drop_zero_microseconds(timestamps: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
+    """The timestamps in seconds where all are whole seconds, so that they are shown without zeros."""
+    whole = timestamps.astype("datetime64[s]")
+    return whole if (whole == timestamps).all() else timestamps
 
 
-def _steps_between(stamps: NDArray[np.datetime64], step: np.timedelta64) -> NDArray[np.int64]:
-    """The number of steps from each stamp to the next, rounded; 0 for equal stamps."""
-    return np.asarray(np.rint(np.diff(stamps) / step).astype(np.int64))
+def _count_steps(timestamps: NDArray[np.datetime64], step: np.timedelta64) -> NDArray[np.int64]:
+    """The number of steps from each timestamp to the next, rounded; 0 for equal ones."""
+    return np.asarray(np.rint(np.diff(timestamps) / step).astype(np.int64))
 
 
-def _count_gaps(stamps: NDArray[np.datetime64]) -> tuple[np.timedelta64, int]:
-    step = find_step(stamps)
+def _count_gaps(timestamps: NDArray[np.datetime64]) -> tuple[np.timedelta64, int]:
+    step = find_step(timestamps)
     if not step:
         return step, 0
-    return step, int(np.maximum(_steps_between(stamps, step) - 1, 0).sum())
+    return step, int(np.maximum(_count_steps(timestamps, step) - 1, 0).sum())
 
 
 def _apply_duplicate_rule(
-    name: str, stamps: NDArray[np.datetime64], values: NDArray[np.float64], repeated: NDArray[np.bool_], rule: str
+    name: str, timestamps: NDArray[np.datetime64], values: NDArray[np.float64], repeated: NDArray[np.bool_], rule: str
 ) -> tuple[NDArray[np.datetime64], NDArray[np.float64]]:
     if not repeated.any() or rule == "keep":
-        return stamps, values
+        return timestamps, values
     if rule == "error":
-        at = stamps[repeated][0]
+        first = timestamps[repeated][0]
         raise DataError(
-            f"data.duplicates: series {name} has {int(repeated.sum())} duplicated timestamps, the first {at}.",
-            "Use --duplicates first, last, mean or keep, or mend the file.",
+            f"data.duplicates: series {name} has {int(repeated.sum())} duplicated timestamps, the first {first}.",
+            "Use --duplicates first, last, mean or keep, or fix the file.",
         )
     if rule == "last":
         keep = np.concatenate([~repeated[1:], [True]])
-        return stamps[keep], values[keep]
+        return timestamps[keep], values[keep]
     if rule == "mean":
         group = np.cumsum(~repeated) - 1
-        return stamps[~repeated], pd.DataFrame(values).groupby(group).mean().to_numpy()
-    return stamps[~repeated], values[~repeated]
+        return timestamps[~repeated], pd.DataFrame(values).groupby(group).mean().to_numpy()
+    return timestamps[~repeated], values[~repeated]
 
 
 def _fill_gaps(
-    stamps: NDArray[np.datetime64], values: NDArray[np.float64], step: np.timedelta64
+    timestamps: NDArray[np.datetime64], values: NDArray[np.float64], step: np.timedelta64
 ) -> tuple[NDArray[np.datetime64], NDArray[np.float64]]:
-    """Insert the absent stamps of the grid, each with the values before it: later ones may be of the test part."""
-    counts = np.append(np.maximum(_steps_between(stamps, step), 1), 1)
-    # Where stamps are duplicated and kept, a row stands for itself and has nothing behind it.
-    row = np.repeat(np.arange(len(stamps)), counts)
-    behind = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return stamps[row] + behind * step, values[row]
+    """Insert the missing timestamps, each with the values before it: later values may be of the test part."""
+    counts = np.append(np.maximum(_count_steps(timestamps, step), 1), 1)
+    # Of duplicates that are kept, each is repeated once, and only the last is followed by inserted rows.
+    row = np.repeat(np.arange(len(timestamps)), counts)
+    offset = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return timestamps[row] + offset * step, values[row]
