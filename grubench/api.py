@@ -12,14 +12,15 @@ from grubench.errors import UsageError
 from grubench.execution.options import ExecutionOptions
 from grubench.execution.session import Results, Session
 from grubench.runs import run as runs
-from grubench.spec.arms import arms_of, label, plan
+from grubench.spec.arms import build_arms, name_cells, plan_trials
 from grubench.spec.cells import REFERENCE
 from grubench.training.events import Note, ignore
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from grubench.runs.run import Run
+    from grubench.spec.arms import Arm
     from grubench.spec.experiment import Experiment
     from grubench.training.events import OnEvent
 
@@ -62,18 +63,15 @@ def compare(
     if seeds < 1:
         raise UsageError(f"--seeds: {seeds} is too few.", "Give at least 1; 3 or more for a verdict.")
     options = options or ExecutionOptions()
-    arms = arms_of(spec, cells, vary, match)
+    arms = build_arms(spec, cells, vary, match)
     options.check(arms.values(), match)
     session = Session(spec, Path(output), options, on_event, reuse=not fresh, resume=not fresh)
     if match == "time" and not spec.training.seconds:
-        arms = arms_of(_limit_time(spec, _run_pilot(spec, cells, session), on_event), cells, vary, match)
-    trials = plan(arms, seeds)
+        arms = build_arms(_limit_time(spec, _run_pilot(spec, cells, session), on_event), cells, vary, match)
+    trials = plan_trials(arms, seeds)
     results = session.run(trials)
     return Comparison(
-        arms={
-            name: [results.runs[trial] for arm, trial in trials if arm == name and trial in results.runs]
-            for name in arms
-        },
+        arms=_group_runs(arms, trials, results),
         failures=_failures(trials, results),
         reused=results.reused,
         notes=differences(list(arms.values())),
@@ -105,7 +103,18 @@ def train(
     options = options or ExecutionOptions()
     options.check([spec])
     session = Session(spec, Path(output), options, on_event, reuse=False, resume=True)
-    return session.run([(label(spec), spec)]).runs[spec]
+    return session.run([(name_cells(spec), spec)]).runs[spec]
+
+
+def _group_runs(
+    arms: Iterable[Arm], trials: Sequence[tuple[str, Experiment]], results: Results
+) -> dict[Arm, list[Run]]:
+    """The finished runs of each arm that has any, in the order of their seeds."""
+    runs: dict[str, list[Run]] = {}
+    for name, trial in trials:
+        if trial in results.runs:
+            runs.setdefault(name, []).append(results.runs[trial])
+    return {arm: runs[arm.name] for arm in arms if arm.name in runs}
 
 
 def _failures(trials: Sequence[tuple[str, Experiment]], results: Results) -> tuple[Failure, ...]:
@@ -119,7 +128,7 @@ def _run_pilot(spec: Experiment, cells: Sequence[str], session: Session) -> Run:
     """The first epochs of the training whose time all trials are given: the LSTM's, else the first cell's."""
     training = replace(spec.training, epochs=min(spec.training.epochs, PILOT_EPOCHS), patience=0)
     pilot = replace(spec, training=training).with_cell(REFERENCE if REFERENCE in cells else cells[0])
-    return session.find_run(pilot) or session.run([(f"pilot, {label(pilot)}", pilot)]).runs[pilot]
+    return session.find_run(pilot) or session.run([(f"pilot, {name_cells(pilot)}", pilot)]).runs[pilot]
 
 
 def _limit_time(spec: Experiment, pilot: Run, on_event: OnEvent) -> Experiment:
@@ -130,7 +139,7 @@ def _limit_time(spec: Experiment, pilot: Run, on_event: OnEvent) -> Experiment:
     epoch_s, epochs = pilot.metrics.timing.epoch_s, spec.training.epochs
     seconds = float(f"{epoch_s * epochs:.2g}")
     text = (
-        f"{label(pilot.experiment)} needs {epoch_s:.3g} s/epoch: every trial trains for {seconds:g} s, "
+        f"{name_cells(pilot.experiment)} needs {epoch_s:.3g} s/epoch: every trial trains for {seconds:g} s, "
         f"the time of {epochs}."
     )
     on_event(Note(text=text))

@@ -17,6 +17,7 @@ from grubench.data.series import Dataset, Series
 from grubench.execution.options import ExecutionOptions
 from grubench.runs.records import LayerKernel
 from grubench.runs.run import Run
+from grubench.spec.arms import Arm
 from grubench.spec.experiment import Experiment
 from grubench.spec.sections import Data, Model, Training, Window
 
@@ -79,12 +80,25 @@ def run_with(run: Run, *, seed: int = 0, error: float = 1.0, epoch_s: float = 1.
     return replace(run, experiment=run.experiment.with_seed(seed), metrics=metrics, environment=environment)
 
 
+def arm(name: str) -> Arm:
+    """An arm of this name; words with an equals sign are its settings."""
+    words = name.split(" ")
+    settings = dict(word.split("=", 1) for word in words if "=" in word)
+    cell = " ".join(word for word in words if "=" not in word)
+    return Arm(name=name, cell=cell, settings=settings)
+
+
+def compare_runs(arms: dict[str, list[Run]], **more: object) -> Comparison:
+    """A comparison of arms with these names."""
+    return Comparison(arms={arm(name): runs for name, runs in arms.items()}, **more)  # type: ignore[arg-type]
+
+
 def made(trained: dict[str, Run], figures: dict[str, list[tuple[float, float]]], **more: object) -> Comparison:
     arms = {
         name: [run_with(trained[name.lower()], seed=k, error=e, epoch_s=t) for k, (e, t) in enumerate(pairs)]
         for name, pairs in figures.items()
     }
-    return Comparison(arms=arms, **more)  # type: ignore[arg-type]
+    return compare_runs(arms, **more)
 
 
 @pytest.fixture(scope="session")

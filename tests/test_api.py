@@ -37,7 +37,7 @@ def test_finished_trials_are_reused_until_fresh(tmp_path: Path) -> None:
     second = call(cells=["gru", "rnn"])
     assert second.reused == 2
     assert Counter(event.arm for event in events if isinstance(event, TrialStart)) == {"RNN": 2}
-    assert [run.name for run in second.arms["GRU"]] == [run.name for run in first.runs]
+    assert [run.name for run in second.runs_of("GRU")] == [run.name for run in first.runs]
     assert call(cells=["gru"], fresh=True).reused == 0
 
 
@@ -93,7 +93,7 @@ def test_a_trial_that_cannot_be_claimed_is_a_failure_and_the_others_go_on(
     monkeypatch.setattr(session, "make_executor", lambda *_: Scripted(lambda one: trained[one.model.cell]))
     found = api.compare(tiny(), seeds=1, output=tmp_path)
     assert [(one.arm, "No space left" in one.message) for one in found.failures] == [("LSTM", True)]
-    assert len(found.arms["GRU"]) == 1
+    assert len(found.runs_of("GRU")) == 1
 
 
 def test_what_is_wrong_with_every_trial_ends_the_comparison(tmp_path: Path, monkeypatch) -> None:
@@ -157,7 +157,7 @@ def test_a_trial_of_another_process_is_waited_for_and_taken(
     found = api.compare(spec, seeds=1, output=tmp_path, on_event=on_event)
     assert "another process" in next(event.text for event in events if isinstance(event, Note))
     assert [event.arm for event in events if isinstance(event, TrialStart)] == ["LSTM"]
-    assert found.arms["GRU"][0].name == f"x-{spec.digest[:6]}"
+    assert found.runs_of("GRU")[0].name == f"x-{spec.digest[:6]}"
     assert len([name for name in visible(tmp_path) if "compare" not in name]) == 2
 
 

@@ -21,13 +21,13 @@ import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import compare_runs
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
 from grubench import presets
 from grubench.comparison import comparison
-from grubench.comparison.comparison import Comparison
 from grubench.data import datasets
 from grubench.errors import GrubenchError
 from grubench.reports import export, html, terminal
@@ -259,7 +259,7 @@ class Folders:
         (root / "gru1" / "metrics.json").write_text(json.dumps(changed))
         (root / "both").mkdir()
         arms = {"GRU": ("gru", "gru1"), "LSTM": ("lstm",)}
-        found = Comparison(arms={arm: [runs.load(root / name) for name in names] for arm, names in arms.items()})
+        found = compare_runs({arm: [runs.load(root / name) for name in names] for arm, names in arms.items()})
         (root / "both" / "comparison.json").write_text(export.text(found, ".json"))
         self.valid = {
             path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()

@@ -23,6 +23,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import compare_runs
 from msgspec import structs
 from rich.console import Console
 from typer.testing import Result
@@ -30,7 +31,7 @@ from typer.testing import Result
 import grubench
 from grubench import presets
 from grubench.comparison import comparison
-from grubench.comparison.comparison import Comparison, Failure
+from grubench.comparison.comparison import Failure
 from grubench.data import datasets
 from grubench.data.datasets import catalog, download, tables
 from grubench.errors import DataError, GrubenchError, RunError, SpecError, UsageError
@@ -57,7 +58,7 @@ def both(trained: dict[str, Run], tmp_path: Path) -> Path:
     """The folder of a comparison, its runs beside it."""
     root = tmp_path / "runs"
     found = {name: shutil.copytree(run.folder, root / name) for name, run in trained.items()}
-    made = Comparison(arms={name.upper(): [runs.load(path)] for name, path in found.items()})
+    made = compare_runs({name.upper(): [runs.load(path)] for name, path in found.items()})
     (root / "both").mkdir()
     (root / "both" / "comparison.json").write_text(export.text(made, ".json"))
     return root / "both"
@@ -536,7 +537,7 @@ def evil_page(trained: dict[str, Run], tmp_path: Path) -> Path:
         arms[f"{name.upper()} {EVIL}"] = [one]
     failures = (Failure(arm=EVIL, seed=1, message=EVIL, remedy=EVIL),)
     path = tmp_path / "report.html"
-    html.write(Comparison(arms=arms, notes=(EVIL,), failures=failures, command=EVIL), path)
+    html.write(compare_runs(arms, notes=(EVIL,), failures=failures, command=EVIL), path)
     return path
 
 

@@ -71,11 +71,11 @@ def fakes(vary: dict[str, list[float]], seeds: int, folder: Path) -> int:
     from grubench import api as trials
     from grubench.execution.options import ExecutionOptions
     from grubench.runs import files
-    from grubench.spec.arms import arms_of, plan
+    from grubench.spec.arms import build_arms, plan_trials
 
     draw = np.random.default_rng(0)
     real = trials.train(spec(), output=folder / "real", options=ExecutionOptions(executor="in-process"))
-    every = plan(arms_of(spec(), ("gru", "lstm"), vary, "units"), seeds)
+    every = plan_trials(build_arms(spec(), ("gru", "lstm"), vary, "units"), seeds)
     for number, (_, one) in enumerate(every):
         target = folder / "runs" / f"2026-01-01-{number:06}-activities-{one.model.cell}-s{one.seed}-{one.digest[:6]}"
         target.mkdir(parents=True)

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand
 
 from grubench.errors import GrubenchError, SpecError, UsageError
-from grubench.spec.arms import setting_key
+from grubench.spec.arms import find_setting_key
 from grubench.spec.sections import SECTIONS
 from grubench.text import escape_control_characters
 
@@ -134,7 +134,7 @@ def varied(text: str) -> tuple[str, list[Any]]:
     items = [item.strip() for item in values.split(",") if item.strip()]
     if len(items) < 2:
         raise UsageError(f"--vary: {text!r} varies nothing.", "Write KEY=VALUE,VALUE, such as batch_size=32,256.")
-    key = setting_key(key.strip())
+    key = find_setting_key(key.strip())
     twice = [item for item in items if items.count(item) > 1]
     if twice:
         raise UsageError(f"--vary: {key} is given {twice[0]} twice.", "Give each value once.")

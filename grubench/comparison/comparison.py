@@ -14,7 +14,7 @@ from grubench.errors import RunError, UsageError
 from grubench.runs import run as runs
 from grubench.runs.files import read_record
 from grubench.runs.records import Whole
-from grubench.spec.arms import OF_THE_NAME, differing_settings, flattened, named
+from grubench.spec.arms import UNNAMED_KEYS, Arm, find_differing_settings, flatten_spec, name_arms
 from grubench.text import quote
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Comparison:
     """Finished trials of two or more arms on the same windows.
 
     Attributes:
-        arms: The finished runs of each arm, by its label, in the order of their seeds.
+        arms: The arms that have finished runs, with these in the order of their seeds.
         failures: The trials that failed; they are shown as failed and never imputed.
         reused: How many runs had been finished before.
         folder: Where tables and pictures go; None for a comparison of given runs.
@@ -62,7 +62,7 @@ class Comparison:
         command: The command line that made it.
     """
 
-    arms: dict[str, list[Run]]
+    arms: dict[Arm, list[Run]]
     failures: tuple[Failure, ...] = ()
     reused: int = 0
     folder: Path | None = None
@@ -80,11 +80,19 @@ class Comparison:
         return self.runs[0].experiment
 
     @property
-    def specs(self) -> dict[str, Experiment]:
-        """The spec of each arm that has a run, with the seed of the first."""
-        return {name: runs[0].experiment for name, runs in self.arms.items() if runs}
+    def specs(self) -> dict[Arm, Experiment]:
+        """The spec of each arm, with the seed of its first run."""
+        return {arm: runs[0].experiment for arm, runs in self.arms.items()}
 
-    def pairs(self, first: str, second: str) -> list[tuple[Run, Run]]:
+    def runs_of(self, name: str) -> list[Run]:
+        """The runs of the arm of this name.
+
+        Raises:
+            KeyError: No arm of this name has a run.
+        """
+        return {arm.name: runs for arm, runs in self.arms.items()}[name]
+
+    def pairs(self, first: Arm, second: Arm) -> list[tuple[Run, Run]]:
         """The runs of two arms that have the same seed."""
         others = {run.experiment.seed: run for run in self.arms[second]}
         return [(run, others[run.experiment.seed]) for run in self.arms[first] if run.experiment.seed in others]
@@ -102,15 +110,11 @@ def load(folder: Path) -> Comparison:
         raise UsageError(f"{folder} is not a comparison: it has no comparison.json.", "`grubench compare` makes one.")
     file = read_record(path, ComparisonFile, SCHEMA)
     reader = runs.RunReader()
-    arms = {arm: [reader.read(_beside(folder, name)) for name in names] for arm, names in file.arms.items()}
-    every = [run for found in arms.values() for run in found]
+    every = [reader.read(_find_beside(folder, name)) for names in file.arms.values() for name in names]
     if not every:
         raise RunError(f"{path} names no run.", "Call `grubench compare` again.")
-    for run in every[1:]:
-        _check_same_ground(every[0], run)
-    _check_same_measures(arms)
     return Comparison(
-        arms=arms,
+        arms=_group_by_arm(every),
         failures=file.failures,
         folder=folder,
         notes=differences([run.experiment for run in every]),
@@ -118,7 +122,7 @@ def load(folder: Path) -> Comparison:
     )
 
 
-def _beside(folder: Path, name: str) -> Path:
+def _find_beside(folder: Path, name: str) -> Path:
     """The run's folder of this name beside a comparison, and nowhere else: a path or a link may lead anywhere."""
     place = folder.absolute().parent / name
     simple = name not in ("", ".", "..") and PurePath(name).name == name and "\\" not in name
@@ -127,36 +131,48 @@ def _beside(folder: Path, name: str) -> Path:
     return place
 
 
-def from_runs(given: Sequence[Run]) -> Comparison:
-    """A comparison of finished runs.
+def from_runs(given_runs: Sequence[Run]) -> Comparison:
+    """Compare finished runs.
 
     Raises:
         UsageError: Fewer than two runs, or runs on different data, windows or scaling: naming what differs.
     """
-    if len(given) < 2:
+    if len(given_runs) < 2:
         raise UsageError("A comparison needs at least two runs.", "`grubench runs` lists the runs there are.")
-    first = given[0]
-    for run in given[1:]:
-        _check_same_ground(first, run)
-    names = {spec.with_seed(0): name for name, spec in named(run.experiment for run in given).items()}
-    arms: dict[str, list[Run]] = {}
-    for run in given:
-        arms.setdefault(names[run.experiment.with_seed(0)], []).append(run)
-    for name, one in arms.items():
-        one.sort(key=lambda run: run.experiment.seed)
-        seeds = [run.experiment.seed for run in one]
-        if len(set(seeds)) < len(seeds):
-            raise UsageError(f"Two of the runs are the same trial: {name}, seed {max(seeds, key=seeds.count)}.", "")
+    arms = _group_by_arm(given_runs)
+    machines = [
+        f"The runs were made with different {key}: errors may differ by it." for key in differing_machines(given_runs)
+    ]
+    return Comparison(arms=arms, notes=(*differences([run.experiment for run in given_runs]), *machines))
+
+
+def _group_by_arm(every: Sequence[Run]) -> dict[Arm, list[Run]]:
+    """Name the arms of runs by their specs, and give each its runs in the order of their seeds.
+
+    Raises:
+        UsageError: The runs cannot be compared, or two of them are the same trial.
+    """
+    for run in every[1:]:
+        _check_same_ground(every[0], run)
+    arm_of = {spec: arm for arm, spec in name_arms(dict.fromkeys(run.experiment.with_seed(0) for run in every)).items()}
+    arms: dict[Arm, list[Run]] = {}
+    for run in every:
+        arms.setdefault(arm_of[run.experiment.with_seed(0)], []).append(run)
     _check_same_measures(arms)
-    notes = [*differences([run.experiment for run in given])]
-    notes += [f"The runs were made with different {key}: errors may differ by it." for key in differing_machines(given)]
-    return Comparison(arms=arms, notes=tuple(notes))
+    for arm, runs_of_arm in arms.items():
+        runs_of_arm.sort(key=lambda run: run.experiment.seed)
+        seeds = [run.experiment.seed for run in runs_of_arm]
+        if len(set(seeds)) < len(seeds):
+            raise UsageError(f"Two of the runs are the same trial: {arm}, seed {max(seeds, key=seeds.count)}.", "")
+    return arms
 
 
 def differences(specs: Sequence[Experiment]) -> tuple[str, ...]:
     """A note for each setting, seed and cell apart, that is not the same for all; units are one of them."""
     found = [
-        f"The arms differ in {key}{SAID.get(key, '')}." for key in differing_settings(specs) if key not in OF_THE_NAME
+        f"The arms differ in {key}{SAID.get(key, '')}."
+        for key in find_differing_settings(specs)
+        if key not in UNNAMED_KEYS
     ]
     units = {tuple(layer.units for layer in spec.model.stack) for spec in specs}
     stacks = dict.fromkeys(",".join(spec.model.layers) for spec in specs)
@@ -175,7 +191,7 @@ def differing_machines(given: Sequence[Run]) -> list[str]:
     return ["versions"] * any(len(one) > 1 for one in versions) + found
 
 
-def _check_same_measures(arms: dict[str, list[Run]]) -> None:
+def _check_same_measures(arms: dict[Arm, list[Run]]) -> None:
     """The means of an arm are taken over its seeds: each has all that the first has."""
     for arm, found in arms.items():
         columns = [run.metrics.test.overall.keys() for run in found]
@@ -183,7 +199,7 @@ def _check_same_measures(arms: dict[str, list[Run]]) -> None:
             if own != columns[0]:
                 name = min(own ^ columns[0])
                 raise UsageError(
-                    f"{found[0].name} and {run.name} of the arm {quote(arm)} are not measured alike: one has no "
+                    f"{found[0].name} and {run.name} of the arm {quote(arm.name)} are not measured alike: one has no "
                     f"{quote(name)}.",
                     "Train the older of them again (with --fresh).",
                 )
@@ -195,12 +211,12 @@ def _check_same_ground(first: Run, other: Run) -> None:
     alike = specs[0].window == specs[1].window and specs[0].data == specs[1].data
     differing = [
         key
-        for key in ([] if alike else differing_settings(specs))
+        for key in ([] if alike else find_differing_settings(specs))
         if key.startswith("window.") or key in ("data.train_series", "data.test_series")
     ]
     if differing:
         key = differing[0]
-        values = [flattened(spec)[key] for spec in specs]
+        values = [flatten_spec(spec)[key] for spec in specs]
         raise UsageError(
             f"{first.name} and {other.name} cannot be compared: {key} is {values[0]!r} and {values[1]!r}.",
             "Errors are comparable only on the same windows of the same data.",

@@ -11,7 +11,7 @@ import numpy as np
 from grubench.comparison.comparison import differing_machines
 from grubench.comparison.statistics import ALPHA, Paired, holm, paired, written_p
 from grubench.runs.run import shared
-from grubench.spec.arms import differing_settings, split
+from grubench.spec.arms import Arm, find_differing_settings
 
 if TYPE_CHECKING:
     from grubench.comparison.comparison import Comparison
@@ -38,8 +38,8 @@ class Pair:
         p: The p that decides, corrected for the number of pairs of arms.
     """
 
-    first: str
-    second: str
+    first: Arm
+    second: Arm
     found: Paired
     p: float
 
@@ -49,16 +49,18 @@ class Pair:
         return self.found.n >= LEAST_PAIRS and self.p < ALPHA
 
 
-def neighbours(comparison: Comparison) -> list[tuple[str, str]]:
+def neighbours(comparison: Comparison) -> list[tuple[Arm, Arm]]:
     """The pairs of arms to compare: those between which no third arm lies.
 
     Of cells crossed with settings those pairs remain that differ in one of them: an arm that shares more settings
     with both lies between two that differ in several.
     """
     specs = {name: spec.with_seed(0) for name, spec in comparison.specs.items()}
-    apart = {frozenset(pair): set(differing_settings([specs[one] for one in pair])) for pair in combinations(specs, 2)}
+    apart = {
+        frozenset(pair): set(find_differing_settings([specs[one] for one in pair])) for pair in combinations(specs, 2)
+    }
 
-    def between(first: str, second: str) -> bool:
+    def between(first: Arm, second: Arm) -> bool:
         far = apart[frozenset((first, second))]
         others = specs.keys() - {first, second}
         return any(apart[frozenset((one, first))] < far and apart[frozenset((one, second))] < far for one in others)
@@ -95,7 +97,7 @@ def figure(run: Run, kind: str) -> float:
 
 def why_not_timed(comparison: Comparison) -> str:
     """Why the times of the arms are not compared, and what to do about it; empty where they are."""
-    asked = {key.partition(".")[2] for key in differing_settings(list(comparison.specs.values()))}
+    asked = {key.partition(".")[2] for key in find_differing_settings(list(comparison.specs.values()))}
     differing = [key for key in differing_machines(comparison.runs) if key not in asked]  # such as threads
     if differing:
         return f"the runs were made with different {', '.join(differing)}; their times are not compared."
@@ -110,18 +112,20 @@ def why_not_timed(comparison: Comparison) -> str:
 def kernels_apart(comparison: Comparison) -> str:
     """Which arms' times are not compared, since what ran them differs and no setting says so; empty where none."""
     pairs_of_arms = [pair for pair in neighbours(comparison) if _kernels_apart(comparison, pair)]
-    names = dict.fromkeys(name for pair in pairs_of_arms for name in pair)
-    shown = ", ".join(f"{name} on {' and '.join(sorted(_kernels(comparison.arms[name])))}" for name in names)
+    if not pairs_of_arms:
+        return ""
+    arms = dict.fromkeys(arm for pair in pairs_of_arms for arm in pair)
+    kernels = ", ".join(f"{arm} on {' and '.join(sorted(_kernels(comparison.arms[arm])))}" for arm in arms)
     return (
-        f"{shown}: a ratio of their times would compare kernels, not cells. "
+        f"{kernels}: a ratio of their times would compare kernels, not cells. "
         "The line above the table says which flag to change."
-    ) * bool(names)
+    )
 
 
-def _kernels_apart(comparison: Comparison, pair: tuple[str, str]) -> bool:
+def _kernels_apart(comparison: Comparison, pair: tuple[Arm, Arm]) -> bool:
     """Whether two arms ran on different kernels, and differ in no setting that asks how that tells in time."""
     first, second = (_kernels(comparison.arms[name]) for name in pair)
-    differing = differing_settings([comparison.specs[name] for name in pair])
+    differing = find_differing_settings([comparison.specs[name] for name in pair])
     return first != second and not set(differing) & OF_SPEED
 
 
@@ -129,13 +133,13 @@ def _kernels(runs: list[Run]) -> set[str]:
     return {kernel.kernel for run in runs for kernel in run.environment.kernels}
 
 
-def together(first: str, second: str) -> str:
-    """Two arms in one name, what they share said once and settings by their values: `GRU / LSTM, 0.001`."""
-    parts = [{"": cell} | settings for cell, settings in map(split, (first, second))]
+def name_pair(first: Arm, second: Arm) -> str:
+    """Name two arms together, what they share said once and settings by their values: `GRU / LSTM, 0.001`."""
+    parts = [{"cell": arm.cell, **arm.settings} for arm in (first, second)]
     keys = list(dict.fromkeys([*parts[0], *parts[1]]))
-    shared = [key for key in keys if parts[0].get(key) == parts[1].get(key)]
-    apart = (" ".join(one[key] for key in keys if key in one and key not in shared) for one in parts)
-    return ", ".join([" / ".join(apart), *(parts[0][key] for key in shared)])
+    equal = [key for key in keys if parts[0].get(key) == parts[1].get(key)]
+    apart = (" ".join(part[key] for key in keys if key in part and key not in equal) for part in parts)
+    return ", ".join([" / ".join(apart), *(parts[0][key] for key in equal)])
 
 
 def lines(comparison: Comparison) -> list[tuple[str, ...]]:
@@ -147,14 +151,14 @@ def lines(comparison: Comparison) -> list[tuple[str, ...]]:
     head = ("", "RMSE ratio", "p", *(("time ratio", "p") if times else ()))
     found = [head]
     # Cell against cell first: that is the question.
-    for pair in sorted(errors, key=lambda pair: split(pair.first)[0] == split(pair.second)[0]):
+    for pair in sorted(errors, key=lambda pair: pair.first.cell == pair.second.cell):
         time = times.get(_arms(pair))
         cells = _cells(_oriented(time, pair)) if time else ("kernels differ", "") if times else ()
-        found.append((together(pair.first, pair.second), *_cells(pair), *cells))
+        found.append((name_pair(pair.first, pair.second), *_cells(pair), *cells))
     return found
 
 
-def _arms(pair: Pair) -> frozenset[str]:
+def _arms(pair: Pair) -> frozenset[Arm]:
     return frozenset((pair.first, pair.second))
 
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from grubench.comparison.pairs import neighbours, together
+from grubench.comparison.pairs import name_pair, neighbours
 from grubench.comparison.statistics import holm, mann_whitney, written_p
-from grubench.spec.arms import brief
+from grubench.spec.arms import Arm
 
 if TYPE_CHECKING:
     from grubench.comparison.comparison import Comparison
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MEASURES = {"rmse_scaled": "RMSE scaled", "directional_accuracy": "directional accuracy"}
 # With fewer series than this no test can show anything at 5 %: 2 / C(2n, n) is 0.1 for 3 and 0.03 for 4.
 LEAST_SERIES = 4
+PERSISTENCE = Arm(name="persistence", cell="persistence")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,23 +38,22 @@ class SeriesTest:
     """
 
     measure: str
-    first: str
-    second: str
+    first: Arm
+    second: Arm
     u: float
     p: float
     corrected_p: float
 
 
-def figures(comparison: Comparison, measure: str) -> dict[str, list[float]]:
+def figures(comparison: Comparison, measure: str) -> dict[Arm, list[float]]:
     """The measure of each series, `(series,)`, for each arm (the mean over its seeds) and for persistence."""
     names = list(comparison.runs[0].metrics.test.series)
     found = {}
     for arm, runs in comparison.arms.items():
-        if runs:
-            rows = [[run.metrics.test.series[name][measure] for name in names] for run in runs]
-            found[arm] = np.mean(np.array(rows, float), axis=0).tolist()
+        rows = [[run.metrics.test.series[name][measure] for name in names] for run in runs]
+        found[arm] = np.mean(np.array(rows, float), axis=0).tolist()
     persistence = comparison.runs[0].metrics.baselines["persistence"].series
-    return found | {"persistence": np.array([persistence[name][measure] for name in names], float).tolist()}
+    return found | {PERSISTENCE: np.array([persistence[name][measure] for name in names], float).tolist()}
 
 
 def tests(comparison: Comparison) -> list[SeriesTest]:
@@ -61,9 +61,9 @@ def tests(comparison: Comparison) -> list[SeriesTest]:
     found: list[SeriesTest] = []
     for measure in MEASURES:
         values = figures(comparison, measure)
-        if len(values["persistence"]) < LEAST_SERIES or np.isnan(list(values.values())).any():
+        if len(values[PERSISTENCE]) < LEAST_SERIES or np.isnan(list(values.values())).any():
             continue
-        pairs = [*neighbours(comparison), *((arm, "persistence") for arm in values if arm != "persistence")]
+        pairs = [*neighbours(comparison), *((arm, PERSISTENCE) for arm in values if arm != PERSISTENCE)]
         results = {(one, other): mann_whitney(values[one], values[other]) for one, other in pairs}
         corrected = holm({f"{one}/{other}": result.p for (one, other), result in results.items()})
         found += [
@@ -91,10 +91,10 @@ def lines(comparison: Comparison) -> list[tuple[str, ...]]:
     keys = list(dict.fromkeys(test.measure for test in made))
     values = {key: figures(comparison, key) for key in keys}
     found = [
-        (brief(name), *(f"{np.mean(values[key][name]):.4f} ± {np.std(values[key][name]):.4f}" for key in keys))
-        for name in values[keys[0]]
+        (arm.short_name, *(f"{np.mean(values[key][arm]):.4f} ± {np.std(values[key][arm]):.4f}" for key in keys))
+        for arm in values[keys[0]]
     ]
     for first, second in dict.fromkeys((test.first, test.second) for test in made):
         ours = [test for test in made if (test.first, test.second) == (first, second)]
-        found.append((together(first, second), *(f"U = {test.u:g}, p {written_p(test.corrected_p)}" for test in ours)))
+        found.append((name_pair(first, second), *(f"U = {test.u:g}, p {written_p(test.corrected_p)}" for test in ours)))
     return [("", *(MEASURES[key] for key in keys)), *found]

@@ -116,7 +116,7 @@ def _faster(pair: Pair) -> str:
 
 def _fastest(comparison: Comparison, pairs: Sequence[Pair]) -> str:
     """Of many arms the one with the shortest epochs, beside the next and the last."""
-    arms = {name for pair in pairs for name in (pair.first, pair.second)}
+    arms = dict.fromkeys(arm for pair in pairs for arm in (pair.first, pair.second))
     epochs = {name: float(np.mean([figure(run, TIME) for run in comparison.arms[name]])) for name in arms}
     first, second, *_, last = sorted(epochs, key=lambda name: epochs[name])
     pair = next((pair for pair in pairs if {pair.first, pair.second} == {first, second}), None)
@@ -133,9 +133,8 @@ def _fastest(comparison: Comparison, pairs: Sequence[Pair]) -> str:
 def _first_epochs(comparison: Comparison) -> list[str]:
     """A word on first epochs that took much longer than the others, which are the ones compared."""
     shares = {
-        name: float(np.median([run.history()["seconds"][0] / run.metrics.timing.epoch_s for run in runs]))
-        for name, runs in comparison.arms.items()
-        if runs
+        arm.name: float(np.median([run.history()["seconds"][0] / run.metrics.timing.epoch_s for run in runs]))
+        for arm, runs in comparison.arms.items()
     }
     long = {name: share for name, share in shares.items() if share > STICKS_OUT}
     if not long:
@@ -205,7 +204,7 @@ def _needed(pair: Pair) -> str:
 
 def _against_baselines(comparison: Comparison) -> list[str]:
     """For each baseline, the arms that err less, those that err more, and those that cannot be told from it."""
-    errors = {name: [figure(run, ERROR) for run in runs] for name, runs in comparison.arms.items() if runs}
+    errors = {arm.name: [figure(run, ERROR) for run in runs] for arm, runs in comparison.arms.items()}
     return [
         _against(name, baseline.rmse_scaled, errors) for name, baseline in comparison.runs[0].metrics.baselines.items()
     ]

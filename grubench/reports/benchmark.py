@@ -15,7 +15,7 @@ from rich.text import Text
 from grubench.backends import machine
 from grubench.comparison.statistics import mean_interval, median_interval
 from grubench.reports.columns import NONE, number
-from grubench.reports.terminal import COLOURS
+from grubench.reports.palette import find_color
 from grubench.runs.files import to_json
 from grubench.spec.backends import BACKENDS
 from grubench.spec.cells import CELLS
@@ -72,7 +72,7 @@ def show(made: Benchmark, console: Console) -> None:
     for one in made.timings:
         name = CELLS[one.arm.cell].label
         places = (str(axis_value(one.shape, axis)) for axis in axes)
-        table.add_row(Text(name, style=COLOURS.get(name, "")), one.arm.kernel, *places, *_cells(one, made.limit_flops))
+        table.add_row(Text(name, style=find_color(name)), one.arm.kernel, *places, *_cells(one, made.limit_flops))
     console.print(table)
     for sentence in sentences(made):
         console.print(Padding(Text(sentence), (0, 1)))

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING
 
 from msgspec.structs import asdict
 
 from grubench.comparison.statistics import mean_and_spread
 from grubench.reports.header import MARK
 from grubench.runs.run import shared
-from grubench.spec.arms import differing_settings, shown
+from grubench.spec.arms import find_differing_settings, format_value
 from grubench.text import count_epochs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from grubench.comparison.comparison import Comparison
     from grubench.runs.run import Run
+    from grubench.spec.arms import Arm
     from grubench.spec.experiment import Experiment
 
-Row = dict[str, Any]
 # What stands where there is no number.
 NONE = "\N{EN DASH}"
 # A smaller number is written with a power of ten.
@@ -42,7 +42,7 @@ COST = (
     ("train_loss", "train loss"),
     ("validation_loss", "val. loss"),
     ("first_step_s", "first step s"),
-    ("epoch_s", "s an epoch"),
+    ("epoch_s", "s/epoch"),
     ("sequences_per_s", "windows/s"),
     ("total_s", "total s"),
     ("epochs", "epochs"),
@@ -51,6 +51,27 @@ COST = (
 )
 # Columns whose figures are marked where trials shared a machine.
 TIMED = ("first_step_s", "epoch_s", "sequences_per_s", "total_s", "steady_s")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One forecaster of a table: an arm, a baseline or a series.
+
+    Attributes:
+        name: Its whole name.
+        cell: The cell of an arm, else the name.
+        settings: What tells an arm from others, by key.
+        seeds: The seeds of an arm's runs; none for what is not trained.
+        values: Its figures by the key of their column, one for each seed.
+        shared: Whether its trials shared a machine while they were timed.
+    """
+
+    name: str
+    cell: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+    seeds: tuple[int, ...] = ()
+    values: Mapping[str, Sequence[float | None]]
+    shared: bool = False
 
 
 def values(run: Run) -> dict[str, float | None]:
@@ -74,18 +95,29 @@ def values(run: Run) -> dict[str, float | None]:
     }
 
 
+def arm_row(arm: Arm, runs: Sequence[Run]) -> Row:
+    """Make the row of an arm: for each column the values of its seeds."""
+    per_seed = [values(run) for run in runs]
+    return Row(
+        name=arm.name,
+        cell=arm.cell,
+        settings=arm.settings,
+        seeds=tuple(run.experiment.seed for run in runs),
+        values={key: [figures[key] for figures in per_seed] for key in per_seed[0]},
+        shared=any(map(shared, runs)),
+    )
+
+
+def measure_row(name: str, measures: Mapping[str, float | None]) -> Row:
+    """Make the row of what has one figure a column, such as a baseline or a series."""
+    return Row(name=name, cell=name, values={key: [value] for key, value in measures.items()})
+
+
 def rows(comparison: Comparison) -> list[Row]:
-    """A row an arm and a row a baseline: for each column the values of the seeds, their mean and spread."""
-    found = []
-    for name, runs in comparison.arms.items():
-        if runs:
-            per_seed = [values(run) for run in runs]
-            columns = {key: [one[key] for one in per_seed] for key in per_seed[0]}
-            seeds = [run.experiment.seed for run in runs]
-            found.append({"arm": name, "seeds": seeds, "columns": columns, "shared": any(map(shared, runs))})
-    for name, baseline in comparison.runs[0].metrics.baselines.items():
-        found.append({"arm": name, "seeds": [], "columns": {key: [value] for key, value in baseline.overall.items()}})
-    return found
+    """Make a row for each arm and each baseline."""
+    arms = [arm_row(arm, runs) for arm, runs in comparison.arms.items()]
+    baselines = comparison.runs[0].metrics.baselines.items()
+    return arms + [measure_row(name, baseline.overall) for name, baseline in baselines]
 
 
 def settings(comparison: Comparison) -> str:
@@ -110,7 +142,7 @@ def settings(comparison: Comparison) -> str:
         f"{_length(spec)} of batch {training.batch_size}",
         span,
     ]
-    differing = differing_settings(list(comparison.specs.values()))
+    differing = find_differing_settings(list(comparison.specs.values()))
     return " · ".join(parts + _unusual(spec, differing))
 
 
@@ -163,20 +195,20 @@ def _unusual(spec: Experiment, differing: Sequence[str]) -> list[str]:
     found = []
     for name, named in NAMED.items():
         section = getattr(spec, name)
-        for one in fields(section):
-            value = getattr(section, one.name)
+        for setting in fields(section):
+            value = getattr(section, setting.name)
             items = value if isinstance(value, tuple) else (value,)
-            usual = one.default if isinstance(one.default, tuple) else (one.default,)
-            said = one.name in named or f"{name}.{one.name}" in differing
+            usual = setting.default if isinstance(setting.default, tuple) else (setting.default,)
+            said = setting.name in named or f"{name}.{setting.name}" in differing
             if not said and set(items) != set(usual):
                 short = tuple(dict.fromkeys(items)) if len(set(items)) == 1 else items
-                found.append(f"{one.name.replace('_', ' ')} {shown(short)}")
+                found.append(f"{setting.name.replace('_', ' ')} {format_value(short)}")
     return found
 
 
 def numbers(row: Row, key: str) -> list[float]:
     """The finite values of a column."""
-    return [value for value in row["columns"].get(key, []) if value is not None and math.isfinite(value)]
+    return [value for value in row.values.get(key, []) if value is not None and math.isfinite(value)]
 
 
 def shown_columns(table_rows: Sequence[Row], columns: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -186,12 +218,12 @@ def shown_columns(table_rows: Sequence[Row], columns: Sequence[tuple[str, str]])
 
 def cell(row: Row, key: str, joint: str) -> str:
     """The mean over the seeds and, behind `joint`, their standard deviation, to the digits that it leaves sure."""
-    found = numbers(row, key)
-    if not found:
+    figures = numbers(row, key)
+    if not figures:
         return NONE
-    mark = MARK if key in TIMED and row.get("shared") else ""
-    mean, spread = mean_and_spread(found)
-    if key == "parameters" or not spread > 0:
+    mark = MARK if key in TIMED and row.shared else ""
+    mean, spread = mean_and_spread(figures)
+    if not spread > 0:
         return number(mean) + mark
     if abs(mean) < SMALLEST:
         return f"{mean:.2e}{joint}{spread:.0e}{mark}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from grubench.comparison import pairs, series_tests, verdict
 from grubench.comparison.comparison import SCHEMA
@@ -85,25 +85,45 @@ def text(comparison: Comparison, ending: str) -> str:
     return writers[ending](comparison)
 
 
-def record(comparison: Comparison) -> Row:
+def record(comparison: Comparison) -> dict[str, Any]:
     """The comparison as plain values: what comparison.json and `--export FILE.json` hold."""
     return {
         "schema": SCHEMA,
         "command": comparison.command,
         "spec": comparison.spec.to_dict(),
-        "arms": {name: [run.name for run in runs] for name, runs in comparison.arms.items()},
+        "arms": {arm.name: [run.name for run in runs] for arm, runs in comparison.arms.items()},
         "failures": list(comparison.failures),
         "notes": list(comparison.notes),
         "settings": settings(comparison),
-        "kernels": {name: kernel_line([run.environment for run in runs]) for name, runs in comparison.arms.items()},
-        "rows": rows(comparison),
+        "kernels": {arm.name: kernel_line([run.environment for run in runs]) for arm, runs in comparison.arms.items()},
+        "rows": [_row_record(row) for row in rows(comparison)],
         "pairs": {
-            name: [asdict(pair) for pair in pairs.compared(comparison, path)]
+            name: [_pair_record(pair) for pair in pairs.compared(comparison, path)]
             for name, path in (("error", pairs.ERROR), ("time", pairs.TIME))
         },
-        "over_series": [vars(test) for test in series_tests.tests(comparison)],
+        "over_series": [_names_of_arms(test) for test in series_tests.tests(comparison)],
         "verdict": verdict.sentences(comparison),
     }
+
+
+def _row_record(row: Row) -> dict[str, Any]:
+    return {
+        "arm": row.name,
+        "cell": row.cell,
+        "settings": row.settings,
+        "seeds": row.seeds,
+        "columns": row.values,
+        "shared": row.shared,
+    }
+
+
+def _names_of_arms(value: pairs.Pair | series_tests.SeriesTest) -> dict[str, Any]:
+    """The fields of two arms that are compared, the arms by their names."""
+    return vars(value) | {"first": value.first.name, "second": value.second.name}
+
+
+def _pair_record(pair: pairs.Pair) -> dict[str, Any]:
+    return _names_of_arms(pair) | {"found": asdict(pair.found)}
 
 
 def _json(comparison: Comparison) -> str:
@@ -112,15 +132,16 @@ def _json(comparison: Comparison) -> str:
 
 def _csv(comparison: Comparison) -> str:
     table_rows = rows(comparison)
-    keys = list(dict.fromkeys(key for row in table_rows for key in row["columns"]))
+    runs_of = {arm.name: runs for arm, runs in comparison.arms.items()}
+    keys = list(dict.fromkeys(key for row in table_rows for key in row.values))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["arm", "seed", *keys, "backend", "precision", "kernel"])
     for row in table_rows:
-        for position, seed in enumerate(row["seeds"] or [""]):
-            found = [row["columns"].get(key) for key in keys]
-            ran = _ran_on(comparison.arms[row["arm"]][position]) if row["seeds"] else ("", "", "")
-            writer.writerow([row["arm"], seed, *("" if one is None else one[position] for one in found), *ran])
+        for position, seed in enumerate(row.seeds or [""]):
+            found = [row.values.get(key) for key in keys]
+            ran = _ran_on(runs_of[row.name][position]) if row.seeds else ("", "", "")
+            writer.writerow([row.name, seed, *("" if one is None else one[position] for one in found), *ran])
     return text.getvalue()
 
 
@@ -134,14 +155,14 @@ def _markdown(comparison: Comparison) -> str:
     table_rows = rows(comparison)
     lines = [f"**{settings(comparison)}**", "", *(f"{line}\n" for line in facts(comparison))]
     lines += [f"- {note}" for note in comparison.notes] + [""] * bool(comparison.notes)
-    arms_only = [row for row in table_rows if row["seeds"]]
+    arms_only = [row for row in table_rows if row.seeds]
     for chosen, columns in ((table_rows, TEST), (arms_only, COST)):
         shown = shown_columns(chosen, columns)
         lines.append("| | " + " | ".join(head for _, head in shown) + " |")
         lines.append("|---|" + "---:|" * len(shown))
         for row in chosen:
             cells = (cell(row, key, joint=" ± ") for key, _ in shown)
-            lines.append(f"| {row['arm']} | " + " | ".join(cells) + " |")
+            lines.append(f"| {row.name} | " + " | ".join(cells) + " |")
         lines.append("")
     for _, block in blocks(comparison):
         head, *body = (f"| {' | '.join(line)} |" for line in block)
@@ -154,9 +175,9 @@ def _latex(comparison: Comparison) -> str:
     """Tables for a paper's appendix; they need the package booktabs."""
     table_rows = rows(comparison)
     parts = [f"% {line}" for line in (settings(comparison), *facts(comparison), *comparison.notes)]
-    for chosen, columns in ((table_rows, TEST), ([row for row in table_rows if row["seeds"]], COST)):
+    for chosen, columns in ((table_rows, TEST), ([row for row in table_rows if row.seeds], COST)):
         shown = shown_columns(chosen, columns)
-        body = [[row["arm"], *(cell(row, key, joint=" ± ") for key, _ in shown)] for row in chosen]
+        body = [[row.name, *(cell(row, key, joint=" ± ") for key, _ in shown)] for row in chosen]
         parts.append(_tabular([["", *(head for _, head in shown)], *body]))
     parts += [_tabular(block) for _, block in blocks(comparison)]
     parts += [f"% {sentence}" for sentence in verdict.sentences(comparison)]

@@ -31,7 +31,7 @@ def clock_line(run: Run) -> str:
 
 def kernel_lines(comparison: Comparison) -> list[str]:
     """What ran the recurrence: a line for all arms, or for those that it is the same for, with their names."""
-    arms = {name: kernel_line([run.environment for run in runs]) for name, runs in comparison.arms.items() if runs}
+    arms = {arm.name: kernel_line([run.environment for run in runs]) for arm, runs in comparison.arms.items()}
     lines = dict.fromkeys(arms.values())
     if len(lines) == 1:
         return list(lines)

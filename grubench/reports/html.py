@@ -13,7 +13,7 @@ from grubench.reports.columns import COST, TEST, cell, numbers, rows, settings, 
 from grubench.reports.export import write_aside
 from grubench.reports.header import facts
 from grubench.reports.terminal import blocks
-from grubench.spec.arms import differing_settings, flattened, shown, split
+from grubench.spec.arms import find_differing_settings, flatten_spec, format_value
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +46,7 @@ def render(comparison: Comparison) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("grubench.reports", "templates"), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    cells = dict.fromkeys(split(arm)[0] for arm in comparison.arms)
+    cells = dict.fromkeys(arm.cell for arm in comparison.arms)
     return environment.get_template("report.html").render(
         title=f"{comparison.spec.data_name}: {' against '.join(cells)}",
         verdict=[one.partition(": ")[::2] for one in verdict.sentences(comparison)],
@@ -85,7 +85,7 @@ def _for_script(tree: Any) -> str:
 
 
 def _table(comparison: Comparison, title: str, columns: Any, *, arms_only: bool = False) -> dict[str, Any]:
-    chosen = [row for row in rows(comparison) if row["seeds"] or not arms_only]
+    chosen = [row for row in rows(comparison) if row.seeds or not arms_only]
     kept = shown_columns(chosen, columns)
     body = []
     for row in chosen:
@@ -94,7 +94,7 @@ def _table(comparison: Comparison, title: str, columns: Any, *, arms_only: bool 
             {"text": cell(row, key, joint=" ± "), "value": sum(one) / len(one) if one else ""}
             for (key, _), one in zip(kept, found, strict=True)
         ]
-        body.append({"name": row["arm"], "cells": cells})
+        body.append({"name": row.name, "cells": cells})
     unit = comparison.runs[0].metrics.data.unit
     caption = f"{title}, in {unit} where not scaled" if unit and not arms_only else title
     return {"title": caption, "heads": [head for _, head in kept], "rows": body}
@@ -103,10 +103,12 @@ def _table(comparison: Comparison, title: str, columns: Any, *, arms_only: bool 
 def _spec(comparison: Comparison) -> list[tuple[str, str, bool]]:
     """Every setting with its value, those that differ between the arms first and marked."""
     specs = [run.experiment for run in comparison.runs]
-    differing = differing_settings(specs)
-    flat = [flattened(spec) for spec in specs]
+    differing = find_differing_settings(specs)
+    flat = [flatten_spec(spec) for spec in specs]
     ordered = [*differing, *(key for key in flat[0] if key not in differing)]
-    return [(key, " | ".join(dict.fromkeys(shown(one[key]) for one in flat)), key in differing) for key in ordered]
+    return [
+        (key, " | ".join(dict.fromkeys(format_value(one[key]) for one in flat)), key in differing) for key in ordered
+    ]
 
 
 def _environment(comparison: Comparison) -> list[tuple[str, str]]:

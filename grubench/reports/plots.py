@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogFormatter, NullLocator
 
 from grubench.errors import RunError
+from grubench.reports import palette
 from grubench.reports.benchmark import AXES, axis_value, varied
-from grubench.reports.terminal import COLOURS
 from grubench.runs import locks
+from grubench.spec.arms import name_arms
 from grubench.spec.cells import CELLS
 
 if TYPE_CHECKING:
@@ -28,28 +29,22 @@ if TYPE_CHECKING:
 
 # Steps of a forecast picture: more would hide the forecast in the line.
 SHOWN_STEPS = 300
-OTHER_COLOURS = ("#56B4E9", "#E69F00", "#F0E442", "#CC79A7")
-
-
-def colour(name: str, position: int = 0) -> str:
-    """The colour of an arm: a cell's own wherever it is shown, else by its place."""
-    return COLOURS.get(name, OTHER_COLOURS[position % len(OTHER_COLOURS)])
 
 
 def loss_curves(comparison: Comparison, path: Path) -> Path:
     """Draw the training and validation losses of every trial over the epochs, on a logarithmic axis."""
-    histories = {name: [run.history() for run in runs] for name, runs in comparison.arms.items()}
+    histories = {arm: [run.history() for run in runs] for arm, runs in comparison.arms.items()}
     validated = any("val_loss" in one for group in histories.values() for one in group)
     figure = Figure(figsize=(8, 3.6) if validated else (6, 3.6), layout="constrained")
     panels = figure.subplots(1, 2 if validated else 1, sharey=True, squeeze=False)[0]
     for axes, key, title in zip(panels, ("loss", "val_loss"), ("training", "validation"), strict=False):
-        for position, (name, group) in enumerate(histories.items()):
+        for arm, group in histories.items():
             # One line an arm, broken between its trials: thousands of lines would take minutes.
             epochs, losses = (
                 [value for one in group if key in one for value in (*one[column], np.nan)] for column in ("epoch", key)
             )
             if epochs:
-                axes.plot(epochs, losses, color=colour(name, position), label=name, lw=1.3, alpha=0.8)
+                axes.plot(epochs, losses, color=arm.color, label=arm.name, lw=1.3, alpha=0.8)
         axes.set_yscale("log")
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("epoch")
@@ -68,15 +63,15 @@ def growth(made: Benchmark, axis: str, path: Path) -> Path:
     for one in made.timings:
         sizes = "".join(f", {other} {axis_value(one.shape, other)}" for other in others)
         lines.setdefault((one.arm, sizes), []).append((float(axis_value(one.shape, axis)), one.step_s))
-    styles = dict(zip(dict.fromkeys(arm.kernel for arm, _ in lines), ("-", "--", ":", "-.", "-"), strict=False))
-    markers = dict(zip(dict.fromkeys(sizes for _, sizes in lines), cycle("osD^vP"), strict=False))
-    for position, ((arm, sizes), points) in enumerate(lines.items()):
-        cell = CELLS[arm.cell].label
+    styles = dict(zip(dict.fromkeys(arm.kernel for arm, _ in lines), cycle(palette.LINE_STYLES), strict=False))
+    markers = dict(zip(dict.fromkeys(sizes for _, sizes in lines), cycle(palette.MARKERS), strict=False))
+    for (arm, sizes), points in lines.items():
+        cell = CELLS[arm.cell]
         places, times = zip(*sorted(points), strict=True)
         low, median, high = (np.array([np.percentile(one, q) for one in times]) * 1e3 for q in (25, 50, 75))
         style: dict[str, Any] = {"marker": markers[sizes], "ms": 4, "ls": styles[arm.kernel]}
-        axes.plot(places, median, color=colour(cell, position), label=f"{cell} {arm.kernel}{sizes}", **style)
-        axes.fill_between(places, low, high, color=colour(cell, position), alpha=0.15)
+        axes.plot(places, median, color=cell.color, label=f"{cell.label} {arm.kernel}{sizes}", **style)
+        axes.fill_between(places, low, high, color=cell.color, alpha=0.15)
     axes.set(xscale="log", yscale="log", xlabel=AXES[axis], ylabel="a step of training (ms)")
     axes.set_xticks(sorted({place for points in lines.values() for place, _ in points}))
     for scale in (axes.xaxis, axes.yaxis):
@@ -93,16 +88,14 @@ def forecasts(comparison: Comparison, path: Path) -> Path:
     """Draw the forecasts of each arm's first seed against the actual values, for the first test series."""
     figure, axes = _canvas(f"{comparison.spec.data_name}: forecasts of the test part")
     drawn = False
-    for position, (name, runs) in enumerate(comparison.arms.items()):
-        if not runs:
-            continue
+    for arm, runs in comparison.arms.items():
         series, rows = next(iter(runs[0].predictions().items()))
         if not drawn:
             _draw_actual(axes, rows)
             _clock_axis(axes, rows)
             axes.set_title(f"series {series}, seed {runs[0].experiment.seed}", fontsize=10)
             drawn = True
-        _draw_forecast(axes, rows, colour(name, position), name)
+        _draw_forecast(axes, rows, arm.color, arm.name)
     _finish(figure, axes, comparison.runs[0].metrics.data.unit, comparison.spec.window.horizon)
     return save(figure, path)
 
@@ -112,14 +105,14 @@ def forecast(made: Forecast, path: Path) -> Path:
     names = list(made.rows)[:4]
     figure = Figure(figsize=(8, 1.2 + 2.4 * len(names)), layout="constrained")
     panels = figure.subplots(len(names), 1, squeeze=False)[:, 0]
-    arm = made.run.experiment.model.cell.upper()
+    (arm,) = name_arms([made.run.experiment])
     for axes, name in zip(panels, names, strict=True):
         rows = made.rows[name]
         if made.past:
             axes.plot(made.past[name]["time"], made.past[name]["actual"], color="black", lw=1, label="actual")
         else:
             _draw_actual(axes, rows)
-        _draw_forecast(axes, rows, colour(arm), arm)
+        _draw_forecast(axes, rows, arm.color, arm.name)
         axes.set_title(f"series {name}", fontsize=10)
         axes.set_ylabel(f"value ({made.unit})" if made.unit else "value")
         _clock_axis(axes, rows)

@@ -13,10 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from grubench.comparison import pairs, series_tests, verdict
-from grubench.reports.columns import COST, TEST, Row, cell, number, rows, settings, shown_columns, values
+from grubench.reports.columns import COST, TEST, Row, cell, measure_row, number, rows, settings, shown_columns, values
 from grubench.reports.header import clock_line, facts, kernel_line, resumed
+from grubench.reports.palette import find_color
 from grubench.runs.run import shared
-from grubench.spec.arms import split
 from grubench.spec.backends import BACKENDS
 from grubench.text import count_epochs
 
@@ -34,8 +34,6 @@ MOST_COLUMNS = 4
 NARROW = 100
 # Columns that a narrow terminal goes without, the first first; the exports have them all.
 SPARE = ("total_s", "mae_scaled", "sequences_per_s", "mase", "mae", "validation_loss")
-# Okabe and Ito's colours, told apart by colour-blind readers; the pictures use the same.
-COLOURS = {"GRU": "#0072B2", "LSTM": "#D55E00", "RNN": "#009E73", "persistence": "#999999", "seasonal": "#CC79A7"}
 
 
 def show_comparison(comparison: Comparison, console: Console) -> None:
@@ -49,7 +47,7 @@ def show_comparison(comparison: Comparison, console: Console) -> None:
     for note in comparison.notes:
         console.print(Padding(Text(note, style="yellow"), (0, 1)))
     _print_table(_title(unit), table_rows, TEST, console)
-    _print_table("Training", [row for row in table_rows if row["seeds"]], COST, console)
+    _print_table("Training", [row for row in table_rows if row.seeds], COST, console)
     for title, lines in blocks(comparison):
         console.print(_lines(title, lines))
     console.print(Padding(_explanation(comparison), (0, 1)))
@@ -74,7 +72,7 @@ def _lines(title: str, lines: Sequence[tuple[str, ...]]) -> Table:
     for position, name in enumerate(head):
         table.add_column(Text(name), justify="right" if position else "left", no_wrap=bool(position), overflow="fold")
     for name, *cells in body:
-        table.add_row(Text(name, style=COLOURS.get(name, "")), *map(Text, cells))
+        table.add_row(Text(name, style=find_color(name)), *map(Text, cells))
     return table
 
 
@@ -86,7 +84,7 @@ def _explanation(comparison: Comparison) -> Text:
     return Text(
         f"{spread}Errors are means over series. sMAPE: the standard form, 0 to 200 % (the energy article's own is a "
         "quarter of it). dir. acc.: windows that move the way the actual values do. skill: the share of persistence's "
-        f"RMSE that is removed. s an epoch: {epoch}.",
+        f"RMSE that is removed. s/epoch: {epoch}.",
         style="dim",
     )
 
@@ -113,15 +111,16 @@ def _table(title: str, table_rows: Sequence[Row], columns: Sequence[tuple[str, s
     table = Table(
         title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, gap, 0, 0)
     )
-    named = [split(row["arm"]) for row in table_rows]
-    varied = list(dict.fromkeys(key for _, chosen in named for key in chosen))
+    varied = list(dict.fromkeys(key for row in table_rows for key in row.settings))
     for head in ("", *varied):
         table.add_column(Text(head.replace("_", "\n")), overflow="fold")
     for _, head in shown:
         table.add_column(head if wide else head.replace(" ", "\n"), justify="right", no_wrap=True)
-    for row, (name, chosen) in zip(table_rows, named, strict=True):
+    for row in table_rows:
         cells = [cell(row, key, joint=" ± " if wide else "\n±") for key, _ in shown]
-        table.add_row(Text(name, style=COLOURS.get(name, "")), *(Text(chosen.get(key, "")) for key in varied), *cells)
+        table.add_row(
+            Text(row.cell, style=find_color(row.cell)), *(Text(row.settings.get(key, "")) for key in varied), *cells
+        )
     return table
 
 
@@ -163,7 +162,7 @@ def show_run(run: Run, console: Console) -> None:
         "loss": f"train {number(run.metrics.loss.train)}, validation {number(run.metrics.loss.validation)}",
         "time": f"{number(timing.train_s)} s for {count_epochs(run.metrics.loss.epochs)}; "
         f"first step {number(timing.first_step_s)} s, "
-        f"then {number(timing.epoch_s)} s an epoch, {number(timing.sequences_per_s)} windows/s"
+        f"then {number(timing.epoch_s)} s/epoch, {number(timing.sequences_per_s)} windows/s"
         + "".join(f"; {one}" for one in (shared(run), resumed(run)) if one),
         "ran on": kernel_line([run.environment]),
         "clock": clock_line(run).partition(": ")[2],
@@ -188,7 +187,7 @@ def _score_rows(test: Evaluation, baselines: Mapping[str, Evaluation]) -> list[R
     named = list(test.series.items()) if several else []
     last = "all series" if several else next(iter(test.series))
     named += [(name, evaluation.overall) for name, evaluation in ((last, test), *baselines.items())]
-    return [{"arm": name, "columns": {key: [value] for key, value in one.items()}} for name, one in named]
+    return [measure_row(name, scores) for name, scores in named]
 
 
 def _horizon(steps: Sequence[Scores], unit: str) -> RenderableType:

@@ -6,27 +6,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from grubench.reports.plots import colour
+from grubench.reports import palette
 
 if TYPE_CHECKING:
     from grubench.comparison.comparison import Comparison
     from grubench.runs.run import Run
 
 Chart = dict[str, Any]
-BASELINES = ("persistence", "seasonal")
 # Series and steps that the forecast picture carries: the file stays small enough to send.
 MOST_SERIES = 12
 MOST_STEPS = 300
 
 
 def _scale(comparison: Comparison, *more: str) -> Chart:
-    """The colour of each arm and baseline: the same as in the terminal and in the PNG."""
-    names = [*comparison.arms, *more]
-    colours = ["#111111" if name == "actual" else colour(name, position) for position, name in enumerate(names)]
-    return {"domain": names, "range": colours}
+    """The color of each arm and of more names: the same as in the PNG."""
+    colors = {arm.name: arm.color for arm in comparison.arms}
+    colors |= {name: palette.BASELINES.get(name, palette.ACTUAL) for name in more}
+    return {"domain": list(colors), "range": list(colors.values())}
 
 
-def _colour(comparison: Comparison, *more: str) -> Chart:
+def _color(comparison: Comparison, *more: str) -> Chart:
     return {"field": "arm", "type": "nominal", "title": None, "scale": _scale(comparison, *more)}
 
 
@@ -37,18 +36,18 @@ def _chart(title: str, description: str, values: list[dict[str, Any]], **rest: A
 def loss(comparison: Comparison) -> Chart:
     """Training and validation loss over the epochs: a band over the seeds, and a line a trial."""
     values = []
-    for name, runs in comparison.arms.items():
+    for arm, runs in comparison.arms.items():
         for run in runs:
             history = run.history()
             for key, kind in (("loss", "training"), ("val_loss", "validation")):
                 values += [
-                    {"arm": name, "seed": run.experiment.seed, "epoch": epoch, "loss": value, "part": kind}
+                    {"arm": arm.name, "seed": run.experiment.seed, "epoch": epoch, "loss": value, "part": kind}
                     for epoch, value in zip(history["epoch"], history.get(key, []), strict=False)
                 ]
     kind = comparison.spec.training.loss
     shared = {
         "x": {"field": "epoch", "type": "quantitative", "title": "epoch", "axis": {"tickMinStep": 1}},
-        "color": _colour(comparison),
+        "color": _color(comparison),
     }
     y = {"type": "quantitative", "scale": {"type": "log"}, "title": f"loss ({kind}, scaled)"}
     band = {"y": {"field": "loss", "aggregate": "min", **y}, "y2": {"field": "loss", "aggregate": "max"}}
@@ -56,7 +55,7 @@ def loss(comparison: Comparison) -> Chart:
     tooltip = [{"field": name} for name in ("arm", "seed", "part", "epoch", "loss")]
     return _chart(
         "Loss of every trial",
-        f"Training and validation loss of {', '.join(comparison.arms)} over the epochs, one line a seed.",
+        f"Training and validation loss of {', '.join(map(str, comparison.arms))} over the epochs, one line a seed.",
         values,
         height=280,
         layer=[
@@ -69,9 +68,8 @@ def loss(comparison: Comparison) -> Chart:
 def forecasts(comparison: Comparison) -> Chart:
     """Forecast against actual of a series to choose, with zoom, each arm by its first seed."""
     values: list[dict[str, Any]] = []
-    for name, runs in comparison.arms.items():
-        if runs:
-            values += _forecast_rows(name, runs[0], with_actual=not values)
+    for arm, runs in comparison.arms.items():
+        values += _forecast_rows(arm.name, runs[0], with_actual=not values)
     names = list(dict.fromkeys(row["series"] for row in values))
     unit = comparison.runs[0].metrics.data.unit
     clock = isinstance(values[0]["time"], str)
@@ -91,7 +89,7 @@ def forecasts(comparison: Comparison) -> Chart:
         encoding={
             "x": x | {"type": "temporal" if clock else "quantitative"},
             "y": {"field": "value", "type": "quantitative", "title": title, "scale": {"zero": False}},
-            "color": _colour(comparison, "actual"),
+            "color": _color(comparison, "actual"),
             "detail": {"field": "block"},
             "tooltip": [{"field": "arm"}, {"field": "time"}, {"field": "value", "title": title}],
         },
@@ -118,7 +116,7 @@ def _forecast_rows(name: str, run: Run, *, with_actual: bool) -> list[dict[str, 
 
 def horizon(comparison: Comparison) -> Chart | None:
     """Error by step of the horizon; None where there is one step."""
-    found = [(name, run.metrics.test) for name, runs in comparison.arms.items() for run in runs]
+    found = [(arm.name, run.metrics.test) for arm, runs in comparison.arms.items() for run in runs]
     found += comparison.runs[0].metrics.baselines.items()
     values = [
         {"arm": name, "step": step, "rmse": scores["rmse_scaled"]}
@@ -135,17 +133,17 @@ def horizon(comparison: Comparison) -> Chart | None:
         values,
         height=240,
         mark={"type": "line", "point": True},
-        encoding={"x": x, "y": y, "color": _colour(comparison, *BASELINES), "tooltip": [{"field": "arm"}, x, y]},
+        encoding={"x": x, "y": y, "color": _color(comparison, *palette.BASELINES), "tooltip": [{"field": "arm"}, x, y]},
     )
 
 
 def by_series(comparison: Comparison) -> Chart:
     """A dot a series and arm."""
     values = []
-    for name, runs in comparison.arms.items():
+    for arm, runs in comparison.arms.items():
         for run in runs:
             found = run.metrics.test.series.items()
-            values += [{"arm": name, "series": series, "rmse": one["rmse_scaled"]} for series, one in found]
+            values += [{"arm": arm.name, "series": series, "rmse": one["rmse_scaled"]} for series, one in found]
     for name, baseline in comparison.runs[0].metrics.baselines.items():
         values += [{"arm": name, "series": key, "rmse": one["rmse_scaled"]} for key, one in baseline.series.items()]
     x = {"field": "rmse", "type": "quantitative", "title": "RMSE (scaled)", "aggregate": "mean"}
@@ -156,33 +154,33 @@ def by_series(comparison: Comparison) -> Chart:
         values,
         height={"step": 22},
         mark={"type": "point", "filled": True, "size": 70},
-        encoding={"x": x, "y": y, "color": _colour(comparison, *BASELINES), "tooltip": [{"field": "arm"}, y, x]},
+        encoding={"x": x, "y": y, "color": _color(comparison, *palette.BASELINES), "tooltip": [{"field": "arm"}, y, x]},
     )
 
 
 def time(comparison: Comparison) -> Chart:
-    """Seconds an epoch of every trial."""
+    """Seconds per epoch of every trial."""
     values = [
-        {"arm": name, "seed": run.experiment.seed, "seconds": run.metrics.timing.epoch_s}
-        for name, runs in comparison.arms.items()
+        {"arm": arm.name, "seed": run.experiment.seed, "seconds": run.metrics.timing.epoch_s}
+        for arm, runs in comparison.arms.items()
         for run in runs
     ]
-    x = {"field": "seconds", "type": "quantitative", "title": "seconds an epoch (median of the steady ones)"}
+    x = {"field": "seconds", "type": "quantitative", "title": "seconds per epoch (median, without the first)"}
     y = {"field": "arm", "type": "nominal", "title": None, "sort": None}
-    colours = _colour(comparison) | {"legend": None}
+    colors = _color(comparison) | {"legend": None}
     return _chart(
         "Training time",
-        "Seconds an epoch of each trial by arm, and their mean.",
+        "Seconds per epoch of each trial by arm, and their mean.",
         values,
         height={"step": 36},
         layer=[
             {
                 "mark": {"type": "tick", "thickness": 3, "size": 26},
-                "encoding": {"x": x | {"aggregate": "mean"}, "y": y, "color": colours},
+                "encoding": {"x": x | {"aggregate": "mean"}, "y": y, "color": colors},
             },
             {
                 "mark": {"type": "point", "filled": True, "size": 60, "opacity": 0.6},
-                "encoding": {"x": x, "y": y, "color": colours, "tooltip": [{"field": "arm"}, {"field": "seed"}, x]},
+                "encoding": {"x": x, "y": y, "color": colors, "tooltip": [{"field": "arm"}, {"field": "seed"}, x]},
             },
         ],
     )
@@ -191,9 +189,7 @@ def time(comparison: Comparison) -> Chart:
 def parameters(comparison: Comparison) -> Chart:
     """Trainable parameters by arm."""
     values = [
-        {"arm": name, "parameters": runs[0].metrics.parameters.trainable}
-        for name, runs in comparison.arms.items()
-        if runs
+        {"arm": arm.name, "parameters": runs[0].metrics.parameters.trainable} for arm, runs in comparison.arms.items()
     ]
     x = {"field": "parameters", "type": "quantitative", "title": "trainable parameters"}
     y = {"field": "arm", "type": "nominal", "title": None, "sort": None}
@@ -203,5 +199,5 @@ def parameters(comparison: Comparison) -> Chart:
         values,
         height={"step": 36},
         mark={"type": "bar"},
-        encoding={"x": x, "y": y, "color": _colour(comparison) | {"legend": None}, "tooltip": [{"field": "arm"}, x]},
+        encoding={"x": x, "y": y, "color": _color(comparison) | {"legend": None}, "tooltip": [{"field": "arm"}, x]},
     )

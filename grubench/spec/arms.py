@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, field, fields
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -18,22 +18,50 @@ if TYPE_CHECKING:
 
 MATCHES = ("units", "params", "time")
 # What tells trials and cells apart by itself, and is not spelled out in an arm's name.
-OF_THE_NAME = ("seed", "model.layers")
+UNNAMED_KEYS = ("seed", "model.layers")
+# The colors of arms that are not a cell alone: of Okabe and Ito's, which color-blind readers tell apart.
+OTHER_COLORS = ("#56B4E9", "#E69F00", "#F0E442", "#CC79A7")
 
 
-def label(spec: Experiment) -> str:
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """One side of a comparison: a cell and the settings that tell it from the other arms.
+
+    Attributes:
+        name: What tables call it, such as `GRU dropout=0.2`.
+        cell: The label of its cell, such as `GRU`; its stack, such as `gru:4,gru:8`, where a cell has several.
+        settings: The settings that differ between the arms, as text by the last part of their key.
+        color: Its color in pictures.
+    """
+
+    name: str
+    cell: str
+    settings: Mapping[str, str] = field(default_factory=dict, hash=False)
+    color: str = OTHER_COLORS[0]
+
+    def __str__(self) -> str:
+        """The name."""
+        return self.name
+
+    @property
+    def short_name(self) -> str:
+        """The cell and the values of the settings, where their keys stand elsewhere: `GRU, 0.2`."""
+        return ", ".join([self.cell, *self.settings.values()])
+
+
+def name_cells(spec: Experiment) -> str:
     """The cell of a stack in capitals, or its cells where they are mixed."""
     cells = [CELLS[layer.cell].label for layer in spec.model.stack]
     return cells[0] if len(set(cells)) == 1 else " + ".join(cells)
 
 
-def arms_of(
+def build_arms(
     spec: Experiment,
     cells: Sequence[str],
     vary: Mapping[str, Sequence[Any]] | None = None,
     match: str = "units",
-) -> dict[str, Experiment]:
-    """The spec with each cell in turn, crossed with every combination of the settings to vary, by name.
+) -> dict[Arm, Experiment]:
+    """Cross the cells with every combination of the settings to vary: the spec of each arm.
 
     A mixed stack takes part as itself, after the cells.
 
@@ -52,20 +80,19 @@ def arms_of(
             raise UsageError(f"--cells: there is no cell {cell!r}.", f"There are: {', '.join(CELLS)}.")
     if len(set(cells)) < len(cells) or not cells:
         raise UsageError(f"--cells: {','.join(cells) or 'nothing'} given.", "Give each cell once, such as gru,lstm.")
-    mixed = len({layer.cell for layer in spec.model.stack}) > 1
     if match not in MATCHES:
         raise UsageError(f"--match: unknown value {match!r}.", f"Valid: {', '.join(MATCHES)}.")
     with_cell = match_parameters if match == "params" else Experiment.with_cell
     stacks = [with_cell(spec, cell) for cell in cells]
-    if mixed:
+    if len({layer.cell for layer in spec.model.stack}) > 1:
         stacks.append(spec)
-    vary = {setting_key(key): values for key, values in (vary or {}).items()}
+    vary = {find_setting_key(key): values for key, values in (vary or {}).items()}
     if "training.epochs" in vary and (match == "time" or spec.training.seconds):
         raise UsageError("--vary: training.epochs decides nothing where all train for the same time.", "Leave it out.")
     if "training.seconds" in vary and match == "time":
         raise UsageError("--vary: training.seconds does not go with --match time.", "Leave one of them out.")
     settings = [dict(zip(vary, values, strict=True)) for values in product(*vary.values())]
-    return named(with_settings(stack, chosen) for chosen in settings for stack in stacks)
+    return name_arms(with_settings(stack, chosen) for chosen in settings for stack in stacks)
 
 
 def with_settings(spec: Experiment, chosen: Mapping[str, Any]) -> Experiment:
@@ -77,7 +104,7 @@ def with_settings(spec: Experiment, chosen: Mapping[str, Any]) -> Experiment:
     tree = spec.to_dict()
     for key, value in chosen.items():
         section, _, name = key.partition(".")
-        if key in OF_THE_NAME or section in ("data", "window"):
+        if key in UNNAMED_KEYS or section in ("data", "window"):
             raise SpecError(
                 f"--vary: {key} cannot be varied.",
                 "Arms are compared on the same windows of the same data: vary settings of [model] and [training].",
@@ -86,79 +113,76 @@ def with_settings(spec: Experiment, chosen: Mapping[str, Any]) -> Experiment:
     return Experiment.from_dict(tree)
 
 
-def setting_key(text: str) -> str:
+def find_setting_key(text: str) -> str:
     """The dotted key of a setting, from that or from its name alone: `backend` for `training.backend`.
 
     Raises:
-        SpecError: There is no such setting; with the likeliest meant.
+        SpecError: There is no such setting; naming the closest.
     """
-    keys = [f"{name}.{one.name}" for name, section in SECTIONS.items() for one in fields(section)]  # type: ignore[arg-type]
-    found = [key for key in keys if text in (key, key.partition(".")[2])]
-    if len(found) == 1:
-        return found[0]
+    keys = [f"{name}.{setting.name}" for name, section in SECTIONS.items() for setting in fields(section)]  # type: ignore[arg-type]
+    matching = [key for key in keys if text in (key, key.partition(".")[2])]
+    if len(matching) == 1:
+        return matching[0]
     close = closest_match(text, [*keys, *(key.partition(".")[2] for key in keys)])
     remedy = f"Did you mean {close}? `grubench compare --help` lists all." if close else f"Valid: {', '.join(keys)}."
     raise SpecError(f"--vary: unknown key {quote(text)}.", remedy)
 
 
-def named(specs: Iterable[Experiment]) -> dict[str, Experiment]:
-    """The specs by a name each: the cell, or the stack where a cell has several, and the settings that differ.
+def name_arms(specs: Iterable[Experiment]) -> dict[Arm, Experiment]:
+    """Make an arm of each spec: its cell (its stack where a cell has several) and the settings that differ.
 
-    Specs that differ in the seed alone have one name and are kept once.
+    Specs that differ in the seed alone are one arm, with the last of them.
     """
-    chosen = list(specs)
-    differing = differing_settings(chosen)
+    every = list(specs)
+    differing = [key for key in find_differing_settings(every) if key not in UNNAMED_KEYS]
     stacks: dict[str, set[tuple[str, ...]]] = {}
-    for spec in chosen:
-        stacks.setdefault(label(spec), set()).add(spec.model.layers)
-    plain = all(len(found) == 1 for found in stacks.values())
-    found = {}
-    for spec in chosen:
-        flat = flattened(spec)
-        extra = [f"{key.partition('.')[2]}={shown(flat[key])}" for key in differing if key not in OF_THE_NAME]
-        found[" ".join([label(spec) if plain else ",".join(spec.model.layers), *extra])] = spec
-    return found
+    for spec in every:
+        stacks.setdefault(name_cells(spec), set()).add(spec.model.layers)
+    one_stack_a_cell = all(len(layers) == 1 for layers in stacks.values())
+    arms: dict[str, Arm] = {}
+    named: dict[Arm, Experiment] = {}
+    for spec in every:
+        flat = flatten_spec(spec)
+        cell = name_cells(spec) if one_stack_a_cell else ",".join(spec.model.layers)
+        settings = {key.partition(".")[2]: format_value(flat[key]) for key in differing}
+        name = " ".join([cell, *(f"{key}={value}" for key, value in settings.items())])
+        arm = arms.setdefault(name, Arm(name=name, cell=cell, settings=settings, color=_color(name, len(arms))))
+        named[arm] = spec
+    return named
 
 
-def split(name: str) -> tuple[str, dict[str, str]]:
-    """An arm's name as its cell or stack, and the settings that tell it from others: `GRU` and `{"dropout": "0.2"}`."""
-    words = name.split(" ")
-    settings = [word for word in words if "=" in word]
-    return " ".join(word for word in words if word not in settings), dict(one.split("=", 1) for one in settings)
+def _color(name: str, position: int) -> str:
+    """A cell's own color where an arm is the cell alone, else one by the arm's place."""
+    colors = {cell.label: cell.color for cell in CELLS.values()}
+    return colors.get(name, OTHER_COLORS[position % len(OTHER_COLORS)])
 
 
-def brief(name: str) -> str:
-    """An arm's name with the values of its settings alone, where the keys stand elsewhere: `GRU, 0.2`."""
-    cell, settings = split(name)
-    return ", ".join([cell, *settings.values()])
-
-
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A setting's value as a flag takes it."""
     if isinstance(value, tuple | list):
-        return ",".join(map(shown, value))
+        return ",".join(map(format_value, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def plan(arms: Mapping[str, Experiment], seeds: int) -> list[tuple[str, Experiment]]:
-    """Every arm with every seed, in alternation; which arm goes first alternates too.
+def plan_trials(arms: Mapping[Arm, Experiment], seeds: int) -> list[tuple[str, Experiment]]:
+    """List every arm's name with every seed, in alternation; which arm goes first alternates too.
 
     A machine that drifts then hits all arms alike.
     """
     order: list[tuple[str, Experiment]] = []
     for number in range(seeds):
         turn = list(arms.items()) if number % 2 == 0 else list(arms.items())[::-1]
-        order += [(name, arm.with_seed(arm.seed + number)) for name, arm in turn]
+        order += [(arm.name, spec.with_seed(spec.seed + number)) for arm, spec in turn]
     return order
 
 
-def differing_settings(specs: Sequence[Experiment]) -> list[str]:
+def find_differing_settings(specs: Sequence[Experiment]) -> list[str]:
     """The dotted keys of the settings that are not the same in all specs."""
-    flat = [flattened(spec) for spec in specs]
-    return [key for key in flat[0] if len({repr(one[key]) for one in flat}) > 1]
+    flat = [flatten_spec(spec) for spec in specs]
+    return [key for key in flat[0] if len({repr(settings[key]) for settings in flat}) > 1]
 
 
-def flattened(spec: Experiment) -> dict[str, Any]:
+def flatten_spec(spec: Experiment) -> dict[str, Any]:
     """The spec as dotted keys."""
     tree = spec.to_dict()
     flat = {f"{name}.{key}": value for name in SECTIONS for key, value in tree[name].items()}

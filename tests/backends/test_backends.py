@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import IN_PROCESS, kernels_with, made, make_series, tiny, visible
+from conftest import IN_PROCESS, arm, compare_runs, kernels_with, made, make_series, tiny, visible
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
@@ -27,7 +27,7 @@ from grubench.execution.options import ExecutionOptions
 from grubench.reports import columns, header
 from grubench.runs.records import LayerKernel
 from grubench.runs.run import Run
-from grubench.spec.arms import setting_key
+from grubench.spec.arms import find_setting_key
 from grubench.spec.experiment import Experiment
 from grubench.spec.sections import SECTIONS, Model, Training
 from grubench.training import model as models
@@ -208,12 +208,12 @@ class TestSettingKeys:
         "key", [f"{name}.{one}" for name, section in SECTIONS.items() for one in section.__dataclass_fields__]
     )
     def test_every_setting_is_found_by_its_key_and_its_name(self, key: str) -> None:
-        assert setting_key(key) == key
-        assert setting_key(key.partition(".")[2]) == key
+        assert find_setting_key(key) == key
+        assert find_setting_key(key.partition(".")[2]) == key
 
     def test_the_likeliest_is_named(self) -> None:
         with pytest.raises(SpecError, match=r"Did you mean backend\?"):
-            setting_key("backnd")
+            find_setting_key("backnd")
 
     def test_a_value_given_twice_is_refused(self, call) -> None:
         result = call("compare", "--vary", "backend=tensorflow,tensorflow")
@@ -262,9 +262,9 @@ class TestComparisonsOfBackends:
                         timing=structs.replace(run.metrics.timing, epoch_s=factor * run.metrics.timing.epoch_s),
                     ),
                 )
-                for run in found.arms["GRU"]
+                for run in found.runs_of("GRU")
             ]
-        return Comparison(arms=arms)
+        return compare_runs(arms)
 
     def test_their_times_are_compared_though_their_kernels_differ(self, trained: dict[str, Run]) -> None:
         found = self.compared(trained, tensorflow={}, torch=LOOP | {"versions": {"torch": "2"}})
@@ -288,13 +288,13 @@ class TestComparisonsOfBackends:
                     experiment=replace(run.experiment, training=replace(run.experiment.training, threads=threads)),
                     environment=structs.replace(run.environment, threads=threads),
                 )
-                for run in found.arms["GRU"]
+                for run in found.runs_of("GRU")
             ]
             for threads in (1, 2)
         }
-        assert pairs.why_not_timed(Comparison(arms=arms)) == ""
+        assert pairs.why_not_timed(compare_runs(arms)) == ""
         unasked = [replace(run, environment=structs.replace(run.environment, threads=7)) for run in found.runs[:1]]
-        assert "different threads" in pairs.why_not_timed(Comparison(arms={"GRU": [*unasked, *found.runs[1:]]}))
+        assert "different threads" in pairs.why_not_timed(compare_runs({"GRU": [*unasked, *found.runs[1:]]}))
 
     def test_versions_that_one_alone_has_are_no_difference(self, trained: dict[str, Run]) -> None:
         def versions(**found: str) -> dict:
@@ -308,7 +308,9 @@ class TestComparisonsOfBackends:
     def test_the_fastest_of_many_is_named(self, trained: dict[str, Run]) -> None:
         found = self.compared(trained, tensorflow={}, torch=LOOP, jax=LOOP)
         slower = {
-            name.replace("GRU", "LSTM"): [replace(run, experiment=run.experiment.with_cell("lstm")) for run in runs]
+            arm(name.name.replace("GRU", "LSTM")): [
+                replace(run, experiment=run.experiment.with_cell("lstm")) for run in runs
+            ]
             for name, runs in list(found.arms.items())[1:]
         }
         many = Comparison(arms=found.arms | slower)
@@ -320,9 +322,9 @@ class TestComparisonsOfBackends:
         assert "gpu_mb" not in dict(columns.shown_columns(columns.rows(found), columns.COST))
         size = structs.replace(found.runs[0].metrics.size, peak_gpu_memory_bytes=123_000_000)
         metrics = structs.replace(found.runs[0].metrics, size=size)
-        found = Comparison(arms={"GRU": [replace(found.runs[0], metrics=metrics)]})
+        found = compare_runs({"GRU": [replace(found.runs[0], metrics=metrics)]})
         assert "gpu_mb" in dict(columns.shown_columns(columns.rows(found), columns.COST))
-        assert columns.rows(found)[0]["columns"]["gpu_mb"] == [123.0]
+        assert columns.rows(found)[0].values["gpu_mb"] == [123.0]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands for the tool")

@@ -191,7 +191,7 @@ def test_backends_are_compared(backend: str, tmp_path: Path) -> None:
     if not registry.installed("tensorflow"):
         pytest.skip("tensorflow is not installed")
     found = api.compare(tiny(), cells=["gru"], vary={"backend": ["tensorflow", backend]}, seeds=2, output=tmp_path)
-    assert list(found.arms) == ["GRU backend=tensorflow", f"GRU backend={backend}"]
+    assert [arm.name for arm in found.arms] == ["GRU backend=tensorflow", f"GRU backend={backend}"]
     assert [run.environment.backend for run in found.runs] == ["tensorflow"] * 2 + [backend] * 2
     assert not found.failures
 

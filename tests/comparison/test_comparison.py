@@ -16,21 +16,21 @@ from grubench.spec.sections import Model
 class TestFinishedRuns:
     def test_the_same_table_from_runs(self, trained: dict[str, Run]) -> None:
         found = comparison.from_runs(list(trained.values()))
-        assert list(found.arms) == ["GRU", "LSTM"]
+        assert [arm.name for arm in found.arms] == ["GRU", "LSTM"]
         assert found.notes == ()
 
     def test_what_else_differs_is_in_the_names_and_above_the_table(self, trained: dict[str, Run]) -> None:
         other = trained["lstm"]
         spec = replace(other.experiment, training=replace(other.experiment.training, epochs=3))
         found = comparison.from_runs([trained["gru"], replace(other, experiment=spec)])
-        assert list(found.arms) == ["GRU epochs=2", "LSTM epochs=3"]
+        assert [arm.name for arm in found.arms] == ["GRU epochs=2", "LSTM epochs=3"]
         assert found.notes == ("The arms differ in training.epochs.",)
 
     def test_other_units_are_another_arm(self, trained: dict[str, Run]) -> None:
         run = trained["gru"]
         spec = replace(run.experiment, model=Model(layers=("gru:9",)))
         found = comparison.from_runs([run, replace(run, experiment=spec)])
-        assert list(found.arms) == ["gru:4", "gru:9"]
+        assert [arm.name for arm in found.arms] == ["gru:4", "gru:9"]
         assert found.notes == ("The arms differ in their units: gru:4 and gru:9.",)
 
     def test_other_windows_are_refused_by_name(self, trained: dict[str, Run]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from io import StringIO
 
 import pytest
-from conftest import run_with
+from conftest import arm, run_with
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -17,13 +17,13 @@ from grubench.comparison.comparison import Comparison
 from grubench.comparison.statistics import paired
 from grubench.reports import export, terminal
 from grubench.runs.run import Run
-from grubench.spec.arms import arms_of
+from grubench.spec.arms import build_arms
 
 
 def crossed(trained: dict[str, Run], vary: dict[str, Sequence[object]], seeds: int = 3) -> Comparison:
     """A comparison of both cells crossed with settings, with made-up figures."""
     arms = {}
-    for number, (name, spec) in enumerate(arms_of(trained["gru"].experiment, ["gru", "lstm"], vary).items()):
+    for number, (name, spec) in enumerate(build_arms(trained["gru"].experiment, ["gru", "lstm"], vary).items()):
         runs = [
             run_with(trained[spec.model.cell], seed=k, error=1 + number / 9 + k / 50, epoch_s=1 + k / 9)
             for k in range(seeds)
@@ -70,7 +70,7 @@ def test_two_arms_are_compared_whatever_they_differ_in(trained: dict[str, Run]) 
     ],
 )
 def test_what_two_arms_share_is_said_once(first: str, second: str, said: str) -> None:
-    assert pairs.together(first, second) == said
+    assert pairs.name_pair(arm(first), arm(second)) == said
 
 
 @pytest.mark.parametrize("width", [80, 120])

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import arm, compare_runs
 from msgspec import structs
 from scipy import stats
 
@@ -42,21 +43,21 @@ def found(trained: dict[str, Run]) -> Comparison:
         "GRU": [with_series(trained["gru"], errors, seed) for seed, errors in enumerate(shifted)],
         "LSTM": [with_series(trained["lstm"], LSTM)],
     }
-    return Comparison(arms=arms)
+    return compare_runs(arms)
 
 
 def test_a_series_figure_is_the_mean_over_seeds(found: Comparison) -> None:
     values = series_tests.figures(found, "rmse_scaled")
-    np.testing.assert_allclose(values["GRU"], GRU)
-    assert values["LSTM"] == LSTM
-    assert values["persistence"] == [1.0] * 5
+    np.testing.assert_allclose(values[arm("GRU")], GRU)
+    assert values[arm("LSTM")] == LSTM
+    assert values[series_tests.PERSISTENCE] == [1.0] * 5
 
 
 def test_every_pair_is_tested_as_the_study_does(found: Comparison) -> None:
-    tests = {(test.measure, test.first, test.second): test for test in series_tests.tests(found)}
+    tests = {(test.measure, test.first.name, test.second.name): test for test in series_tests.tests(found)}
     assert len(tests) == 6
     ours = tests["rmse_scaled", "GRU", "LSTM"]
-    values = series_tests.figures(found, "rmse_scaled")["GRU"]
+    values = series_tests.figures(found, "rmse_scaled")[arm("GRU")]
     theirs = stats.mannwhitneyu(values, LSTM, alternative="two-sided")
     assert (ours.u, ours.p) == (theirs.statistic, theirs.pvalue)
     assert ours.corrected_p >= ours.p
@@ -71,6 +72,6 @@ def test_the_lines_hold_means_and_tests(found: Comparison) -> None:
 
 
 def test_few_series_are_not_tested(trained: dict[str, Run]) -> None:
-    found = Comparison(arms={name.upper(): [run] for name, run in trained.items()})
+    found = compare_runs({name.upper(): [run] for name, run in trained.items()})
     assert series_tests.tests(found) == []
     assert series_tests.lines(found) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from conftest import made, run_with
+from conftest import arm, compare_runs, made, run_with
 from msgspec import structs
 
 from grubench.comparison import comparison, pairs, verdict
@@ -47,7 +47,7 @@ class TestVerdict:
 
     def test_other_kernels_are_not_raced(self, trained: dict[str, Run]) -> None:
         one, other = trained["gru"], run_with(trained["lstm"], kernel="cudnn")
-        found = Comparison(arms={"GRU": [one], "LSTM": [other]})
+        found = compare_runs({"GRU": [one], "LSTM": [other]})
         assert "GRU on fused, LSTM on cudnn" in said(found, "Speed")
         assert "would compare kernels, not cells" in said(found, "Speed")
 
@@ -63,9 +63,9 @@ class TestVerdict:
         alone = pairs.compared(made(trained, arms), ("test", "overall", "rmse_scaled"))
         runs = made(trained, arms).arms
         third = [run_with(trained["gru"], seed=k, error=e) for k, e in enumerate((1.02, 1.0, 1.03))]
-        together = pairs.compared(Comparison(arms=runs | {"RNN": third}), ("test", "overall", "rmse_scaled"))
+        together = pairs.compared(Comparison(arms=runs | {arm("RNN"): third}), ("test", "overall", "rmse_scaled"))
         assert min(pair.p for pair in together) == pytest.approx(3 * min(pair.found.p for pair in together))
-        ours = next(pair for pair in together if {pair.first, pair.second} == {"GRU", "LSTM"})
+        ours = next(pair for pair in together if {pair.first.name, pair.second.name} == {"GRU", "LSTM"})
         assert ours.p > alone[0].p
 
     @pytest.mark.parametrize(
@@ -105,5 +105,5 @@ class TestVerdict:
             ]
         assert "less than LSTM on the test part, after 90 s of training each (" in said(found, "Error")
         early = replace(found.runs[0].experiment.training, patience=3)
-        found.arms["GRU"][0] = replace(found.runs[0], experiment=replace(found.runs[0].experiment, training=early))
+        found.runs_of("GRU")[0] = replace(found.runs[0], experiment=replace(found.runs[0].experiment, training=early))
         assert "each" not in said(found, "Error")

@@ -53,8 +53,8 @@ def test_trials_at_a_time_give_the_same_weights_and_say_that_their_times_are_sha
 ) -> None:
     events: list[Event] = []
     found = api.compare(tiny(), seeds=2, output=tmp_path, options=ExecutionOptions(jobs=3), on_event=events.append)
-    assert same_weights(found.arms["GRU"][0], trained["gru"])
-    assert same_weights(found.arms["LSTM"][0], trained["lstm"])
+    assert same_weights(found.runs_of("GRU")[0], trained["gru"])
+    assert same_weights(found.runs_of("LSTM")[0], trained["lstm"])
     assert {run.environment.shared for run in found.runs} == {"with 3 trials at a time (--jobs 3)"}
     assert {run.environment.threads for run in found.runs} == {max(1, machine.cores() // 3)}
     assert any("shared a machine" in one for one in verdict.sentences(found))

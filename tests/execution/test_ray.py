@@ -50,8 +50,8 @@ def test_a_node_killed_in_the_middle_costs_no_trial(
     assert Counter(type(event) for event in events)[TrialEnd] == 12
     assert len([name for name in visible(tmp_path) if "compare" not in name]) == 12
     assert not half_done(tmp_path)
-    for name, arm in found.arms.items():
-        for one, other in zip(weights(arm[0]), weights(trained[name.lower()]), strict=True):
+    for arm, runs in found.arms.items():
+        for one, other in zip(weights(runs[0]), weights(trained[arm.name.lower()]), strict=True):
             np.testing.assert_array_equal(one, other)
     assert {run.environment.shared for run in found.runs} == {"beside other trials on a Ray cluster"}
     assert api.compare(tiny(), seeds=6, output=tmp_path, options=options).reused == 12

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from conftest import compare_runs
 
 from grubench.comparison.comparison import Comparison
 from grubench.errors import RunError, UsageError
@@ -22,7 +23,7 @@ EVIL = "<script>document.title='pwned'</script>"
 
 @pytest.fixture(scope="module")
 def found(trained: dict[str, Run]) -> Comparison:
-    return Comparison(arms={name.upper(): [run] for name, run in trained.items()}, notes=(EVIL,))
+    return compare_runs({name.upper(): [run] for name, run in trained.items()}, notes=(EVIL,))
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def test_what_comes_from_data_is_escaped(trained: dict[str, Run], found: Compari
     assert "&lt;script&gt;document.title" in text
     text = msgspec.json.encode(trained["gru"].metrics).replace(b"activity0", b"</script><script>alert(1)//")
     metrics = msgspec.json.decode(text, type=Metrics)
-    named = Comparison(arms={"GRU": [replace(trained["gru"], metrics=metrics)]})
+    named = compare_runs({"GRU": [replace(trained["gru"], metrics=metrics)]})
     assert "</script><script>alert(1)" not in html.render(named)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import made, visible
+from conftest import compare_runs, made, visible
 from rich.console import Console
 
 from grubench.comparison import verdict
@@ -61,7 +61,7 @@ def test_markdown_tables_have_as_many_cells_as_heads(found: Comparison) -> None:
 
 
 def test_latex_is_escaped_and_has_as_many_cells_as_heads(found: Comparison) -> None:
-    text = export.text(Comparison(arms={"G_R&U": found.arms["GRU"], "LSTM": found.arms["LSTM"]}), ".tex")
+    text = export.text(compare_runs({"G_R&U": found.runs_of("GRU"), "LSTM": found.runs_of("LSTM")}), ".tex")
     terminal = [part.split(r"\end{tabular}")[0] for part in text.split(r"\begin{tabular}")[1:]]
     assert r"G\_R\&U & " in terminal[0]
     assert r"$\pm$" in terminal[0]
@@ -73,7 +73,7 @@ def test_latex_is_escaped_and_has_as_many_cells_as_heads(found: Comparison) -> N
 def test_the_folder_is_whole(trained: dict[str, Run], tmp_path: Path) -> None:
     arms = {name.upper(): [run] for name, run in trained.items()}
     for _ in range(2):  # a second call replaces the first
-        export.keep(Comparison(arms=arms, folder=tmp_path / "c"))
+        export.keep(compare_runs(arms, folder=tmp_path / "c"))
     assert {path.name for path in (tmp_path / "c").iterdir()} == {
         "comparison.json",
         "comparison.md",
@@ -118,7 +118,7 @@ def test_numbers_are_written_with_four_digits(value: float | None, shown: str) -
     ],
 )
 def test_spread_decides_the_digits(values: list, shown: str) -> None:
-    assert columns.cell({"arm": "", "columns": {"x": values}}, "x", joint=" ± ") == shown
+    assert columns.cell(columns.Row(name="", cell="", values={"x": values}), "x", joint=" ± ") == shown
 
 
 def test_a_sparkline_goes_from_lowest_to_highest() -> None:

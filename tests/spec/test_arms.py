@@ -5,25 +5,25 @@ from __future__ import annotations
 import pytest
 
 from grubench.errors import SpecError, UsageError
-from grubench.spec.arms import arms_of, plan
+from grubench.spec.arms import build_arms, plan_trials
 from grubench.spec.experiment import Experiment
 from grubench.spec.sections import Model, Training
 
 
 def test_trials_alternate_and_so_does_who_is_first() -> None:
-    arms = arms_of(Experiment(), ["gru", "lstm"])
-    order = [(trial.model.cell, trial.seed) for _, trial in plan(arms, 3)]
+    arms = build_arms(Experiment(), ["gru", "lstm"])
+    order = [(trial.model.cell, trial.seed) for _, trial in plan_trials(arms, 3)]
     assert order == [("gru", 0), ("lstm", 0), ("lstm", 1), ("gru", 1), ("gru", 2), ("lstm", 2)]
 
 
 def test_a_mixed_stack_takes_part_as_itself() -> None:
     spec = Experiment(model=Model(layers=("gru:8", "lstm:4")))
-    assert list(arms_of(spec, ["gru", "lstm"])) == ["GRU", "LSTM", "GRU + LSTM"]
+    assert [arm.name for arm in build_arms(spec, ["gru", "lstm"])] == ["GRU", "LSTM", "GRU + LSTM"]
 
 
 def test_settings_are_crossed_with_the_cells_and_named() -> None:
     vary = {"training.learning_rate": [1e-3, 3e-4], "model.recurrent_initializer": ["orthogonal", "zeros"]}
-    found = arms_of(Experiment(), ["gru", "lstm"], vary)
+    found = {arm.name: spec for arm, spec in build_arms(Experiment(), ["gru", "lstm"], vary).items()}
     assert len(found) == 8
     spec = found["LSTM recurrent_initializer=zeros learning_rate=0.0003"]
     assert (spec.model.layers, spec.training.learning_rate) == (("lstm:32",), 3e-4)
@@ -41,19 +41,19 @@ def test_settings_are_crossed_with_the_cells_and_named() -> None:
 )
 def test_what_cannot_be_varied_is_named(key: str, values: list, named: str) -> None:
     with pytest.raises(SpecError) as caught:
-        arms_of(Experiment(), ["gru"], {key: values})
+        build_arms(Experiment(), ["gru"], {key: values})
     assert named in caught.value.message
 
 
 @pytest.mark.parametrize("cells", [["gru", "gro"], ["gru", "gru"], []])
 def test_cells_that_cannot_be_compared_are_refused(cells: list[str]) -> None:
     with pytest.raises(UsageError, match="--cells"):
-        arms_of(Experiment(), cells)
+        build_arms(Experiment(), cells)
 
 
 def test_epochs_are_not_varied_where_time_is_equal() -> None:
     for spec, match in ((Experiment(), "time"), (Experiment(training=Training(seconds=9)), "units")):
         with pytest.raises(UsageError, match=r"training\.epochs decides nothing"):
-            arms_of(spec, ["gru"], {"training.epochs": [1, 2]}, match)
+            build_arms(spec, ["gru"], {"training.epochs": [1, 2]}, match)
     with pytest.raises(UsageError, match=r"training\.seconds does not go with --match time"):
-        arms_of(Experiment(), ["gru"], {"training.seconds": [1, 2]}, "time")
+        build_arms(Experiment(), ["gru"], {"training.seconds": [1, 2]}, "time")

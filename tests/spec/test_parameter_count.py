@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grubench.spec.arms import arms_of
+from grubench.spec.arms import build_arms
 from grubench.spec.experiment import Experiment
 from grubench.spec.parameter_count import count_parameters, match_parameters
 from grubench.spec.sections import TIME_FEATURES, Data, Model, Window
@@ -71,6 +71,6 @@ def test_layers_too_wide_to_count_up_to_are_matched() -> None:
 def test_the_lstm_keeps_its_units() -> None:
     spec = Experiment(model=Model(layers=("gru:50", "gru:100")))
     assert match_parameters(spec, "lstm").model.layers == ("lstm:50", "lstm:100")
-    gru, lstm = arms_of(spec, ["gru", "lstm"], match="params").items()
-    assert (gru[0], lstm[0]) == ("GRU", "LSTM")
+    gru, lstm = build_arms(spec, ["gru", "lstm"], match="params").items()
+    assert (gru[0].name, lstm[0].name) == ("GRU", "LSTM")
     assert gru[1].model.stack[0].units > 50
