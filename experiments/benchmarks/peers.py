@@ -54,18 +54,18 @@ def keras_model(variant: str, cell: str, name: str) -> Any:
 
     _, steps, features, units, outputs, dropout, every_step, many = WORKLOADS[name]
     if variant == "fused":
-        from grubench.kernels.keras_layer import one_at_a_time
+        from grubench.kernels.keras_layer import limit_inter_op_threads
 
-        one_at_a_time()
+        limit_inter_op_threads()
     kind = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM}[cell]
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((steps, features))])
     for position, width in enumerate(units):
         layer = kind(width, return_sequences=every_step or position < len(units) - 1)
         if variant == "fused":
-            from grubench.kernels.keras_layer import fuse
+            from grubench.kernels.keras_layer import fuse_layer
 
-            fuse(layer, need_x=position > 0)
+            fuse_layer(layer, need_d_x=position > 0)
         model.add(layer)
         if dropout:
             model.add(keras.layers.Dropout(dropout))

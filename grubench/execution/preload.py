@@ -23,19 +23,20 @@ def preload(specs: Sequence[Experiment]) -> None:
 
 
 def _compile_kernels(specs: Sequence[Experiment]) -> None:
-    from grubench.kernels.cells import kernel_name
+    from grubench.kernels.cells import select_cell
 
     cells = {
-        kernel_name(layer.cell, reset_after=spec.model.reset_after)
+        select_cell(layer.cell, reset_after=spec.model.reset_after)
         for spec in specs
         for layer in spec.model.stack
         if not fused_reasons(spec.model, spec.training, layer)
     }
     if not cells or machine.visible_cards():
         return
-    from grubench.kernels import compiler
+    from grubench.kernels.compiler import load_or_compile
+    from grubench.kernels.processor import detect_processor
 
-    processor = compiler.processor()
+    processor = detect_processor()
     if processor is not None:
         for cell in cells:
-            threading.Thread(target=compiler.ready, args=(cell, processor), daemon=True).start()
+            threading.Thread(target=load_or_compile, args=(cell, processor), daemon=True).start()

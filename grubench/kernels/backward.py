@@ -1,343 +1,210 @@
-"""The way back of a group of sequences, from the last step to the first.
+"""The backward pass of a group of sequences, emitted as LLVM code: all steps, from the last to the first.
 
-Steps collect slopes, inputs and states in a ring that stays in the cache; when it is full, one product adds them to the
-gradients of the weights, which never reach memory step by step.
+Steps collect the gradients of their pre-activations, inputs and states in a ring buffer that stays in the cache. When
+it is full, one product adds them to the weight gradients, so that no step's weight gradients are written to memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from grubench.kernels.emitter import Int, Vec
-from grubench.kernels.tile import Group
+from grubench.kernels.tile import RowGroup
+from grubench.kernels.transposed_product import TransposedProduct, emit_product
+from grubench.kernels.weight_gradients import StepRing, collect_inputs, emit_weight_gradients
 
-# The sum whose slope waits for the derivative by the middle: a GRU's r.
-MIDDLE_SLOPE = 1
+# The pre-activation whose gradient needs the gradient of the reset state: a GRU's r.
+RESET_GATE = 1
 
 
-def backward(group: Group, scratch: Int, gradients: Int) -> None:
-    """Emit the way back of one group, which adds to the gradients of the weights.
+def emit_backward(group: RowGroup, scratch: Int, gradients: Int) -> None:
+    """Emit the backward pass of a group, which adds to the weight gradients.
 
-    Scratch holds the derivatives by the output, the cell state and the middle, and the ring of states, slopes, inputs
-    and middles. Gradients lie one after the other: of the columns of U that multiply the state, and of those that
-    multiply the middle, `(block, units, gate, lane)`; of W, `(block, features, gate, lane)`; of the biases, `(block,
-    sum, lane)`.
+    Args:
+        group: The rows.
+        scratch: The address of memory for the gradients of the hidden state, the cell state and the reset state, each
+            `(row, padded unit)`, and the ring buffer (`StepRing`).
+        gradients: The address of the weight gradients, one after the other: of the columns of U that multiply the
+            hidden state and of those that multiply the reset state, `(block, units, gate, lane)`; of W,
+            `(block, features, gate, lane)`; of the biases, `(block, pre-activation, lane)`.
     """
     emit, cell = group.emit, group.cell
-    state = emit.mul(group.width, group.rows)
-    ring_rows = emit.mul(group.of["ring"], group.rows)
-    d, dc, dmiddle = scratch, emit.at(scratch, state), emit.at(scratch, emit.mul(state, 2))
-    states = emit.at(scratch, emit.mul(state, 3))
-    slopes = emit.at(states, emit.mul(ring_rows, group.width))
-    inputs = emit.at(slopes, emit.mul(ring_rows, group.width, cell.sums))
-    middles = emit.at(inputs, emit.mul(ring_rows, emit.blocks(group.features), emit.lanes))
-    ring = Ring(group=group, d=d, dc=dc, dmiddle=dmiddle, states=states, slopes=slopes, inputs=inputs, middles=middles)
-    group.take("d_h_last", d, only_real=True)
-    if cell.has_c:
-        group.take("d_c_last", dc, only_real=True)
-    size = group.of["ring"]
-    turns = emit.builder.sdiv(emit.add(group.steps, size, -1), size)
+    backward = _place_scratch(group, scratch)
+    group.copy_in("d_h_last", backward.d_h, only_in_batch=True)
+    if cell.has_cell_state:
+        group.copy_in("d_c_last", backward.d_c, only_in_batch=True)
+    ring_steps = group.arguments["ring_steps"]
+    flushes = emit.builder.sdiv(emit.add(group.steps, ring_steps, -1), ring_steps)
 
-    def turn(number: Any, _: list[Any]) -> None:
-        end = emit.sub(group.steps, emit.mul(number, size))
-        count = emit.least(size, end)
-        emit.loop(count, [], lambda k, _: ring.step(k, emit.sub(emit.sub(end, 1), k)))
-        ring.flush(emit.mul(count, group.rows), gradients)
+    def fill_and_flush(index: Any, _: list[Any]) -> None:
+        end = emit.sub(group.steps, emit.mul(index, ring_steps))
+        count = emit.minimum(ring_steps, end)
+        emit.loop(count, [], lambda k, _: backward.emit_step(k, emit.sub(emit.sub(end, 1), k)))
+        emit_weight_gradients(backward.ring, emit.mul(count, group.rows), gradients)
 
-    emit.loop(turns, [], turn)
-    group.give(d, "d_h0")
-    if cell.has_c:
-        group.give(dc, "d_c0")
+    emit.loop(flushes, [], fill_and_flush)
+    group.copy_out(backward.d_h, "d_h0")
+    if cell.has_cell_state:
+        group.copy_out(backward.d_c, "d_c0")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Product:
-    """A product of a step's slopes with transposed weights.
-
-    Attributes:
-        slopes: The slopes, `(row, sum, width)`.
-        weights: The table's entry of the packed weights.
-        gates: The sum of each gate.
-        targets: The address of each row of the result.
-        width: The floats of a row that is written once; None for one to add to.
-    """
-
-    slopes: Any
-    weights: str
-    gates: Sequence[int]
-    targets: Sequence[Any]
-    width: Any
+def _place_scratch(group: RowGroup, scratch: Int) -> BackwardPass:
+    """Emit the addresses of what lies in scratch, one after the other."""
+    emit = group.emit
+    state = emit.mul(group.padded_units, group.rows)
+    ring_rows = emit.mul(group.arguments["ring_steps"], group.rows)
+    d_c, d_reset_state = emit.address(scratch, state), emit.address(scratch, emit.mul(state, 2))
+    states = emit.address(scratch, emit.mul(state, 3))
+    d_pre = emit.address(states, emit.mul(ring_rows, group.padded_units))
+    inputs = emit.address(d_pre, emit.mul(ring_rows, group.padded_units, group.cell.pre_activation_count))
+    reset_states = emit.address(inputs, emit.mul(ring_rows, emit.count_blocks(group.features), emit.lanes))
+    ring = StepRing(group=group, states=states, d_pre_activations=d_pre, inputs=inputs, reset_states=reset_states)
+    return BackwardPass(group=group, ring=ring, d_h=scratch, d_c=d_c, d_reset_state=d_reset_state)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Factor:
-    """A side of the gradients of the weights.
-
-    Attributes:
-        target: The gradients, `(block, inner, gate, lane)`.
-        inner: How many inputs or states.
-        gates: The sum of each gate.
-        values: The collected inputs or states.
-        stride: The floats of a collected row.
-    """
-
-    target: Any
-    inner: Any
-    gates: Sequence[int]
-    values: Any
-    stride: Any
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ring:
-    """The steps back that are collected until they are multiplied into the gradients of the weights.
+class BackwardPass:
+    """The backward pass of a group, step by step.
 
     Attributes:
         group: The rows.
-        d: The derivatives by the output, `(row, width)`.
-        dc: Those by the cell state.
-        dmiddle: Those by the middle.
-        states: The outputs before each collected step, `(step x row, width)`.
-        slopes: The derivatives by each sum, `(step x row, sum, width)`.
-        inputs: The inputs of each step, `(step x row, width of the features)`.
-        middles: The middle of each step, `(step x row, width)`, of a cell that has it.
+        ring: The ring buffer of steps.
+        d_h: The address of the gradient of the hidden state, `(row, padded unit)`, updated in place.
+        d_c: The same of the cell state.
+        d_reset_state: The same of the reset state.
     """
 
-    group: Group
-    d: Any
-    dc: Any
-    dmiddle: Any
-    states: Any
-    slopes: Any
-    inputs: Any
-    middles: Any
+    group: RowGroup
+    ring: StepRing
+    d_h: Any
+    d_c: Any
+    d_reset_state: Any
 
-    def step(self, k: Int, t: Int) -> None:
-        """Emit step t back as the ring's k-th."""
+    def emit_step(self, k: Int, t: Int) -> None:
+        """Emit the backward step of step t, as the k-th of the ring buffer."""
+        group, emit, cell = self.group, self.group.emit, self.group.cell
+        ring_row = emit.mul(k, group.rows)
+        d_pre = emit.address(
+            self.ring.d_pre_activations, emit.mul(ring_row, cell.pre_activation_count, group.padded_units)
+        )
+        group.loop_over_blocks(lambda block, start: self._emit_block(block, start, t, ring_row, d_pre))
+        if cell.from_reset_state:
+            self._emit_reset_state(t, ring_row, d_pre)
+        u_product = TransposedProduct(
+            d_pre_activations=d_pre,
+            weights="u_transposed",
+            gates=cell.from_state,
+            targets=self._row_addresses(self.d_h),
+            width=None,
+        )
+        emit_product(group, u_product, group.blocks)
+        collect_inputs(self.ring, ring_row, t)
+        self._emit_d_x(t, d_pre)
+
+    def _emit_reset_state(self, t: Int, ring_row: Int, d_pre: Int) -> None:
+        """Emit the gradients of the reset state, and through it those of r's pre-activation and the hidden state."""
+        group = self.group
+        u_product = TransposedProduct(
+            d_pre_activations=d_pre,
+            weights="u_reset_transposed",
+            gates=group.cell.from_reset_state,
+            targets=self._row_addresses(self.d_reset_state),
+            width=None,
+        )
+        emit_product(group, u_product, group.blocks)
+        group.loop_over_blocks(lambda block, start: self._finish_block(block, start, t, ring_row, d_pre))
+
+    def _emit_d_x(self, t: Int, d_pre: Int) -> None:
+        """Emit the gradient of step t's inputs, where it is needed."""
         group, emit = self.group, self.group.emit
-        rows, cell = group.rows, group.cell
-        place = emit.mul(k, rows)
-        slopes = emit.at(self.slopes, emit.mul(place, cell.sums, group.width))
-        group.each_block(lambda block, start: self._block(block, start, t, place, slopes))
-        if cell.from_middle:
-            by_middle = [emit.at(self.dmiddle, emit.mul(group.width, row)) for row in range(rows)]
-            self._product(
-                Product(slopes=slopes, weights="u_middle_back", gates=cell.from_middle, targets=by_middle, width=None),
-                group.blocks,
-            )
-            group.each_block(lambda block, start: self._block_through_middle(block, start, t, place, slopes))
-        by_state = [emit.at(self.d, emit.mul(group.width, row)) for row in range(rows)]
-        by_u = Product(slopes=slopes, weights="u_back", gates=cell.from_state, targets=by_state, width=None)
-        self._product(by_u, group.blocks)
-        self._collect_inputs(place, t)
-        wanted = emit.choose(emit.less(0, group.of["need_d_x"]), emit.blocks(group.features), 0)
-        per_row = emit.mul(group.steps, group.features)
-        by_input = [emit.at(group.row_of("d_x", row, per_row), emit.mul(t, group.features)) for row in range(rows)]
-        by_w = Product(slopes=slopes, weights="w_back", gates=cell.from_input, targets=by_input, width=group.features)
-        self._product(by_w, wanted)
-
-    def _block(self, block: Int, start: Int, t: Int, place: Int, slopes: Int) -> None:
-        """Emit the cell's step back for one block of units of every row."""
-        group, emit = self.group, self.group.emit
-        rows, cell = group.rows, group.cell
-        for row in range(rows):
-            offset = emit.add(emit.mul(group.width, row), start)
-            kept = self._saved(block, row, t)
-            h = self._state_before(row, start, t)
-            emit.store(h, self.states, emit.add(emit.mul(emit.add(place, row), group.width), start))
-            d = emit.load(self.d, offset) + self._by_output(row, start, t)
-            dc = emit.load(self.dc, offset) if cell.has_c else None
-            back = cell.backward(emit, d, dc, kept, h)
-            emit.store(back.dh, self.d, offset)
-            if back.dc is not None:
-                emit.store(back.dc, self.dc, offset)
-            if cell.from_middle:
-                middle = cell.middle_again(emit, kept, h)
-                emit.store(middle, self.middles, emit.add(emit.mul(emit.add(place, row), group.width), start))
-                emit.store(emit.const(0), self.dmiddle, offset)
-            for position, slope in enumerate(back.slopes):
-                emit.store(slope, slopes, emit.add(emit.mul(group.width, row * cell.sums + position), start))
-
-    def _block_through_middle(self, block: Int, start: Int, t: Int, place: Int, slopes: Int) -> None:
-        """Emit the rest of the cell's step back, once the derivative by the middle is there."""
-        group, emit = self.group, self.group.emit
-        cell = group.cell
-        for row in range(group.rows):
-            offset = emit.add(emit.mul(group.width, row), start)
-            h = emit.load(self.states, emit.add(emit.mul(emit.add(place, row), group.width), start))
-            slope, dh = cell.through_middle(emit, emit.load(self.dmiddle, offset), self._saved(block, row, t), h)
-            emit.store(slope, slopes, emit.add(emit.mul(group.width, row * cell.sums + MIDDLE_SLOPE), start))
-            emit.store(emit.load(self.d, offset) + dh, self.d, offset)
-
-    def _saved(self, block: Int, row: int, t: Int) -> list[Vec]:
-        """What the way forward saved of a row's block at step t."""
-        group, emit = self.group, self.group.emit
-        cell, lanes = group.cell, emit.lanes
-        first = emit.mul(group.index[0], group.steps, group.width, cell.saved)
-        step_floats = emit.mul(group.width, group.rows, cell.saved)
-        at = emit.mul(emit.add(emit.mul(block, group.rows), row), cell.saved * lanes)
-        base = emit.at(group.of["saved"], emit.add(first, emit.mul(t, step_floats), at))
-        return [emit.load(base, position * lanes) for position in range(cell.saved)]
-
-    def _state_before(self, row: int, start: Int, t: Int) -> Vec:
-        """The output before step t: the one before in `hs`, or the initial state."""
-        group, emit = self.group, self.group.emit
-        outputs = group.row_of("hs", row, emit.mul(group.steps, group.units))
-        earlier = emit.at(outputs, emit.mul(emit.sub(t, 1), group.units))
-        initial = group.row_of("h0", row, group.units)
-        return emit.load_some(group.inside(start), emit.choose(emit.less(0, t), earlier, initial), start)
-
-    def _by_output(self, row: int, start: Int, t: Int) -> Vec:
-        """The derivative by the output of step t itself; 0 where it is not used, or the row is past the end."""
-        group, emit = self.group, self.group.emit
-        use = group.of["use_d_hs"]
-        limit = emit.choose(group.real[row], emit.mul(group.units, use), 0)
-        # An address outside of the array costs time even where nothing is loaded from it: 0 keeps it inside.
-        base = group.row_of("d_hs", row, emit.mul(group.steps, group.units, use))
-        offset = emit.mul(emit.add(emit.mul(t, group.units), start), use)
-        return emit.load_some(emit.mask(emit.sub(limit, start)), base, offset)
-
-    def _product(self, product: Product, blocks: Int) -> None:
-        """Emit a product with transposed weights for so many blocks of its targets, several at a time."""
-        emit, columns = self.group.emit, self.group.tile.columns
-        whole = emit.builder.sdiv(emit.whole(blocks), emit.whole(columns))
-        emit.loop(whole, [], lambda k, _: self._columns(product, emit.mul(k, columns), columns))
-        done = emit.mul(whole, columns)
-        emit.loop(emit.sub(blocks, done), [], lambda k, _: self._columns(product, emit.add(done, k), 1))
-
-    def _columns(self, product: Product, block: Int, columns: int) -> None:
-        """Emit a product for some blocks side by side, all rows."""
-        emit, lanes, group = self.group.emit, self.group.emit.lanes, self.group
-        places = [
-            (row, emit.add(emit.mul(block, lanes), column * lanes))
-            for column in range(columns)
+        needed = emit.is_less(0, group.arguments["need_d_x"])
+        blocks = emit.select(needed, emit.count_blocks(group.features), 0)
+        sequence_floats = emit.mul(group.steps, group.features)
+        targets = [
+            emit.address(group.row_address("d_x", row, sequence_floats), emit.mul(t, group.features))
             for row in range(group.rows)
         ]
-        fresh = product.width is not None
-        total: list[Any] = [emit.const(0) if fresh else emit.load(product.targets[row], place) for row, place in places]
-        depth = emit.mul(group.units, len(product.gates), lanes)
-        base = emit.at(group.of[product.weights], emit.mul(block, depth))
-        for position, gate in enumerate(product.gates):
-            panel = emit.at(base, emit.mul(group.units, position * lanes))
-            panels = [emit.at(panel, emit.mul(depth, column)) for column in range(columns)]
-            total = self._gate(total, panels, emit.at(product.slopes, emit.mul(group.width, gate)))
-        for vec, (row, place) in zip(total, places, strict=True):
-            if fresh:
-                emit.store_some(group.written(row, place, product.width), vec, product.targets[row], place)
-            else:
-                emit.store(vec, product.targets[row], place)
+        w_product = TransposedProduct(
+            d_pre_activations=d_pre,
+            weights="w_transposed",
+            gates=group.cell.from_input,
+            targets=targets,
+            width=group.features,
+        )
+        emit_product(group, w_product, blocks)
 
-    def _gate(self, total: list[Any], panels: Sequence[Any], slopes: Int) -> list[Any]:
-        """The totals with one gate's slopes times its weights added."""
-        emit, rows = self.group.emit, self.group.rows
-        row_floats = emit.mul(self.group.width, self.group.cell.sums)
+    def _row_addresses(self, base: Int) -> list[Any]:
+        emit, group = self.group.emit, self.group
+        return [emit.address(base, emit.mul(group.padded_units, row)) for row in range(group.rows)]
 
-        def turn(k: Any, carried: list[Any]) -> list[Any]:
-            parts = [emit.load(panel, emit.mul(k, emit.lanes)) for panel in panels]
-            added = list(carried)
-            for row in range(rows):
-                slope = emit.spread(slopes, emit.add(emit.mul(row_floats, row), k))
-                for column, part in enumerate(parts):
-                    added[column * rows + row] = emit.fma(slope, part, added[column * rows + row])
-            return added
+    def _emit_block(self, block: Int, start: Int, t: Int, ring_row: Int, d_pre: Int) -> None:
+        """Emit the cell's backward step of one block of units of every row."""
+        group, emit, cell = self.group, self.group.emit, self.group.cell
+        for row in range(group.rows):
+            offset = emit.add(emit.mul(group.padded_units, row), start)
+            saved = self._load_saved(block, row, t)
+            h = self._load_previous_h(row, start, t)
+            emit.store(h, self.ring.states, self._ring_offset(ring_row, row, start))
+            d_h = emit.load(self.d_h, offset) + self._load_d_hs(row, start, t)
+            d_c = emit.load(self.d_c, offset) if cell.has_cell_state else None
+            result = cell.backward(emit, d_h, d_c, saved, h)
+            emit.store(result.d_h, self.d_h, offset)
+            if result.d_c is not None:
+                emit.store(result.d_c, self.d_c, offset)
+            if cell.from_reset_state:
+                reset_state = cell.recompute_reset_state(emit, saved, h)
+                emit.store(reset_state, self.ring.reset_states, self._ring_offset(ring_row, row, start))
+                emit.store(emit.constant(0), self.d_reset_state, offset)
+            for position, gradient in enumerate(result.d_pre_activations):
+                emit.store(gradient, d_pre, self._d_pre_offset(row, position, start))
 
-        return emit.loop(self.group.units, total, turn)
-
-    def _collect_inputs(self, place: Int, t: Int) -> None:
+    def _finish_block(self, block: Int, start: Int, t: Int, ring_row: Int, d_pre: Int) -> None:
+        """Emit the second part of the cell's backward step, from the gradient of the reset state."""
         group, emit = self.group, self.group.emit
-        blocks = emit.blocks(group.features)
-        width = emit.mul(blocks, emit.lanes)
-        per_row = emit.mul(group.steps, group.features)
+        for row in range(group.rows):
+            offset = emit.add(emit.mul(group.padded_units, row), start)
+            h = emit.load(self.ring.states, self._ring_offset(ring_row, row, start))
+            d_reset_state = emit.load(self.d_reset_state, offset)
+            saved = self._load_saved(block, row, t)
+            d_pre_r, d_h = group.cell.finish_backward(emit, d_reset_state, saved, h)
+            emit.store(d_pre_r, d_pre, self._d_pre_offset(row, RESET_GATE, start))
+            emit.store(emit.load(self.d_h, offset) + d_h, self.d_h, offset)
 
-        def turn(block: Any, _: list[Any]) -> None:
-            start = emit.mul(block, emit.lanes)
-            inside = emit.mask(emit.sub(group.features, start))
-            for row in range(group.rows):
-                source = emit.at(group.row_of("x", row, per_row), emit.mul(t, group.features))
-                target = emit.add(emit.mul(emit.add(place, row), width), start)
-                emit.store(emit.load_some(inside, source, start), self.inputs, target)
-
-        emit.loop(blocks, [], turn)
-
-    def flush(self, count: Int, gradients: Int) -> None:
-        """Emit the gradients of the weights of `count` collected rows."""
-        group, emit = self.group, self.group.emit
-        cell = group.cell
-        width = emit.mul(emit.blocks(group.features), emit.lanes)
-        of_u = gradients
-        of_middle = emit.at(of_u, emit.mul(group.width, group.units, len(cell.from_state)))
-        of_w = emit.at(of_middle, emit.mul(group.width, group.units, len(cell.from_middle)))
-        of_bias = emit.at(of_w, emit.mul(group.width, group.features, len(cell.from_input)))
-        states = Factor(target=of_u, inner=group.units, gates=cell.from_state, values=self.states, stride=group.width)
-        inputs = Factor(target=of_w, inner=group.features, gates=cell.from_input, values=self.inputs, stride=width)
-        self._gradient(states, count)
-        if cell.from_middle:
-            middles = Factor(
-                target=of_middle, inner=group.units, gates=cell.from_middle, values=self.middles, stride=group.width
-            )
-            self._gradient(middles, count)
-        self._gradient(inputs, count)
-        self._bias_gradient(of_bias, count)
-
-    def _gradient(self, factor: Factor, count: Int) -> None:
-        """Emit target += values transposed times slopes, over the collected rows."""
+    def _ring_offset(self, ring_row: Int, row: int, start: Int) -> Any:
+        """The offset of a row and block in the ring buffer's states and reset states."""
         emit = self.group.emit
+        return emit.add(emit.mul(emit.add(ring_row, row), self.group.padded_units), start)
 
-        def block(block: Any, start: Any) -> None:
-            base = emit.at(factor.target, emit.mul(block, factor.inner, len(factor.gates) * emit.lanes))
-            where = (base, emit.at(self.slopes, start), count)
-            done: Any = emit.whole(0)
-            for size in (self.group.tile.inner, 2, 1):  # what is left over goes in smaller tiles
-                many = emit.builder.sdiv(emit.sub(factor.inner, done), emit.whole(size))
-                self._ranks(factor, done, many, size, where)
-                done = emit.add(done, emit.mul(many, size))
+    def _d_pre_offset(self, row: int, position: int, start: Int) -> Any:
+        """The offset of a row, pre-activation and block in a step's gradients of the pre-activations."""
+        emit, group = self.group.emit, self.group
+        return emit.add(emit.mul(group.padded_units, row * group.cell.pre_activation_count + position), start)
 
-        self.group.each_block(block)
-
-    def _ranks(self, factor: Factor, first: Int, many: Int, size: int, where: tuple[Int, Int, Int]) -> None:
-        """Emit the gradients of many tiles of inputs or states, from the first on."""
-        emit = self.group.emit
-        emit.loop(many, [], lambda k, _: self._rank(factor, emit.add(first, emit.mul(k, size)), size, where))
-
-    def _rank(self, factor: Factor, k: Int, inners: int, block: tuple[Int, Int, Int]) -> None:
-        """Emit the gradients of some inputs or states, one block, all gates."""
-        emit, many = self.group.emit, len(factor.gates)
-        base, slopes, count = block
-        width, lanes = self.group.width, emit.lanes
-        places = [emit.add(emit.mul(k, many * lanes), position * lanes) for position in range(inners * many)]
-
-        def turn(row: Any, carried: list[Any]) -> list[Any]:
-            at = emit.mul(row, width, self.group.cell.sums)
-            columns = [emit.load(slopes, emit.add(at, emit.mul(width, gate))) for gate in factor.gates]
-            added = list(carried)
-            for inner in range(inners):
-                value = emit.spread(factor.values, emit.add(emit.mul(row, factor.stride), k, inner))
-                for position, column in enumerate(columns):
-                    added[inner * many + position] = emit.fma(value, column, added[inner * many + position])
-            return added
-
-        total = emit.loop(count, [emit.load(base, place) for place in places], turn)
-        for place, vec in zip(places, total, strict=True):
-            emit.store(vec, base, place)
-
-    def _bias_gradient(self, target: Int, count: Int) -> None:
+    def _load_saved(self, block: Int, row: int, t: Int) -> list[Vec]:
+        """The vectors that the forward pass saved of a row and block at step t."""
         group, emit = self.group, self.group.emit
-        sums, lanes = group.cell.sums, emit.lanes
+        count, lanes = group.cell.saved_count, emit.lanes
+        first = emit.mul(group.batch_index[0], group.steps, group.padded_units, count)
+        step_floats = emit.mul(group.padded_units, group.rows, count)
+        offset = emit.mul(emit.add(emit.mul(block, group.rows), row), count * lanes)
+        base = emit.address(group.arguments["saved"], emit.add(first, emit.mul(t, step_floats), offset))
+        return [emit.load(base, position * lanes) for position in range(count)]
 
-        def block(block: Any, start: Any) -> None:
-            base = emit.at(target, emit.mul(block, sums * lanes))
+    def _load_previous_h(self, row: int, start: Int, t: Int) -> Vec:
+        """The hidden state before step t: that of step t - 1 in `hs`, or the initial state."""
+        group, emit = self.group, self.group.emit
+        hs = group.row_address("hs", row, emit.mul(group.steps, group.units))
+        previous = emit.address(hs, emit.mul(emit.sub(t, 1), group.units))
+        initial = group.row_address("h0", row, group.units)
+        return emit.load_masked(group.unit_mask(start), emit.select(emit.is_less(0, t), previous, initial), start)
 
-            def turn(row: Any, carried: list[Any]) -> list[Any]:
-                at = emit.add(emit.mul(row, group.width, sums), start)
-                return [
-                    one + emit.load(self.slopes, emit.add(at, emit.mul(group.width, position)))
-                    for position, one in enumerate(carried)
-                ]
-
-            total = emit.loop(count, [emit.load(base, position * lanes) for position in range(sums)], turn)
-            for position, vec in enumerate(total):
-                emit.store(vec, base, position * lanes)
-
-        group.each_block(block)
+    def _load_d_hs(self, row: int, start: Int, t: Int) -> Vec:
+        """The loss's own gradient of step t's hidden state; 0 where it is not used, or after the end of the batch."""
+        group, emit = self.group, self.group.emit
+        use = group.arguments["use_d_hs"]
+        limit = emit.select(group.in_batch[row], emit.mul(group.units, use), 0)
+        # An address outside of the array costs time even where nothing is loaded from it: 0 keeps it inside.
+        base = group.row_address("d_hs", row, emit.mul(group.steps, group.units, use))
+        offset = emit.mul(emit.add(emit.mul(t, group.units), start), use)
+        return emit.load_masked(emit.mask_first(emit.sub(limit, start)), base, offset)

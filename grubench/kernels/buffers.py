@@ -1,8 +1,8 @@
-"""Memory of the kernels: aligned, used again, and given back when there is too much of it.
+"""A buffer pool: aligned memory of the kernels' arrays, which is reused and released where too much of it is idle.
 
-TensorFlow takes over a NumPy array without a copy where it is aligned to 64 bytes. Large arrays come from the system in
-huge pages where it has them: a sequence of 20,000 steps touches hundreds of megabytes a step of training, and a fault
-for every 4 KB of them takes as long as the arithmetic.
+TensorFlow takes over a NumPy array without a copy where it is aligned to 64 bytes. Large arrays are mapped from huge
+pages where the system has them: 20,000 steps touch hundreds of megabytes in each training step, and a page fault for
+every 4 KB of them takes as long as the arithmetic.
 """
 
 from __future__ import annotations
@@ -21,57 +21,61 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-ALIGNMENT = 64
-# From here on an array has pages of its own.
+ALIGNMENT_BYTES = 64
+# Arrays from this size on are mapped in pages of their own.
 LARGE_BYTES = 1 << 22
-# Idle memory that is kept for the next step, at most.
-MOST_IDLE_BYTES = 1 << 30
+# Idle memory that is held for the next arrays, at most.
+MAX_IDLE_BYTES = 1 << 30
 
 
-class Pool:
-    """Buffers by size. What was used last is used first; what is idle longest goes first."""
+class BufferPool:
+    """Buffers by size. The last one released is reused first; the one idle for longest is freed first.
 
-    def __init__(self, most_idle_bytes: int = MOST_IDLE_BYTES) -> None:
-        self.most_idle_bytes = most_idle_bytes
+    Args:
+        max_idle_bytes: Idle memory above this is freed.
+    """
+
+    def __init__(self, max_idle_bytes: int = MAX_IDLE_BYTES) -> None:
+        self.max_idle_bytes = max_idle_bytes
         self.idle_bytes = 0
         self._idle: OrderedDict[int, tuple[int, Any]] = OrderedDict()
         self._by_size: dict[int, list[int]] = {}
         self._next = 0
-        # Reentrant: a finalizer may run in the middle of a call.
+        # Reentrant: a finalizer may run within a call.
         self._lock = threading.RLock()
 
     def empty(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
-        """An array of float32 with any content."""
+        """An uninitialized array of float32, like `numpy.empty`."""
         size = max(4, 4 * math.prod(shape))
-        raw = self._take(size)
-        if raw is None:
-            raw = _large(size) if size >= LARGE_BYTES else np.empty(size + ALIGNMENT, np.uint8)
-        owner = _Owner(raw, -raw.ctypes.data % ALIGNMENT, shape)
-        weakref.finalize(owner, self._put, size, raw).atexit = False
+        buffer = self._take(size)
+        if buffer is None:
+            buffer = _map_pages(size) if size >= LARGE_BYTES else np.empty(size + ALIGNMENT_BYTES, np.uint8)
+        owner = _Owner(buffer, -buffer.ctypes.data % ALIGNMENT_BYTES, shape)
+        weakref.finalize(owner, self._put, size, buffer).atexit = False
         return np.asarray(owner)
 
     def _take(self, size: int) -> Any:
         with self._lock:
-            known = self._by_size.get(size)
-            if not known:
+            keys = self._by_size.get(size)
+            if not keys:
                 return None
-            raw = self._idle.pop(known.pop())[1]
+            buffer = self._idle.pop(keys.pop())[1]
             self.idle_bytes -= size
-            return raw
+            return buffer
 
-    def _put(self, size: int, raw: Any) -> None:
+    def _put(self, size: int, buffer: Any) -> None:
         with self._lock:
             self._next += 1
-            self._idle[self._next] = (size, raw)
+            self._idle[self._next] = (size, buffer)
             self._by_size.setdefault(size, []).append(self._next)
             self.idle_bytes += size
-            while self.idle_bytes > self.most_idle_bytes:
-                oldest, (gone, _) = self._idle.popitem(last=False)
-                self._by_size[gone].remove(oldest)
-                self.idle_bytes -= gone
+            while self.idle_bytes > self.max_idle_bytes:
+                oldest, (freed_bytes, _) = self._idle.popitem(last=False)
+                self._by_size[freed_bytes].remove(oldest)
+                self.idle_bytes -= freed_bytes
 
-    def give_back(self) -> None:
-        """Let go of all idle memory."""
+    def free_idle(self) -> None:
+        """Free all idle memory."""
         with self._lock:
             self._idle.clear()
             self._by_size.clear()
@@ -79,34 +83,34 @@ class Pool:
 
 
 class _Owner:
-    """What an array and every view of it keep alive: with it their memory goes back to the pool."""
+    """The object that an array and all its views keep alive; when it goes, their memory returns to the pool."""
 
-    def __init__(self, raw: NDArray[np.uint8], start: int, shape: tuple[int, ...]) -> None:
-        self.raw = raw
+    def __init__(self, buffer: NDArray[np.uint8], start: int, shape: tuple[int, ...]) -> None:
+        self.buffer = buffer
         self.__array_interface__ = {
             "version": 3,
-            "data": (raw.ctypes.data + start, False),
+            "data": (buffer.ctypes.data + start, False),
             "shape": shape,
             "typestr": np.dtype(np.float32).str,
         }
 
 
-def _large(size: int) -> NDArray[np.uint8]:
-    """Memory with pages of its own, huge ones where the system has them; not shared with processes forked off.
+def _map_pages(size: int) -> NDArray[np.uint8]:
+    """Map memory, in huge pages where the system has them; a forked process gets a copy of its own.
 
     Raises:
-        MemoryError: There is not so much.
+        MemoryError: There is not enough memory.
     """
     private = {} if sys.platform == "win32" else {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS}
     try:
-        pages = mmap.mmap(-1, size + ALIGNMENT, **private)
+        pages = mmap.mmap(-1, size + ALIGNMENT_BYTES, **private)
     except OSError as error:
-        raise MemoryError(f"{size:,} bytes could not be had.") from error
+        raise MemoryError(f"{size:,} bytes could not be allocated.") from error
     if hasattr(mmap, "MADV_HUGEPAGE"):
-        with contextlib.suppress(OSError):  # a system without them
+        with contextlib.suppress(OSError):  # a system without huge pages
             pages.madvise(mmap.MADV_HUGEPAGE)
     return np.frombuffer(pages, np.uint8)
 
 
-POOL = Pool()
+POOL = BufferPool()
 empty = POOL.empty

@@ -1,10 +1,11 @@
-"""The mathematics of the cells: one step forward and one step back, on vectors of units.
+"""The equations of the recurrent cells (GRU, LSTM, simple RNN): one step forward and one step backward.
 
-Conventions are Keras's. `x W + b` and `h U + b` reach a cell as sums a gate; what a cell names in `from_input` and
-`from_state` says which of its sums the columns of W and of U add to. Activations are tanh and the logistic sigmoid.
+Conventions are Keras's. The pre-activations of a step are `x W + b` and `h U + b`. `from_input` and `from_state` say
+which pre-activation the columns of each gate of W and of U add to. Activations are tanh and the logistic sigmoid.
 
-Backward, `d` is the derivative of the loss by the step's output. A cell returns its derivative by each of its sums (the
-`slopes`, which multiply x and h in the gradients of W and U) and what flows to the step before besides what U carries.
+In a backward step `d_h` is the derivative of the loss by the step's hidden state. A cell returns the gradients of its
+pre-activations (multiplied by x and h they are the gradients of W and U), and the gradients of the previous hidden
+state and cell state, without the part that goes through U.
 
 References:
     Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder", 2014 (GRU; Keras's z is their 1 - z).
@@ -16,62 +17,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from grubench.kernels.activations import divide_both, sigmoid_fraction, tanh, tanh_fraction
+
 if TYPE_CHECKING:
     from grubench.kernels.emitter import Emitter, Vec
 
-# tanh as a rational function, odd over even, as in Eigen (generic_fast_tanh_float): exact to a few ulp from -7.9 to
-# 7.9, beyond which it is 1 in 32 bits.
-TANH_BOUND = 7.90531110763549805
-TANH_ODD = (
-    -2.76076847742355e-16,
-    2.00018790482477e-13,
-    -8.60467152213735e-11,
-    5.12229709037114e-08,
-    1.48572235717979e-05,
-    6.37261928875436e-04,
-    4.89352455891786e-03,
-)
-TANH_EVEN = (1.19825839466702e-06, 1.18534705686654e-04, 2.26843463243900e-03, 4.89352518554385e-03)
-
-
-def tanh_parts(emit: Emitter, x: Vec) -> tuple[Vec, Vec]:
-    """The numerator and denominator of tanh(x)."""
-    x = emit.clamp(x, TANH_BOUND)
-    square = x * x
-    odd, even = emit.const(TANH_ODD[0]), emit.const(TANH_EVEN[0])
-    for factor in TANH_ODD[1:]:
-        odd = emit.fma(odd, square, emit.const(factor))
-    for factor in TANH_EVEN[1:]:
-        even = emit.fma(even, square, emit.const(factor))
-    return odd * x, even
-
-
-def sigmoid_parts(emit: Emitter, x: Vec) -> tuple[Vec, Vec]:
-    """The numerator and denominator of the logistic sigmoid: 1 / (1 + exp(-x)) = (1 + tanh(x / 2)) / 2."""
-    top, bottom = tanh_parts(emit, x * emit.const(0.5))
-    return (top + bottom) * emit.const(0.5), bottom
-
-
-def tanh(emit: Emitter, x: Vec) -> Vec:
-    """The hyperbolic tangent."""
-    top, bottom = tanh_parts(emit, x)
-    return top / bottom
-
-
-def two(emit: Emitter, one: tuple[Vec, Vec], other: tuple[Vec, Vec]) -> tuple[Vec, Vec]:
-    """Two quotients with one division, which takes as long as several products."""
-    inverse = emit.const(1) / (one[1] * other[1])
-    return one[0] * other[1] * inverse, other[0] * one[1] * inverse
-
 
 @dataclass(frozen=True)
-class Step:
-    """What a step forward gives.
+class ForwardStep:
+    """The result of a forward step.
 
     Attributes:
-        h: The output.
-        c: The cell state; None where there is none.
-        saved: What the step back needs.
+        h: The hidden state, which is the output.
+        c: The cell state; None for a cell without it.
+        saved: The vectors that the backward step needs.
     """
 
     h: Vec
@@ -80,184 +39,211 @@ class Step:
 
 
 @dataclass(frozen=True)
-class StepBack:
-    """What a step back gives.
+class BackwardStep:
+    """The result of a backward step.
 
     Attributes:
-        slopes: The derivative by each sum.
-        dh: What flows to the output of the step before, besides what U carries.
-        dc: What flows to the cell state of the step before; None where there is none.
+        d_pre_activations: The gradient of each pre-activation.
+        d_h: The gradient of the previous hidden state, without the part that goes through U.
+        d_c: The gradient of the previous cell state; None for a cell without it.
     """
 
-    slopes: tuple[Vec, ...]
-    dh: Vec
-    dc: Vec | None
+    d_pre_activations: tuple[Vec, ...]
+    d_h: Vec
+    d_c: Vec | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """What the schedule must know of a cell.
+    """A recurrent cell: its gates, and the equations of its step.
+
+    In all methods `h` and `c` are the previous hidden state and cell state. A cell with `from_reset_state` computes a
+    forward step in two parts (`compute_reset_state`, `finish_forward`), because U multiplies the reset state r * h.
 
     Attributes:
-        name: `gru`, `gru_before`, `lstm` or `rnn`.
-        sums: How many sums a step takes.
-        from_input: The sum that each gate of W adds to, in the order of W's columns.
-        from_state: The same for U, as far as it multiplies the output before.
-        from_middle: The same for the rest of U, which multiplies what a cell makes of its first sums (`middle`).
-        biases: How many biases a gate has.
-        saved: How many vectors a step forward saves.
-        has_c: Whether there is a cell state beside the output.
+        name: `gru`, `gru_reset_before`, `lstm` or `rnn`.
+        pre_activation_count: Pre-activations of a unit.
+        from_input: The pre-activation that each gate of W adds to, in the order of W's columns.
+        from_state: The same for the gates of U that multiply the hidden state.
+        from_reset_state: The same for the last gates of U, which multiply the reset state r * h.
+        biases_per_gate: 2 where x W and h U have biases of their own.
+        saved_count: Vectors that a forward step saves for the backward pass.
+        has_cell_state: Whether there is a cell state beside the hidden state.
     """
 
     name: str
-    sums: int
+    pre_activation_count: int
     from_input: tuple[int, ...]
     from_state: tuple[int, ...]
-    from_middle: tuple[int, ...] = ()
-    biases: int = 1
-    saved: int
-    has_c: bool = False
+    from_reset_state: tuple[int, ...] = ()
+    biases_per_gate: int = 1
+    saved_count: int
+    has_cell_state: bool = False
 
     @property
     def gates(self) -> int:
-        """The gates, each a block of columns in W and U."""
+        """The number of gates, each a block of columns in W and U."""
         return len(self.from_input)
 
-    def forward(self, emit: Emitter, sums: list[Vec], h: Vec, c: Vec | None) -> Step:
-        """One step forward from the sums of each gate and the states before."""
+    def forward(self, emit: Emitter, pre_activations: list[Vec], h: Vec, c: Vec | None) -> ForwardStep:
+        """Emit a forward step."""
         raise NotImplementedError
 
-    def backward(self, emit: Emitter, d: Vec, dc: Vec | None, saved: list[Vec], h: Vec) -> StepBack:
-        """One step back: `d` and `dc` by the states after, what was saved, and the output before."""
+    def backward(self, emit: Emitter, d_h: Vec, d_c: Vec | None, saved: list[Vec], h: Vec) -> BackwardStep:
+        """Emit a backward step, from the gradients of the step's hidden state and cell state."""
         raise NotImplementedError
 
-    def middle(self, emit: Emitter, sums: list[Vec], h: Vec) -> tuple[Vec, tuple[Vec, ...]]:
-        """What the last columns of U multiply, and what is saved until their product is there."""
+    def compute_reset_state(self, emit: Emitter, pre_activations: list[Vec], h: Vec) -> tuple[Vec, tuple[Vec, ...]]:
+        """Emit the first part of a forward step: the reset state, and the vectors to save."""
         raise NotImplementedError
 
-    def after_middle(self, emit: Emitter, saved: list[Vec], product: Vec, h: Vec) -> Step:
-        """The rest of a step forward, from what `middle` saved and its product with U."""
+    def finish_forward(self, emit: Emitter, saved: list[Vec], product: Vec, h: Vec) -> ForwardStep:
+        """Emit the second part of a forward step, from the product of the reset state and U."""
         raise NotImplementedError
 
-    def middle_again(self, emit: Emitter, saved: list[Vec], h: Vec) -> Vec:
-        """`middle` once more, from what a step forward saved."""
+    def recompute_reset_state(self, emit: Emitter, saved: list[Vec], h: Vec) -> Vec:
+        """Emit the reset state once more, from the saved vectors."""
         raise NotImplementedError
 
-    def through_middle(self, emit: Emitter, d: Vec, saved: list[Vec], h: Vec) -> tuple[Vec, Vec]:
-        """The rest of a step back, from the derivative by `middle`: the missing slope, and what flows to the output."""
+    def finish_backward(self, emit: Emitter, d_reset_state: Vec, saved: list[Vec], h: Vec) -> tuple[Vec, Vec]:
+        """Emit the second part of a backward step: the gradients of r's pre-activation and of h (through r * h)."""
         raise NotImplementedError
 
 
 class GRU(Cell):
     """The gated recurrent unit with `reset_after`: z, r, candidate c = tanh(x W_c + r (h U_c)), h' = z h + (1 - z) c.
 
-    The sums are those of z, of r, of x W_c and of q = h U_c.
+    The pre-activations are those of z, of r, x W_c and q = h U_c.
     """
 
-    def forward(self, emit: Emitter, sums: list[Vec], h: Vec, c: Vec | None) -> Step:  # noqa: ARG002
-        """One step forward."""
-        az, ar, ac, q = sums
-        top, bottom = sigmoid_parts(emit, ar)
+    def forward(self, emit: Emitter, pre_activations: list[Vec], h: Vec, c: Vec | None) -> ForwardStep:  # noqa: ARG002
+        """Emit a forward step."""
+        pre_z, pre_r, pre_c, q = pre_activations
+        top, bottom = sigmoid_fraction(emit, pre_r)
         r = top / bottom
-        z, candidate = two(emit, sigmoid_parts(emit, az), tanh_parts(emit, emit.fma(r, q, ac)))
-        return Step(emit.fma(z, h - candidate, candidate), None, (z, r, candidate, q))
+        z, candidate = divide_both(emit, sigmoid_fraction(emit, pre_z), tanh_fraction(emit, emit.fma(r, q, pre_c)))
+        return ForwardStep(emit.fma(z, h - candidate, candidate), None, (z, r, candidate, q))
 
-    def backward(self, emit: Emitter, d: Vec, dc: Vec | None, saved: list[Vec], h: Vec) -> StepBack:  # noqa: ARG002
-        """One step back."""
+    def backward(self, emit: Emitter, d_h: Vec, d_c: Vec | None, saved: list[Vec], h: Vec) -> BackwardStep:  # noqa: ARG002
+        """Emit a backward step."""
         z, r, candidate, q = saved
-        one = emit.const(1)
-        rest = d * (one - z)
-        dcandidate = rest * (one - candidate * candidate)
-        dz = rest * z * (h - candidate)
-        dq = dcandidate * r
-        dr = dq * q * (one - r)
-        return StepBack((dz, dr, dcandidate, dq), d * z, None)
+        one = emit.constant(1)
+        d_candidate = d_h * (one - z)
+        d_pre_c = d_candidate * (one - candidate * candidate)
+        d_pre_z = d_candidate * z * (h - candidate)
+        d_q = d_pre_c * r
+        d_pre_r = d_q * q * (one - r)
+        return BackwardStep((d_pre_z, d_pre_r, d_pre_c, d_q), d_h * z, None)
 
 
-class GRUBefore(Cell):
-    """The gated recurrent unit as published, without `reset_after`: c = tanh(x W_c + (r h) U_c).
+class GRUResetBefore(Cell):
+    """The gated recurrent unit as published, without `reset_after`: candidate c = tanh(x W_c + (r h) U_c).
 
-    The middle is r h; the slope of r waits for the derivative by it.
+    The reset state is r h. The gradient of r's pre-activation needs the gradient of the reset state.
     """
 
-    def middle(self, emit: Emitter, sums: list[Vec], h: Vec) -> tuple[Vec, tuple[Vec, ...]]:
-        """The state that the reset gate lets through."""
-        z, r = two(emit, sigmoid_parts(emit, sums[0]), sigmoid_parts(emit, sums[1]))
-        return r * h, (z, r, sums[2])
+    def compute_reset_state(self, emit: Emitter, pre_activations: list[Vec], h: Vec) -> tuple[Vec, tuple[Vec, ...]]:
+        """Emit the reset state r h."""
+        pre_z, pre_r, pre_c = pre_activations
+        z, r = divide_both(emit, sigmoid_fraction(emit, pre_z), sigmoid_fraction(emit, pre_r))
+        return r * h, (z, r, pre_c)
 
-    def after_middle(self, emit: Emitter, saved: list[Vec], product: Vec, h: Vec) -> Step:
-        """The candidate and the output."""
-        z, r, ac = saved
-        candidate = tanh(emit, ac + product)
-        return Step(emit.fma(z, h - candidate, candidate), None, (z, r, candidate))
+    def finish_forward(self, emit: Emitter, saved: list[Vec], product: Vec, h: Vec) -> ForwardStep:
+        """Emit the candidate and the hidden state."""
+        z, r, pre_c = saved
+        candidate = tanh(emit, pre_c + product)
+        return ForwardStep(emit.fma(z, h - candidate, candidate), None, (z, r, candidate))
 
-    def backward(self, emit: Emitter, d: Vec, dc: Vec | None, saved: list[Vec], h: Vec) -> StepBack:  # noqa: ARG002
-        """One step back, but for the slope of r."""
+    def backward(self, emit: Emitter, d_h: Vec, d_c: Vec | None, saved: list[Vec], h: Vec) -> BackwardStep:  # noqa: ARG002
+        """Emit a backward step, with 0 in place of the gradient of r's pre-activation."""
         z, _, candidate = saved
-        one = emit.const(1)
-        rest = d * (one - z)
-        return StepBack((rest * z * (h - candidate), emit.const(0), rest * (one - candidate * candidate)), d * z, None)
+        one = emit.constant(1)
+        d_candidate = d_h * (one - z)
+        d_pre_z = d_candidate * z * (h - candidate)
+        d_pre_r = emit.constant(0)
+        d_pre_c = d_candidate * (one - candidate * candidate)
+        return BackwardStep((d_pre_z, d_pre_r, d_pre_c), d_h * z, None)
 
-    def middle_again(self, emit: Emitter, saved: list[Vec], h: Vec) -> Vec:  # noqa: ARG002
-        """The state that the reset gate let through."""
+    def recompute_reset_state(self, emit: Emitter, saved: list[Vec], h: Vec) -> Vec:  # noqa: ARG002
+        """Emit the reset state r h."""
         return saved[1] * h
 
-    def through_middle(self, emit: Emitter, d: Vec, saved: list[Vec], h: Vec) -> tuple[Vec, Vec]:
-        """The slope of r, and what flows to the output before."""
+    def finish_backward(self, emit: Emitter, d_reset_state: Vec, saved: list[Vec], h: Vec) -> tuple[Vec, Vec]:
+        """Emit the gradients of r's pre-activation and of the previous hidden state."""
         r = saved[1]
-        return d * h * r * (emit.const(1) - r), d * r
+        return d_reset_state * h * r * (emit.constant(1) - r), d_reset_state * r
 
 
 class LSTM(Cell):
-    """Long short-term memory: c' = f c + i g, h' = o tanh(c'); the columns are those of i, f, g and o."""
+    """Long short-term memory: c' = f c + i g, h' = o tanh(c'); the gates are i, f, g and o, in this order."""
 
-    def forward(self, emit: Emitter, sums: list[Vec], h: Vec, c: Vec | None) -> Step:  # noqa: ARG002
-        """One step forward."""
+    def forward(self, emit: Emitter, pre_activations: list[Vec], h: Vec, c: Vec | None) -> ForwardStep:  # noqa: ARG002
+        """Emit a forward step."""
         assert c is not None
-        i, f = two(emit, sigmoid_parts(emit, sums[0]), sigmoid_parts(emit, sums[1]))
-        g, o = two(emit, tanh_parts(emit, sums[2]), sigmoid_parts(emit, sums[3]))
-        after = emit.fma(f, c, i * g)
-        return Step(o * tanh(emit, after), after, (i, f, g, o, c))
+        pre_i, pre_f, pre_g, pre_o = pre_activations
+        i, f = divide_both(emit, sigmoid_fraction(emit, pre_i), sigmoid_fraction(emit, pre_f))
+        g, o = divide_both(emit, tanh_fraction(emit, pre_g), sigmoid_fraction(emit, pre_o))
+        c_next = emit.fma(f, c, i * g)
+        return ForwardStep(o * tanh(emit, c_next), c_next, (i, f, g, o, c))
 
-    def backward(self, emit: Emitter, d: Vec, dc: Vec | None, saved: list[Vec], h: Vec) -> StepBack:  # noqa: ARG002
-        """One step back; the cell state after the step is computed again, from the saved one before."""
-        assert dc is not None
+    def backward(self, emit: Emitter, d_h: Vec, d_c: Vec | None, saved: list[Vec], h: Vec) -> BackwardStep:  # noqa: ARG002
+        """Emit a backward step; the step's cell state is computed again from the saved previous one."""
+        assert d_c is not None
         i, f, g, o, c = saved
-        one = emit.const(1)
-        t = tanh(emit, emit.fma(f, c, i * g))
-        through = d * o
-        dafter = emit.fma(through, one - t * t, dc)
-        di = dafter * g * i * (one - i)
-        df = dafter * c * f * (one - f)
-        dg = dafter * i * (one - g * g)
-        do = through * t * (one - o)
-        return StepBack((di, df, dg, do), emit.const(0), dafter * f)
+        one = emit.constant(1)
+        tanh_c = tanh(emit, emit.fma(f, c, i * g))
+        d_tanh_c = d_h * o
+        d_c_next = emit.fma(d_tanh_c, one - tanh_c * tanh_c, d_c)
+        d_pre_i = d_c_next * g * i * (one - i)
+        d_pre_f = d_c_next * c * f * (one - f)
+        d_pre_g = d_c_next * i * (one - g * g)
+        d_pre_o = d_tanh_c * tanh_c * (one - o)
+        return BackwardStep((d_pre_i, d_pre_f, d_pre_g, d_pre_o), emit.constant(0), d_c_next * f)
 
 
 class RNN(Cell):
     """The simple recurrent cell: h' = tanh(x W + h U + b)."""
 
-    def forward(self, emit: Emitter, sums: list[Vec], h: Vec, c: Vec | None) -> Step:  # noqa: ARG002
-        """One step forward."""
-        after = tanh(emit, sums[0])
-        return Step(after, None, (after,))
+    def forward(self, emit: Emitter, pre_activations: list[Vec], h: Vec, c: Vec | None) -> ForwardStep:  # noqa: ARG002
+        """Emit a forward step."""
+        h_next = tanh(emit, pre_activations[0])
+        return ForwardStep(h_next, None, (h_next,))
 
-    def backward(self, emit: Emitter, d: Vec, dc: Vec | None, saved: list[Vec], h: Vec) -> StepBack:  # noqa: ARG002
-        """One step back."""
-        (after,) = saved
-        return StepBack((d * (emit.const(1) - after * after),), emit.const(0), None)
+    def backward(self, emit: Emitter, d_h: Vec, d_c: Vec | None, saved: list[Vec], h: Vec) -> BackwardStep:  # noqa: ARG002
+        """Emit a backward step."""
+        (h_next,) = saved
+        return BackwardStep((d_h * (emit.constant(1) - h_next * h_next),), emit.constant(0), None)
 
 
-def kernel_name(cell: str, *, reset_after: bool) -> str:
-    """The name here of a cell with a setting of its own."""
-    return "gru_before" if cell == "gru" and not reset_after else cell
+def select_cell(cell: str, *, reset_after: bool) -> str:
+    """The name in `CELLS` of a cell (`gru`, `lstm`, `rnn`); a GRU without `reset_after` has equations of its own."""
+    return "gru_reset_before" if cell == "gru" and not reset_after else cell
 
 
 CELLS: dict[str, Cell] = {
-    "gru": GRU(name="gru", sums=4, from_input=(0, 1, 2), from_state=(0, 1, 3), biases=2, saved=4),
-    "gru_before": GRUBefore(
-        name="gru_before", sums=3, from_input=(0, 1, 2), from_state=(0, 1), from_middle=(2,), saved=3
+    "gru": GRU(
+        name="gru",
+        pre_activation_count=4,
+        from_input=(0, 1, 2),
+        from_state=(0, 1, 3),
+        biases_per_gate=2,
+        saved_count=4,
     ),
-    "lstm": LSTM(name="lstm", sums=4, from_input=(0, 1, 2, 3), from_state=(0, 1, 2, 3), saved=5, has_c=True),
-    "rnn": RNN(name="rnn", sums=1, from_input=(0,), from_state=(0,), saved=1),
+    "gru_reset_before": GRUResetBefore(
+        name="gru_reset_before",
+        pre_activation_count=3,
+        from_input=(0, 1, 2),
+        from_state=(0, 1),
+        from_reset_state=(2,),
+        saved_count=3,
+    ),
+    "lstm": LSTM(
+        name="lstm",
+        pre_activation_count=4,
+        from_input=(0, 1, 2, 3),
+        from_state=(0, 1, 2, 3),
+        saved_count=5,
+        has_cell_state=True,
+    ),
+    "rnn": RNN(name="rnn", pre_activation_count=1, from_input=(0,), from_state=(0,), saved_count=1),
 }

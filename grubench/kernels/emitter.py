@@ -1,8 +1,9 @@
-"""Vectors of 32-bit floats in LLVM: arithmetic, memory and loops, emitted while Python runs.
+"""An emitter of LLVM code for vectors (SIMD) of 32-bit floats: arithmetic, masked loads and stores, loops.
 
-An `Emitter` writes one function. Whole numbers and addresses are LLVM's i64 (Python's are taken for constants),
-offsets count floats, and a `Vec` is a vector of as many floats as the processor computes at once. Sums of products are
-fused on purpose (`fma`) and never by the compiler, so that a row's result does not depend on the rows beside it.
+An `Emitter` writes one function. Integers and addresses are LLVM's i64 (a Python int becomes a constant), offsets count
+floats, and a `Vec` is a SIMD vector: as many floats as the processor computes at once, each in a lane. Fused
+multiply-adds are emitted on purpose (`fma`) and never formed by the compiler, so that the result of a sequence does not
+depend on the other sequences of its batch.
 """
 
 from __future__ import annotations
@@ -59,103 +60,103 @@ class Emitter:
         self._mask = ir.VectorType(BIT, lanes)
         self._numbers = ir.VectorType(I32, lanes)
 
-    # Whole numbers and addresses.
+    # Integers and addresses.
 
-    def whole(self, value: Int) -> ir.Value:
-        """A Python int as a constant; a value as it is."""
+    def to_i64(self, value: Int) -> ir.Value:
+        """A Python int as a constant; an i64 value unchanged."""
         return ir.Constant(I64, value) if isinstance(value, int) else value
 
     def add(self, *terms: Int) -> ir.Value:
-        """The sum of whole numbers."""
-        total = self.whole(terms[0])
+        """The sum of integers."""
+        total = self.to_i64(terms[0])
         for term in terms[1:]:
-            total = self.builder.add(total, self.whole(term))
+            total = self.builder.add(total, self.to_i64(term))
         return total
 
-    def sub(self, one: Int, other: Int) -> ir.Value:
-        """The difference of whole numbers."""
-        return self.builder.sub(self.whole(one), self.whole(other))
+    def sub(self, first: Int, second: Int) -> ir.Value:
+        """The difference of two integers."""
+        return self.builder.sub(self.to_i64(first), self.to_i64(second))
 
     def mul(self, *factors: Int) -> ir.Value:
-        """The product of whole numbers."""
-        total = self.whole(factors[0])
+        """The product of integers."""
+        total = self.to_i64(factors[0])
         for factor in factors[1:]:
-            total = self.builder.mul(total, self.whole(factor))
+            total = self.builder.mul(total, self.to_i64(factor))
         return total
 
-    def less(self, one: Int, other: Int) -> ir.Value:
-        """Whether one whole number is below another."""
-        return self.builder.icmp_signed("<", self.whole(one), self.whole(other))
+    def is_less(self, first: Int, second: Int) -> ir.Value:
+        """Whether the first integer is less than the second."""
+        return self.builder.icmp_signed("<", self.to_i64(first), self.to_i64(second))
 
-    def choose(self, condition: ir.Value, one: Int, other: Int) -> ir.Value:
-        """One whole number where the condition holds, else the other."""
-        return self.builder.select(condition, self.whole(one), self.whole(other))
+    def select(self, condition: ir.Value, first: Int, second: Int) -> ir.Value:
+        """The first integer where the condition holds, else the second."""
+        return self.builder.select(condition, self.to_i64(first), self.to_i64(second))
 
-    def least(self, one: Int, other: Int) -> ir.Value:
-        """The smaller of two whole numbers."""
-        return self.choose(self.less(one, other), one, other)
+    def minimum(self, first: Int, second: Int) -> ir.Value:
+        """The smaller of two integers."""
+        return self.select(self.is_less(first, second), first, second)
 
-    def at(self, base: Int, offset: Int) -> ir.Value:
-        """The address that lies so many floats behind another."""
+    def address(self, base: Int, offset: Int) -> ir.Value:
+        """The address `offset` floats after another."""
         return self.add(base, self.mul(offset, FLOAT_BYTES))
 
-    def blocks(self, count: Int) -> ir.Value:
-        """The vectors that hold so many floats."""
-        return self.builder.lshr(self.add(count, self.lanes - 1), self.whole(self.lanes.bit_length() - 1))
+    def count_blocks(self, count: Int) -> ir.Value:
+        """The number of vectors that hold so many floats."""
+        return self.builder.lshr(self.add(count, self.lanes - 1), self.to_i64(self.lanes.bit_length() - 1))
 
-    def word(self, base: Int, position: int) -> ir.Value:
-        """The whole number at a position of a table of them."""
+    def load_i64(self, base: Int, position: int) -> ir.Value:
+        """The integer at a position of a table of i64."""
         return self.builder.load(self._pointer(self.add(base, 8 * position)), typ=I64)
 
     def _pointer(self, address: ir.Value) -> ir.Value:
         return self.builder.inttoptr(address, POINTER)
 
-    # Memory. Addresses are those of floats and need not be aligned.
+    # Memory. Addresses point to floats and need no alignment to vectors.
 
     def load(self, base: Int, offset: Int = 0) -> Vec:
         """The vector at an address."""
-        value = self.builder.load(self._pointer(self.at(base, offset)), typ=self._vector)
+        value = self.builder.load(self._pointer(self.address(base, offset)), typ=self._vector)
         value.align = FLOAT_BYTES
         return Vec(self, value)
 
     def store(self, vec: Vec, base: Int, offset: Int = 0) -> None:
         """Write a vector."""
-        self.builder.store(vec.value, self._pointer(self.at(base, offset))).align = FLOAT_BYTES
+        self.builder.store(vec.value, self._pointer(self.address(base, offset))).align = FLOAT_BYTES
 
-    def spread(self, base: Int, offset: Int = 0) -> Vec:
-        """The one float at an address in every lane."""
-        value = self.builder.load(self._pointer(self.at(base, offset)), typ=F32)
+    def broadcast(self, base: Int, offset: Int = 0) -> Vec:
+        """The float at an address, in every lane."""
+        value = self.builder.load(self._pointer(self.address(base, offset)), typ=F32)
         value.align = FLOAT_BYTES
         return Vec(self, self._splat(value, self._vector))
 
-    def mask(self, count: Int) -> ir.Value:
-        """The first lanes, as many as a whole number says; none where it is not positive."""
-        number = self.builder.trunc(self.whole(count), I32)
+    def mask_first(self, count: Int) -> ir.Value:
+        """The mask of the first `count` lanes; none where it is not positive."""
+        number = self.builder.trunc(self.to_i64(count), I32)
         lanes = ir.Constant(self._numbers, list(range(self.lanes)))
         return self.builder.icmp_signed("<", lanes, self._splat(number, self._numbers))
 
-    def load_some(self, mask: ir.Value, base: Int, offset: Int = 0) -> Vec:
-        """The vector at an address in the lanes of a mask, 0 in the others; the memory of those is not touched."""
+    def load_masked(self, mask: ir.Value, base: Int, offset: Int = 0) -> Vec:
+        """The vector at an address in the lanes of a mask, 0 in the others, whose memory is not read."""
         kind = ir.FunctionType(self._vector, [POINTER, I32, self._mask, self._vector])
         load = self._intrinsic(f"llvm.masked.load.v{self.lanes}f32.p0", kind)
-        where, align = self._pointer(self.at(base, offset)), ir.Constant(I32, FLOAT_BYTES)
-        return Vec(self, self.builder.call(load, [where, align, mask, self.const(0).value]))
+        pointer, align = self._pointer(self.address(base, offset)), ir.Constant(I32, FLOAT_BYTES)
+        return Vec(self, self.builder.call(load, [pointer, align, mask, self.constant(0).value]))
 
-    def store_some(self, mask: ir.Value, vec: Vec, base: Int, offset: Int = 0) -> None:
-        """Write the lanes of a mask."""
+    def store_masked(self, mask: ir.Value, vec: Vec, base: Int, offset: Int = 0) -> None:
+        """Write the lanes of a mask; the memory of the others is not written."""
         kind = ir.FunctionType(ir.VoidType(), [self._vector, POINTER, I32, self._mask])
         store = self._intrinsic(f"llvm.masked.store.v{self.lanes}f32.p0", kind)
-        where, align = self._pointer(self.at(base, offset)), ir.Constant(I32, FLOAT_BYTES)
-        self.builder.call(store, [vec.value, where, align, mask])
+        pointer, align = self._pointer(self.address(base, offset)), ir.Constant(I32, FLOAT_BYTES)
+        self.builder.call(store, [vec.value, pointer, align, mask])
 
-    def collect(self, addresses: Sequence[Int], mask: ir.Value) -> Vec:
-        """The float at each of as many addresses as there are lanes; 0 in the lanes outside of a mask."""
+    def gather(self, addresses: Sequence[Int], mask: ir.Value) -> Vec:
+        """The float at the address of each lane; 0 in the lanes outside a mask."""
         value: ir.Value = ir.Constant(self._vector, ir.Undefined)
         for lane, address in enumerate(addresses):
-            one = self.builder.load(self._pointer(self.whole(address)), typ=F32)
-            one.align = FLOAT_BYTES
-            value = self.builder.insert_element(value, one, ir.Constant(I32, lane))
-        return Vec(self, self.builder.select(mask, value, self.const(0).value))
+            element = self.builder.load(self._pointer(self.to_i64(address)), typ=F32)
+            element.align = FLOAT_BYTES
+            value = self.builder.insert_element(value, element, ir.Constant(I32, lane))
+        return Vec(self, self.builder.select(mask, value, self.constant(0).value))
 
     def _splat(self, value: ir.Value, kind: ir.VectorType) -> ir.Value:
         undefined = ir.Constant(kind, ir.Undefined)
@@ -165,25 +166,25 @@ class Emitter:
 
     def _intrinsic(self, name: str, kind: ir.FunctionType) -> ir.Function:
         module = self.builder.module
-        known: ir.Function = module.globals.get(name) or ir.Function(module, kind, name)
-        return known
+        function: ir.Function = module.globals.get(name) or ir.Function(module, kind, name)
+        return function
 
     # Arithmetic.
 
-    def const(self, value: float) -> Vec:
-        """A number in every lane."""
+    def constant(self, value: float) -> Vec:
+        """A constant in every lane."""
         return Vec(self, ir.Constant(self._vector, [ir.Constant(F32, float(value))] * self.lanes))
 
-    def fma(self, one: Vec, other: Vec, third: Vec) -> Vec:
-        """One times other plus third, rounded once."""
+    def fma(self, first: Vec, second: Vec, third: Vec) -> Vec:
+        """The fused multiply-add: first x second + third, rounded once."""
         kind = ir.FunctionType(self._vector, [self._vector] * 3)
         call = self._intrinsic(f"llvm.fma.v{self.lanes}f32", kind)
-        return Vec(self, self.builder.call(call, [one.value, other.value, third.value]))
+        return Vec(self, self.builder.call(call, [first.value, second.value, third.value]))
 
     def clamp(self, vec: Vec, bound: float) -> Vec:
-        """The vector within -bound to bound; NaN stays NaN."""
+        """The vector limited to -bound to bound; NaN stays NaN."""
         value = vec.value
-        for sign, limit in (("<", self.const(-bound).value), (">", self.const(bound).value)):
+        for sign, limit in (("<", self.constant(-bound).value), (">", self.constant(bound).value)):
             value = self.builder.select(self.builder.fcmp_ordered(sign, value, limit), limit, value)
         return Vec(self, value)
 
@@ -200,32 +201,37 @@ class Emitter:
 
         Args:
             count: The bound.
-            carried: Vectors and whole numbers that go from one turn to the next.
-            body: Called once, with the turn's k and what is carried; returns what the next turn gets.
+            carried: The initial values of vectors and integers that pass from one iteration to the next.
+            body: Called once, with k and the carried values; returns those of the next iteration.
             step: The step.
 
         Returns:
-            What is carried, after the last turn.
+            The carried values after the last iteration.
         """
         builder, before = self.builder, self.builder.block
         head, inside, end = (builder.append_basic_block(name) for name in ("head", "body", "end"))
         builder.branch(head)
         builder.position_at_end(head)
-        turn = builder.phi(I64)
-        turn.add_incoming(ir.Constant(I64, 0), before)
+        index = builder.phi(I64)
+        index.add_incoming(ir.Constant(I64, 0), before)
         phis = []
-        for one in carried:
-            value = one.value if isinstance(one, Vec) else self.whole(one)
+        for initial in carried:
+            value = self._to_value(initial)
             phi = builder.phi(value.type)
             phi.add_incoming(value, before)
             phis.append(phi)
-        builder.cbranch(builder.icmp_signed("<", turn, self.whole(count)), inside, end)
+        builder.cbranch(builder.icmp_signed("<", index, self.to_i64(count)), inside, end)
         builder.position_at_end(inside)
-        wrapped = [Vec(self, phi) if isinstance(one, Vec) else phi for one, phi in zip(carried, phis, strict=True)]
-        after = body(turn, list(wrapped)) or []
-        turn.add_incoming(builder.add(turn, ir.Constant(I64, step)), builder.block)
-        for phi, one in zip(phis, after, strict=True):
-            phi.add_incoming(one.value if isinstance(one, Vec) else self.whole(one), builder.block)
+        current = [
+            Vec(self, phi) if isinstance(initial, Vec) else phi for initial, phi in zip(carried, phis, strict=True)
+        ]
+        following = body(index, list(current)) or []
+        index.add_incoming(builder.add(index, ir.Constant(I64, step)), builder.block)
+        for phi, value in zip(phis, following, strict=True):
+            phi.add_incoming(self._to_value(value), builder.block)
         builder.branch(head)
         builder.position_at_end(end)
-        return wrapped
+        return current
+
+    def _to_value(self, value: Vec | Int) -> ir.Value:
+        return value.value if isinstance(value, Vec) else self.to_i64(value)

@@ -1,8 +1,8 @@
-"""The way forward of a group of sequences, from the first step to the last.
+"""The forward pass of a group of sequences, emitted as LLVM code: all steps, from the first to the last.
 
-A function handles as many sequences (rows) as fit in the registers, for their whole length, and needs nothing of other
-groups: no barrier, no library for products of matrices. A tile is one block of units of every row, all gates: x W and
-h U add up in registers, and the cell's mathematics follows at once.
+One function computes as many sequences (rows) as fit in the registers, over their whole length, and reads nothing of
+other groups: it needs no barrier and no BLAS. A step goes block by block of units: x W and h U of all rows and gates
+are summed in registers, and the cell's equations follow at once.
 """
 
 from __future__ import annotations
@@ -11,143 +11,174 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from grubench.kernels.cells import Step
+from grubench.kernels.cells import ForwardStep
 from grubench.kernels.emitter import Int, Vec
-from grubench.kernels.tile import Group
+from grubench.kernels.tile import RowGroup
 
 
-def forward(group: Group, scratch: Int) -> None:
-    """Emit the way forward of a group; scratch holds two states, a cell state, a middle and a step's saved vectors."""
+def emit_forward(group: RowGroup, scratch: Int) -> None:
+    """Emit the forward pass of a group.
+
+    Args:
+        group: The rows.
+        scratch: The address of memory for two hidden states, a cell state, a reset state, each `(row, padded unit)`,
+            and the saved vectors of one step.
+    """
     emit, cell = group.emit, group.cell
-    state = emit.mul(group.width, group.rows)
-    ours, theirs, c = scratch, emit.at(scratch, state), emit.at(scratch, emit.mul(state, 2))
-    group.take("h0", ours)
-    if cell.has_c:
-        group.take("c0", c)
-    step_floats = emit.mul(state, cell.saved)
-    kept = emit.at(group.of["saved"], emit.mul(group.first, group.steps, group.width, cell.saved))
-    keep = emit.less(0, group.of["keep"])
-    middle = emit.at(scratch, emit.mul(state, 3))
-    saved = emit.choose(keep, kept, emit.at(scratch, emit.mul(state, 4)))
-    advance = emit.choose(keep, step_floats, 0)
+    state = emit.mul(group.padded_units, group.rows)
+    h0, h1, c = scratch, emit.address(scratch, state), emit.address(scratch, emit.mul(state, 2))
+    group.copy_in("h0", h0)
+    if cell.has_cell_state:
+        group.copy_in("c0", c)
+    step_floats = emit.mul(state, cell.saved_count)
+    group_floats = emit.mul(group.first_row, group.steps, group.padded_units, cell.saved_count)
+    all_saved = emit.address(group.arguments["saved"], group_floats)
+    save = emit.is_less(0, group.arguments["save"])
+    reset_state = emit.address(scratch, emit.mul(state, 3))
+    # Without a backward pass every step writes over the same scratch memory.
+    saved = emit.select(save, all_saved, emit.address(scratch, emit.mul(state, 4)))
+    saved_stride = emit.select(save, step_floats, 0)
 
-    def step(t: Any, carried: list[Any]) -> list[Any]:
-        h, after, saved = carried
-        at = At(t=t, h=h, after=after, c=c, middle=middle, saved=saved)
-        group.each_block(lambda block, start: _block(group, block, start, at))
-        if cell.from_middle:
-            group.each_block(lambda block, start: _block_after_middle(group, block, start, at))
-        return [after, h, emit.at(saved, advance)]
+    def iterate(t: Any, carried: list[Any]) -> list[Any]:
+        h, h_next, saved = carried
+        step = StepAddresses(t=t, h=h, h_next=h_next, c=c, reset_state=reset_state, saved=saved)
+        group.loop_over_blocks(lambda block, start: _emit_block(group, block, start, step))
+        if cell.from_reset_state:
+            group.loop_over_blocks(lambda block, start: _finish_block(group, block, start, step))
+        return [h_next, h, emit.address(saved, saved_stride)]
 
-    last = emit.loop(group.steps, [ours, theirs, saved], step)[0]
-    group.give(last, "h_last")
-    if cell.has_c:
-        group.give(c, "c_last")
+    h_last = emit.loop(group.steps, [h0, h1, saved], iterate)[0]
+    group.copy_out(h_last, "h_last")
+    if cell.has_cell_state:
+        group.copy_out(c, "c_last")
 
 
 @dataclass(frozen=True, kw_only=True)
-class At:
-    """Where a step of the group stands.
+class StepAddresses:
+    """The memory of a step.
 
     Attributes:
-        t: The step.
-        h: The outputs before, `(row, width)`.
-        after: The outputs to write.
-        c: The cell states.
-        middle: What the last columns of U multiply, `(row, width)`, of a cell that has it.
-        saved: What is kept for the way back.
+        t: The step's index.
+        h: The previous hidden state, `(row, padded unit)`.
+        h_next: The hidden state to write, `(row, padded unit)`.
+        c: The cell state, `(row, padded unit)`, read and written in place.
+        reset_state: The reset state, `(row, padded unit)`, of a cell that has it.
+        saved: The vectors saved for the backward pass, `(block, row, vector, lane)`.
     """
 
     t: Any
     h: Any
-    after: Any
+    h_next: Any
     c: Any
-    middle: Any
+    reset_state: Any
     saved: Any
 
 
-def _block(group: Group, block: Int, start: Int, at: At) -> None:
-    """Emit one step of one block of units: the sums of all gates and rows, then the cell."""
+def _emit_block(group: RowGroup, block: Int, start: Int, step: StepAddresses) -> None:
+    """Emit a step of one block of units: the pre-activations of all gates and rows, then the cell's equations."""
+    emit, cell, rows = group.emit, group.cell, group.rows
+    pre_activations = _emit_pre_activations(group, block, step)
+    for row in range(rows):
+        offset = emit.add(emit.mul(group.padded_units, row), start)
+        row_pre_activations = [gate[row] for gate in pre_activations]
+        if cell.from_reset_state:
+            reset_state, vectors = cell.compute_reset_state(emit, row_pre_activations, emit.load(step.h, offset))
+            emit.store(reset_state, step.reset_state, offset)
+            _save_vectors(group, block, row, step, vectors)
+        else:
+            c = emit.load(step.c, offset) if cell.has_cell_state else None
+            result = cell.forward(emit, row_pre_activations, emit.load(step.h, offset), c)
+            _store_step(group, block, row, step, result)
+
+
+def _emit_pre_activations(group: RowGroup, block: Int, step: StepAddresses) -> list[list[Vec]]:
+    """Emit x W + h U + b of a block, `[pre-activation][row]`, as far as U multiplies the hidden state."""
     emit, cell, rows, lanes = group.emit, group.cell, group.rows, group.emit.lanes
-    biases = emit.at(group.of["bias"], emit.mul(block, cell.sums * lanes))
-    sums = [[emit.load(biases, position * lanes)] * rows for position in range(cell.sums)]
-    sequence = emit.mul(group.steps, group.features)
-    x = [emit.at(group.row_of("x", row, sequence), emit.mul(at.t, group.features)) for row in range(rows)]
-    h = [emit.at(at.h, emit.mul(group.width, row)) for row in range(rows)]
+    bias = emit.address(group.arguments["bias"], emit.mul(block, cell.pre_activation_count * lanes))
+    sums = [[emit.load(bias, position * lanes)] * rows for position in range(cell.pre_activation_count)]
+    sequence_floats = emit.mul(group.steps, group.features)
+    x = [
+        emit.address(group.row_address("x", row, sequence_floats), emit.mul(step.t, group.features))
+        for row in range(rows)
+    ]
+    h = [emit.address(step.h, emit.mul(group.padded_units, row)) for row in range(rows)]
     for weights, values, inner, gates in (
         ("w", x, group.features, cell.from_input),
         ("u", h, group.units, cell.from_state),
     ):
-        panel = emit.at(group.of[weights], emit.mul(block, inner, len(gates) * lanes))
-        made = _multiplied(group, [sums[gate] for gate in gates], panel, inner, values)
-        for gate, one in zip(gates, made, strict=True):
-            sums[gate] = one
-    for row in range(rows):
-        offset = emit.add(emit.mul(group.width, row), start)
-        ours = [one[row] for one in sums]
-        if cell.from_middle:
-            middle, kept = cell.middle(emit, ours, emit.load(at.h, offset))
-            emit.store(middle, at.middle, offset)
-            _save(group, block, row, at, kept)
-        else:
-            before = emit.load(at.c, offset) if cell.has_c else None
-            _finish(group, block, row, at, cell.forward(emit, ours, emit.load(at.h, offset), before))
+        panel = emit.address(group.arguments[weights], emit.mul(block, inner, len(gates) * lanes))
+        totals = _add_product(group, [sums[gate] for gate in gates], panel, inner, values)
+        for gate, total in zip(gates, totals, strict=True):
+            sums[gate] = total
+    return sums
 
 
-def _block_after_middle(group: Group, block: Int, start: Int, at: At) -> None:
-    """Emit the rest of a step of one block of units, with the product of the middle and the last columns of U."""
+def _finish_block(group: RowGroup, block: Int, start: Int, step: StepAddresses) -> None:
+    """Emit the second part of a step of one block: the product of the reset state and U, then the equations."""
     emit, cell, rows, lanes = group.emit, group.cell, group.rows, group.emit.lanes
-    panel = emit.at(group.of["u_middle"], emit.mul(block, group.units, len(cell.from_middle) * lanes))
-    values = [emit.at(at.middle, emit.mul(group.width, row)) for row in range(rows)]
-    (products,) = _multiplied(group, [[emit.const(0)] * rows], panel, group.units, values)
+    panel = emit.address(group.arguments["u_reset"], emit.mul(block, group.units, len(cell.from_reset_state) * lanes))
+    reset_states = [emit.address(step.reset_state, emit.mul(group.padded_units, row)) for row in range(rows)]
+    (products,) = _add_product(group, [[emit.constant(0)] * rows], panel, group.units, reset_states)
     for row in range(rows):
-        place = _place(group, block, row)
-        saved = [emit.load(at.saved, emit.add(place, position * lanes)) for position in range(cell.saved)]
-        h = emit.load(at.h, emit.add(emit.mul(group.width, row), start))
-        _finish(group, block, row, at, cell.after_middle(emit, saved, products[row], h))
+        offset = _saved_offset(group, block, row)
+        saved = [emit.load(step.saved, emit.add(offset, position * lanes)) for position in range(cell.saved_count)]
+        h = emit.load(step.h, emit.add(emit.mul(group.padded_units, row), start))
+        _store_step(group, block, row, step, cell.finish_forward(emit, saved, products[row], h))
 
 
-def _finish(group: Group, block: Int, row: int, at: At, step: Step) -> None:
-    """Emit the writing of what a step gives."""
+def _store_step(group: RowGroup, block: Int, row: int, step: StepAddresses, result: ForwardStep) -> None:
+    """Emit the stores of a step's states and saved vectors."""
     emit = group.emit
     start = emit.mul(block, emit.lanes)
-    offset = emit.add(emit.mul(group.width, row), start)
-    emit.store(step.h, at.after, offset)
-    target = group.row_of("hs", row, emit.mul(group.steps, group.units))
-    emit.store_some(group.written(row, start), step.h, target, emit.add(emit.mul(at.t, group.units), start))
-    if step.c is not None:
-        emit.store(step.c, at.c, offset)
-    _save(group, block, row, at, step.saved)
+    offset = emit.add(emit.mul(group.padded_units, row), start)
+    emit.store(result.h, step.h_next, offset)
+    hs = group.row_address("hs", row, emit.mul(group.steps, group.units))
+    mask = group.write_mask(row, start)
+    emit.store_masked(mask, result.h, hs, emit.add(emit.mul(step.t, group.units), start))
+    if result.c is not None:
+        emit.store(result.c, step.c, offset)
+    _save_vectors(group, block, row, step, result.saved)
 
 
-def _save(group: Group, block: Int, row: int, at: At, vectors: Sequence[Vec]) -> None:
-    """Emit the saving of a row's vectors."""
-    place = _place(group, block, row)
+def _save_vectors(group: RowGroup, block: Int, row: int, step: StepAddresses, vectors: Sequence[Vec]) -> None:
+    """Emit the stores of what the backward pass needs of a row and block."""
+    offset = _saved_offset(group, block, row)
     for position, vec in enumerate(vectors):
-        group.emit.store(vec, at.saved, group.emit.add(place, position * group.emit.lanes))
+        group.emit.store(vec, step.saved, group.emit.add(offset, position * group.emit.lanes))
 
 
-def _place(group: Group, block: Int, row: int) -> Any:
-    """Where the saved vectors of a row and block begin within a step's."""
+def _saved_offset(group: RowGroup, block: Int, row: int) -> Any:
+    """The offset of a row and block among a step's saved vectors."""
     emit = group.emit
-    return emit.mul(emit.add(emit.mul(block, group.rows), row), group.cell.saved * emit.lanes)
+    return emit.mul(emit.add(emit.mul(block, group.rows), row), group.cell.saved_count * emit.lanes)
 
 
-def _multiplied(
-    group: Group, sums: Sequence[list[Vec]], panel: Int, inner: Int, values: Sequence[Any]
+def _add_product(
+    group: RowGroup, sums: Sequence[list[Vec]], panel: Int, inner: Int, values: Sequence[Any]
 ) -> list[list[Vec]]:
-    """The sums of each gate and row, with the product of the row's values and a block of packed weights added."""
+    """Emit the product of values and one block of packed weights, added to sums.
+
+    Args:
+        group: The rows.
+        sums: The vectors to add to, `[gate][row]`.
+        panel: The address of the block of weights, `(inner, gate, lane)`.
+        inner: The number of features or units that are summed over.
+        values: The address of each row's values, `(inner,)`.
+
+    Returns:
+        The sums, `[gate][row]`.
+    """
     emit, rows, gates = group.emit, group.rows, len(sums)
 
-    def turn(k: Any, carried: list[Any]) -> list[Any]:
-        at = emit.mul(k, gates * emit.lanes)
-        columns = [emit.load(panel, emit.add(at, gate * emit.lanes)) for gate in range(gates)]
-        added = list(carried)
+    def iterate(k: Any, carried: list[Any]) -> list[Any]:
+        offset = emit.mul(k, gates * emit.lanes)
+        columns = [emit.load(panel, emit.add(offset, gate * emit.lanes)) for gate in range(gates)]
+        totals = list(carried)
         for row in range(rows):
-            value = emit.spread(values[row], k)
+            value = emit.broadcast(values[row], k)
             for gate, column in enumerate(columns):
-                added[gate * rows + row] = emit.fma(value, column, added[gate * rows + row])
-        return added
+                totals[gate * rows + row] = emit.fma(value, column, totals[gate * rows + row])
+        return totals
 
-    flat = emit.loop(inner, [one for gate in sums for one in gate], turn)
+    flat = emit.loop(inner, [vec for gate in sums for vec in gate], iterate)
     return [flat[gate * rows : (gate + 1) * rows] for gate in range(gates)]

@@ -1,4 +1,4 @@
-"""The kernels behind stock Keras layers: a layer keeps its class, its weights and its file, and runs another loop."""
+"""Fused kernels for stock Keras layers: a layer keeps its class, weights and file format, and its loop is replaced."""
 
 from __future__ import annotations
 
@@ -13,183 +13,197 @@ import numpy as np
 import tensorflow as tf  # noqa: TID253  (only imported where it is the backend)
 
 from grubench.backends.keras import keras
-from grubench.kernels.cells import kernel_name
+from grubench.kernels.cells import select_cell
 from grubench.kernels.recurrence import Outputs, Recurrence
-from grubench.spec.cells import CELLS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
+    from grubench.kernels.arguments import Array
 
-    Array = NDArray[np.float32]
-
-# The token of a way forward that kept nothing, and how many are kept of those whose way back has not come.
-NOTHING_KEPT = 0
-MOST_KEPT = 4
-NAMES = {getattr(keras.layers, cell.keras_class): cell.name for cell in CELLS.values() if cell.has_fused_kernel}
+# The token of a forward pass that saved nothing, and the most forward passes that are saved at a time.
+NOT_SAVED = 0
+MAX_SAVED = 4
+CELL_NAMES = {keras.layers.GRU: "gru", keras.layers.LSTM: "lstm", keras.layers.SimpleRNN: "rnn"}
 
 
-def cell_of(layer: keras.layers.RNN) -> str:
-    """The kernels' name of a layer's cell."""
-    return kernel_name(NAMES[type(layer)], reset_after=getattr(layer, "reset_after", True))
+def fuse_layer(layer: keras.layers.RNN, threads: int = 0, *, need_d_x: bool) -> None:
+    """Replace the loop of a GRU, LSTM or SimpleRNN layer by the fused kernel, on TensorFlow's backend and the CPU.
+
+    Args:
+        layer: The layer.
+        threads: Threads to compute with; 0 for all cores.
+        need_d_x: Whether a layer below has weights, so that the gradient of the inputs is needed. Without it the layer
+            returns none: TensorFlow warns where one is asked for.
+
+    Raises:
+        ValueError: The layer has settings that the kernels do not support.
+    """
+    _check_settings(layer)
+    layer.inner_loop = FusedLoop(layer, threads, need_d_x=need_d_x)
+    layer.supports_jit = False
 
 
-def _check(layer: keras.layers.RNN) -> None:
-    """Refuse a layer with settings that the kernels do not know; they would be passed over without a word."""
+def _check_settings(layer: keras.layers.RNN) -> None:
+    """Refuse a layer with settings that the kernels would ignore."""
     cell = layer.cell
-    gates = getattr(cell, "recurrent_activation", keras.activations.sigmoid)
-    known = (
-        type(layer) in NAMES,
+    recurrent_activation = getattr(cell, "recurrent_activation", keras.activations.sigmoid)
+    supported = (
+        type(layer) in CELL_NAMES,
         cell.activation is keras.activations.tanh,
-        gates is keras.activations.sigmoid,
+        recurrent_activation is keras.activations.sigmoid,
         cell.use_bias,
         not cell.recurrent_dropout,
         not layer.unroll,
         layer.compute_dtype == "float32",
     )
-    if not all(known):
+    if not all(supported):
         raise ValueError(f"The fused kernels cannot run {layer.name} with its settings: {layer.get_config()}")
 
 
-def fuse(layer: keras.layers.RNN, threads: int = 0, *, need_x: bool) -> None:
-    """Have a GRU, LSTM or SimpleRNN layer of TensorFlow's backend run on the fused kernel, on the processor.
+def limit_inter_op_threads() -> None:
+    """Let TensorFlow run one operation at a time, before it starts: the kernels use all cores themselves.
 
-    Args:
-        layer: The layer; its settings must be among those that the kernel knows.
-        threads: Threads to compute with; 0 for all processors.
-        need_x: Whether something below the layer has weights, so that the gradient of its input is wanted. Without it
-            the layer hands no gradient down: TensorFlow says so where one is asked for.
-
-    Raises:
-        ValueError: The layer has settings that the kernels do not know.
+    Idle threads of TensorFlow that wait for operations cost a small training step a tenth of its time.
     """
-    _check(layer)
-    layer.inner_loop = FusedLoop(layer, threads, need_x=need_x)
-    layer.supports_jit = False
-
-
-def one_at_a_time() -> None:
-    """Have TensorFlow run one operation at a time, before it starts: the kernels use all processors themselves.
-
-    Threads of its own that wait for work cost a small step a tenth of its time.
-    """
-    with contextlib.suppress(RuntimeError):  # it has started already, and stays as it is
+    with contextlib.suppress(RuntimeError):  # TensorFlow has started, and cannot be changed
         tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
 class FusedLoop:
-    """What takes the place of a layer's `inner_loop`."""
+    """The replacement of a layer's `inner_loop`.
 
-    def __init__(self, layer: keras.layers.RNN, threads: int, *, need_x: bool) -> None:
+    Args:
+        layer: The layer.
+        threads: Threads to compute with; 0 for all cores.
+        need_d_x: Whether the gradient of the inputs is needed.
+    """
+
+    def __init__(self, layer: keras.layers.RNN, threads: int, *, need_d_x: bool) -> None:
         self.layer = layer
-        self.need_x = need_x
-        self.recurrence = Recurrence(cell_of(layer), threads)
-        self.states = 2 if self.recurrence.cell.has_c else 1
-        self.kept = Kept()
+        self.need_d_x = need_d_x
+        cell = select_cell(CELL_NAMES[type(layer)], reset_after=getattr(layer, "reset_after", True))
+        self.recurrence = Recurrence(cell, threads)
+        self.saved = SavedOutputs()
 
     def __call__(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
-        """The last output, all outputs, and the last states, as `RNN.inner_loop` gives them."""
+        """The last output, all outputs, and the last states, as `RNN.inner_loop` returns them."""
         layer = self.layer
-        if any(one is not None for one in keras.tree.flatten(mask)):
+        if any(part is not None for part in keras.tree.flatten(mask)):
             return type(layer).inner_loop(layer, sequences, initial_state, mask, training=training)
         x = tf.convert_to_tensor(sequences)
         if training and layer.cell.dropout:
             x *= layer.cell.get_dropout_mask(x[:, 0, :])[:, None, :]
         if layer.go_backwards:
             x = tf.reverse(x, [1])
-        weights = [
-            tf.convert_to_tensor(one) for one in (layer.cell.kernel, layer.cell.recurrent_kernel, layer.cell.bias)
-        ]
-        found = self._run(x, weights, keras.tree.flatten(initial_state), keep=bool(training))
+        variables = (layer.cell.kernel, layer.cell.recurrent_kernel, layer.cell.bias)
+        weights = [tf.convert_to_tensor(variable) for variable in variables]
+        results = self._run(x, weights, keras.tree.flatten(initial_state), save_for_backward=bool(training))
         if layer.return_sequences:
-            return found[1], found[0], found[1:]
-        return found[0], found[0][:, None], found
+            return results[1], results[0], results[1:]
+        return results[0], results[0][:, None], results
 
-    def _run(self, x: Any, weights: Sequence[Any], states: Sequence[Any], *, keep: bool) -> list[Any]:
-        """The outputs (where the layer returns sequences) and the last states, with their gradient."""
+    def _run(
+        self, x: Any, weights: Sequence[Any], initial_states: Sequence[Any], *, save_for_backward: bool
+    ) -> list[Any]:
+        """All hidden states (where the layer returns sequences) and the last states, with their gradient."""
 
         @tf.custom_gradient  # type: ignore[untyped-decorator]
-        def run(x: Any, *rest: Any) -> Any:
-            *outputs, token = self._forward(x, rest, keep=keep)
-            hs = outputs[0] if self.layer.return_sequences else None
-            return outputs, lambda *slopes: self._backward([x, *rest], token, hs, slopes)
+        def run(*inputs: Any) -> Any:
+            *results, token = self._forward(inputs, save_for_backward=save_for_backward)
+            hs = results[0] if self.layer.return_sequences else None
+            return results, lambda *gradients: self._backward(inputs, token, hs, gradients)
 
-        return list(run(x, *weights, *states))
+        return list(run(x, *weights, *initial_states))
 
-    def _forward(self, x: Any, rest: Sequence[Any], *, keep: bool) -> list[Any]:
-        """All outputs (where the layer returns them), the last states, and the token of what was kept; as tensors."""
-        sequences = self.layer.return_sequences
-
-        def forward(x: Array, w: Array, u: Array, bias: Array, *states: Array) -> list[Any]:
-            found = self.recurrence.forward(x, (w, u, bias), states, keep=keep)
-            token = self.kept.put(found) if keep else NOTHING_KEPT
-            outputs = [found.hs] * sequences + [found.h] + [found.c] * (self.states - 1)
-            return [*outputs, np.int64(token)]
-
-        kinds = [tf.float32] * (self.states + sequences) + [tf.int64]
-        made = list(tf.numpy_function(forward, [x, *rest], kinds, stateful=False))
-        units = rest[1].shape[0]
-        for position, one in enumerate(made[:-1]):
-            one.set_shape([*x.shape[:2], units] if sequences and position == 0 else [x.shape[0], units])
-        return made
-
-    def _backward(self, inputs: Sequence[Any], token: Any, hs: Any, slopes: Sequence[Any]) -> list[Any]:
-        """The gradients of x (None where not wanted), the weights and the initial states.
+    def _forward(self, inputs: Sequence[Any], *, save_for_backward: bool) -> list[Any]:
+        """The forward pass as a TensorFlow operation.
 
         Args:
             inputs: x, the weights and the initial states.
-            token: The token of what the way forward kept.
-            hs: All outputs where the layer returns them. TensorFlow may write over them once nobody needs them; as an
-                input they are needed.
-            slopes: The derivatives by all outputs (where the layer returns them) and the last states.
+            save_for_backward: Save what the backward pass needs.
+
+        Returns:
+            All hidden states (where the layer returns sequences), the last states, and the token of what was saved.
         """
-        many, need_x = len(inputs), self.need_x
+        sequences = self.layer.return_sequences
+
+        def forward(x: Array, w: Array, u: Array, bias: Array, *states: Array) -> list[Any]:
+            outputs = self.recurrence.forward(x, (w, u, bias), states, save_for_backward=save_for_backward)
+            token = self.saved.put(outputs) if save_for_backward else NOT_SAVED
+            results = [outputs.hs] if sequences else []
+            results.append(outputs.h)
+            if outputs.c is not None:
+                results.append(outputs.c)
+            return [*results, np.int64(token)]
+
+        state_count = 2 if self.recurrence.cell.has_cell_state else 1
+        types = [tf.float32] * (state_count + int(sequences)) + [tf.int64]
+        results = list(tf.numpy_function(forward, inputs, types, stateful=False))
+        (batch, steps, _), units = inputs[0].shape, inputs[2].shape[0]
+        for position, result in enumerate(results[:-1]):
+            result.set_shape([batch, steps, units] if sequences and position == 0 else [batch, units])
+        return results
+
+    def _backward(self, inputs: Sequence[Any], token: Any, hs: Any, gradients: Sequence[Any]) -> list[Any]:
+        """The backward pass as a TensorFlow operation.
+
+        Args:
+            inputs: x, the weights and the initial states.
+            token: The token of what the forward pass saved.
+            hs: All hidden states where the layer returns them, else None. TensorFlow may write over their memory when
+                no operation reads them any more; as an input of this one they are safe.
+            gradients: The gradients of all hidden states (where the layer returns them) and of the last states.
+
+        Returns:
+            The gradients of x (None where not needed), the weights and the initial states.
+        """
+        need_d_x = self.need_d_x
 
         def backward(*values: Any) -> list[Array]:
-            x, w, u, bias, *states = values[:many]
-            token, *rest = values[many:]
-            outputs = self.kept.take(int(token)) or self.recurrence.forward(x, (w, u, bias), states)
+            x, w, u, bias, *states = values[: len(inputs)]
+            token, *d_states = values[len(inputs) :]
+            outputs = self.saved.take(int(token)) or self.recurrence.forward(x, (w, u, bias), states)
             d_hs = None
             if hs is not None:
-                outputs = replace(outputs, hs=rest.pop(0))
-                d_hs = rest.pop(0)
-            found = self.recurrence.backward(
-                x, (w, u, bias), states[0], outputs, d_hs=d_hs, d_states=rest, need_x=need_x
+                outputs = replace(outputs, hs=d_states.pop(0))
+                d_hs = d_states.pop(0)
+            result = self.recurrence.backward(
+                x, (w, u, bias), states[0], outputs, d_hs=d_hs, d_states=d_states, need_d_x=need_d_x
             )
-            every = (found.x, found.w, found.u, found.bias.reshape(bias.shape), found.h0, found.c0)
-            return [one for one in every if one is not None]
+            every = (result.x, result.w, result.u, result.bias.reshape(bias.shape), result.h0, result.c0)
+            return [gradient for gradient in every if gradient is not None]
 
-        wanted = inputs if need_x else inputs[1:]
-        given = [*inputs, token, *([] if hs is None else [hs]), *slopes]
-        made = tf.numpy_function(backward, given, [tf.float32] * len(wanted), stateful=False)
-        for one, like in zip(made, wanted, strict=True):
-            one.set_shape(like.shape)
-        return list(made) if need_x else [None, *made]
+        targets = inputs if need_d_x else inputs[1:]
+        arguments = [*inputs, token, *gradients] if hs is None else [*inputs, token, hs, *gradients]
+        results = tf.numpy_function(backward, arguments, [tf.float32] * len(targets), stateful=False)
+        for result, target in zip(results, targets, strict=True):
+            result.set_shape(target.shape)
+        return list(results) if need_d_x else [None, *results]
 
 
-class Kept:
-    """What ways forward keep for their ways back, by a token: TensorFlow copies what it hands to Python.
+class SavedOutputs:
+    """The outputs of forward passes that wait for their backward pass, by a token.
 
-    A way back that does not find its own, because there were many others since or it has gone before, runs the way
-    forward again.
+    They stay here because TensorFlow copies what Python returns to it. A backward pass that does not find its outputs,
+    because they were dropped or it runs a second time, runs the forward pass again.
     """
 
     def __init__(self) -> None:
         self._outputs: OrderedDict[int, Outputs] = OrderedDict()
-        self._next = itertools.count(NOTHING_KEPT + 1)
+        self._tokens = itertools.count(NOT_SAVED + 1)
         self._lock = threading.Lock()
 
     def put(self, outputs: Outputs) -> int:
-        """Keep something; the oldest goes where there is too much."""
+        """Save outputs, and drop the oldest where there are too many; their token."""
         with self._lock:
-            token = next(self._next)
+            token = next(self._tokens)
             self._outputs[token] = outputs
-            while len(self._outputs) > MOST_KEPT:
+            while len(self._outputs) > MAX_SAVED:
                 self._outputs.popitem(last=False)
             return token
 
     def take(self, token: int) -> Outputs | None:
-        """What a token stands for, once."""
+        """Remove and return the outputs of a token; None where they are not here."""
         with self._lock:
             return self._outputs.pop(token, None)

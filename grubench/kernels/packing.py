@@ -1,82 +1,83 @@
-"""Weights into the order that the kernels read them in, and gradients back into Keras's.
+"""Packing of weights into the kernels' layout, and unpacking of gradients into Keras's, emitted as LLVM code.
 
-In the kernels' order a matrix lies block after block of units: `(block, inner, gate, lane)`, with 0 behind the units.
+In the kernels' layout a matrix lies block after block of units, `(block, inner, gate, lane)`, padded with 0. The inner
+dimension is that of the features (W) or of the units of the previous state (U).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from grubench.kernels.arguments import PACK, SUM_PARTS
 from grubench.kernels.emitter import Emitter, Int, Vec
 
-# What stands in the tables of these functions.
-# A matrix (inner, gates x units) whose rows begin `row` floats apart.
-PACK = ("source", "target", "inner", "gates", "units", "row")
-# The same from the parts of several slots, `stride` floats apart.
-GATHER = (*PACK, "slots", "stride")
 
-
-def pack(emit: Emitter, table: Int) -> None:
+def emit_pack(emit: Emitter, table: Int) -> None:
     """Emit the packing of a matrix `(inner, gates x units)` as `(block, inner, gate, lane)`."""
-    of = {name: emit.word(table, position) for position, name in enumerate(PACK)}
+    arguments = {name: emit.load_i64(table, position) for position, name in enumerate(PACK)}
 
-    def one(source: Any, target: Any, mask: Any) -> None:
-        emit.store(emit.load_some(mask, of["source"], source), of["target"], target)
+    def copy(source: Any, target: Any, mask: Any) -> None:
+        emit.store(emit.load_masked(mask, arguments["source"], source), arguments["target"], target)
 
-    _each(emit, of, one)
-
-
-def gather(emit: Emitter, table: Int) -> None:
-    """Emit the sum of the slots' gradients `(block, inner, gate, lane)` as a matrix `(inner, gates x units)`."""
-    of = {name: emit.word(table, position) for position, name in enumerate(GATHER)}
-
-    def one(place: Any, source: Any, mask: Any) -> None:
-        def add(slot: Any, total: list[Any]) -> list[Vec]:
-            return [total[0] + emit.load(of["source"], emit.add(emit.mul(slot, of["stride"]), source))]
-
-        total = emit.loop(of["slots"], [emit.const(0)], add)[0]
-        emit.store_some(mask, total, of["target"], place)
-
-    _each(emit, of, one)
+    _loop_over_vectors(emit, arguments, copy)
 
 
-def _each(emit: Emitter, of: dict[str, Any], one: Any) -> None:
-    """Emit `one(place in the matrix, place among the blocks, the lanes that hold units)` for every vector."""
+def emit_sum_parts(emit: Emitter, table: Int) -> None:
+    """Emit the sum of partial gradients `(part, block, inner, gate, lane)` as a matrix `(inner, gates x units)`."""
+    arguments = {name: emit.load_i64(table, position) for position, name in enumerate(SUM_PARTS)}
 
-    def block(number: Any, _: list[Any]) -> None:
-        start = emit.mul(number, emit.lanes)
-        mask = emit.mask(emit.sub(of["units"], start))
+    def sum_vectors(target: Any, source: Any, mask: Any) -> None:
+        def add(part: Any, total: list[Any]) -> list[Vec]:
+            offset = emit.add(emit.mul(part, arguments["stride"]), source)
+            return [total[0] + emit.load(arguments["source"], offset)]
 
-        def inner(k: Any, _: list[Any]) -> None:
-            packed = emit.mul(emit.add(emit.mul(number, of["inner"]), k), of["gates"])
+        total = emit.loop(arguments["parts"], [emit.constant(0)], add)[0]
+        emit.store_masked(mask, total, arguments["target"], target)
 
-            def gate(g: Any, _: list[Any]) -> None:
-                place = emit.add(emit.mul(k, of["row"]), emit.mul(g, of["units"]), start)
-                one(place, emit.mul(emit.add(packed, g), emit.lanes), mask)
-
-            emit.loop(of["gates"], [], gate)
-
-        emit.loop(of["inner"], [], inner)
-
-    emit.loop(emit.blocks(of["units"]), [], block)
+    _loop_over_vectors(emit, arguments, sum_vectors)
 
 
-def pack_across(emit: Emitter, table: Int) -> None:
-    """Emit the packing of a matrix `(inner, gates x units)` as `(block of inner, gates x units, lane)`: transposed."""
-    of = {name: emit.word(table, position) for position, name in enumerate(PACK)}
-    columns = emit.mul(of["gates"], of["units"])
+def _loop_over_vectors(emit: Emitter, arguments: dict[str, Any], body: Callable[[Any, Any, Any], None]) -> None:
+    """Emit `body(offset in the matrix, offset in the packed matrix, mask of units)` for every vector."""
 
-    def block(number: Any, _: list[Any]) -> None:
-        start = emit.mul(number, emit.lanes)
+    def loop_over_inner(block: Any, _: list[Any]) -> None:
+        start = emit.mul(block, emit.lanes)
+        mask = emit.mask_first(emit.sub(arguments["units"], start))
+
+        def loop_over_gates(k: Any, _: list[Any]) -> None:
+            packed = emit.mul(emit.add(emit.mul(block, arguments["inner"]), k), arguments["gates"])
+
+            def emit_vector(gate: Any, _: list[Any]) -> None:
+                offset = emit.add(emit.mul(k, arguments["row"]), emit.mul(gate, arguments["units"]), start)
+                body(offset, emit.mul(emit.add(packed, gate), emit.lanes), mask)
+
+            emit.loop(arguments["gates"], [], emit_vector)
+
+        emit.loop(arguments["inner"], [], loop_over_gates)
+
+    emit.loop(emit.count_blocks(arguments["units"]), [], loop_over_inner)
+
+
+def emit_pack_transposed(emit: Emitter, table: Int) -> None:
+    """Emit the packing of a matrix `(inner, gates x units)` as `(block of inner, gates x units, lane)`."""
+    arguments = {name: emit.load_i64(table, position) for position, name in enumerate(PACK)}
+    columns = emit.mul(arguments["gates"], arguments["units"])
+
+    def loop_over_columns(block: Any, _: list[Any]) -> None:
+        start = emit.mul(block, emit.lanes)
         rows = [emit.add(start, lane) for lane in range(emit.lanes)]
-        real = [emit.less(row, of["inner"]) for row in rows]
-        places = [emit.mul(emit.choose(here, row, 0), of["row"]) for here, row in zip(real, rows, strict=True)]
-        inside = emit.mask(emit.sub(of["inner"], start))
+        valid = [emit.is_less(row, arguments["inner"]) for row in rows]
+        offsets = [
+            emit.mul(emit.select(is_valid, row, 0), arguments["row"]) for is_valid, row in zip(valid, rows, strict=True)
+        ]
+        mask = emit.mask_first(emit.sub(arguments["inner"], start))
 
-        def column(k: Any, _: list[Any]) -> None:
-            vec = emit.collect([emit.at(of["source"], emit.add(place, k)) for place in places], inside)
-            emit.store(vec, of["target"], emit.mul(emit.add(emit.mul(number, columns), k), emit.lanes))
+        def pack_column(k: Any, _: list[Any]) -> None:
+            addresses = [emit.address(arguments["source"], emit.add(offset, k)) for offset in offsets]
+            vec = emit.gather(addresses, mask)
+            emit.store(vec, arguments["target"], emit.mul(emit.add(emit.mul(block, columns), k), emit.lanes))
 
-        emit.loop(columns, [], column)
+        emit.loop(columns, [], pack_column)
 
-    emit.loop(emit.blocks(of["inner"]), [], block)
+    emit.loop(emit.count_blocks(arguments["inner"]), [], loop_over_columns)

@@ -1,40 +1,47 @@
-"""Which rows of a batch go into which group, and which groups into which slot."""
+"""The partition of a batch: which rows go into which group, and which groups into which part."""
 
 from __future__ import annotations
 
-# Rows at a slot's end are a multiple of this, so that groups are whole but in the last slot.
+# The rows of a pair of parts are a multiple of this, so that only the last group reaches past the batch.
 ROUND = 4
 
 
-def plan(batch: int, slots: int, sizes: list[int]) -> list[list[tuple[int, int]]]:
-    """The groups of each slot: their first row and how many rows the function handles that runs them.
+def partition_batch(batch: int, parts: int, group_sizes: list[int]) -> list[list[tuple[int, int]]]:
+    """Divide a batch into parts that threads compute, and each part into groups.
 
-    The batch is halved as often as there are pairs of slots, each part cut into as few groups as can be, and the
-    groups shared between its two slots: two threads then have the same work, and four nearly so. All groups but the
-    last are whole; that may reach past the batch.
+    The batch is divided among pairs of parts, each share into as few groups as possible, and the groups between the
+    two parts of the pair: two threads then have the same work, and four nearly so.
+
+    Args:
+        batch: The rows.
+        parts: The number of parts; an odd one is rounded up.
+        group_sizes: The numbers of rows that there are functions for.
+
+    Returns:
+        The groups of each part that has any, as `(first row, rows)`. The last group may reach past the batch.
     """
-    parts = -(-slots // 2)
-    ends = [round(batch * (part + 1) / parts / ROUND) * ROUND for part in range(parts - 1)] + [batch]
-    made: list[list[tuple[int, int]]] = []
+    pairs = -(-parts // 2)
+    ends = [round(batch * (pair + 1) / pairs / ROUND) * ROUND for pair in range(pairs - 1)] + [batch]
+    partition: list[list[tuple[int, int]]] = []
     first = 0
     for end in ends:
         groups = []
-        for size in _sizes(end - first, sizes):
+        for size in _choose_sizes(end - first, group_sizes):
             groups.append((first, size))
             first += size
-        middle = -(-len(groups) // 2)
-        made += [groups[:middle], groups[middle:]]
-    return [groups for groups in made if groups]
+        half = -(-len(groups) // 2)
+        partition += [groups[:half], groups[half:]]
+    return [groups for groups in partition if groups]
 
 
-def _sizes(rows: int, sizes: list[int]) -> list[int]:
-    """Group sizes for so many rows: the least wasted, then the fewest."""
+def _choose_sizes(rows: int, group_sizes: list[int]) -> list[int]:
+    """The group sizes for so many rows: as few rows too many as possible, then as few groups as possible."""
     if rows <= 0:
         return []
-    most, least = max(sizes), min(sizes)
+    largest, smallest = max(group_sizes), min(group_sizes)
     options = []
-    for large in range(rows // most + 2):
-        rest = max(0, rows - large * most)
-        found = [most] * large + [least] * -(-rest // least)
-        options.append((sum(found), len(found), found))
+    for large_groups in range(rows // largest + 2):
+        remaining = max(0, rows - large_groups * largest)
+        sizes = [largest] * large_groups + [smallest] * -(-remaining // smallest)
+        options.append((sum(sizes), len(sizes), sizes))
     return min(options)[2]

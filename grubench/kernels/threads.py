@@ -1,4 +1,4 @@
-"""Threads that share the groups of a batch: persistent, waiting without work, made anew after a fork."""
+"""A thread pool for the parts of a batch: its threads are reused, and are started again after a fork."""
 
 from __future__ import annotations
 
@@ -10,74 +10,73 @@ from queue import SimpleQueue
 
 from grubench.backends.machine import cores
 
-Job = Callable[[int], None]
 
-
-class Workers:
-    """A team of threads; the caller is one of them.
+class ThreadPool:
+    """A pool of threads; the calling thread is one of them.
 
     Args:
-        count: How many threads, the caller's included; 0 for as many as there are processors to run on.
+        threads: How many threads, with the calling one; 0 for as many as there are cores to run on.
     """
 
-    def __init__(self, count: int = 0) -> None:
-        self.count = count or cores()
-        self._jobs: list[SimpleQueue[Job]] = []
-        self._done: SimpleQueue[BaseException | None] = SimpleQueue()
+    def __init__(self, threads: int = 0) -> None:
+        self.threads = threads or cores()
+        self._queues: list[SimpleQueue[Callable[[], None]]] = []
+        self._results: SimpleQueue[BaseException | None] = SimpleQueue()
         self._lock = threading.Lock()
-        self._process = 0
+        self._process_id = 0
 
-    def each(self, job: Job, items: int) -> None:
-        """Call `job(0)` to `job(items - 1)`, shared out in runs; returns when all are done.
+    def run(self, job: Callable[[int], None], count: int) -> None:
+        """Call `job(0)` to `job(count - 1)`, each thread a range of them; returns when all are done.
 
         Raises:
             BaseException: What a job raised.
         """
-        count = min(self.count, items)
-        if count < 2:
-            for item in range(items):
-                job(item)
+        threads = min(self.threads, count)
+
+        def run_range(thread: int) -> None:
+            for index in range(thread * count // threads, (thread + 1) * count // threads):
+                job(index)
+
+        if threads < 2:
+            for index in range(count):
+                job(index)
             return
         with self._lock:
-            self._hire(count - 1)
-
-            def share(worker: int) -> None:
-                for item in range(worker * items // count, (worker + 1) * items // count):
-                    job(item)
-
-            for worker in range(1, count):
-                self._jobs[worker - 1].put(lambda worker=worker: share(worker))  # type: ignore[misc]
+            self._start_threads(threads - 1)
+            for thread in range(1, threads):
+                self._queues[thread - 1].put(functools.partial(run_range, thread))
             errors: list[BaseException | None] = []
             try:
-                share(0)
+                run_range(0)
             finally:
-                errors += [self._done.get() for _ in range(1, count)]
+                errors += [self._results.get() for _ in range(1, threads)]
         for error in errors:
             if error is not None:
                 raise error
 
-    def _hire(self, count: int) -> None:
-        """Have so many threads in this process; a fork leaves none."""
-        if self._process != os.getpid():
-            self._jobs, self._done, self._process = [], SimpleQueue(), os.getpid()
-        while len(self._jobs) < count:
-            jobs: SimpleQueue[Job] = SimpleQueue()
-            threading.Thread(target=self._work, args=(jobs, self._done), name="grubench-kernel", daemon=True).start()
-            self._jobs.append(jobs)
+    def _start_threads(self, count: int) -> None:
+        """Start what is missing of so many threads; a process that was forked off has none."""
+        if self._process_id != os.getpid():
+            self._queues, self._results, self._process_id = [], SimpleQueue(), os.getpid()
+        while len(self._queues) < count:
+            queue: SimpleQueue[Callable[[], None]] = SimpleQueue()
+            target, arguments = self._run_queue, (queue, self._results)
+            threading.Thread(target=target, args=arguments, name="grubench-kernel", daemon=True).start()
+            self._queues.append(queue)
 
     @staticmethod
-    def _work(jobs: SimpleQueue[Job], done: SimpleQueue[BaseException | None]) -> None:
+    def _run_queue(queue: SimpleQueue[Callable[[], None]], results: SimpleQueue[BaseException | None]) -> None:
         while True:
-            job = jobs.get()
+            job = queue.get()
             try:
-                job()  # type: ignore[call-arg]
-            except BaseException as error:  # it goes on in the caller's thread
-                done.put(error)
+                job()
+            except BaseException as error:  # raised again in the calling thread
+                results.put(error)
             else:
-                done.put(None)
+                results.put(None)
 
 
 @functools.cache
-def team(count: int) -> Workers:
-    """The one team of so many threads in this process."""
-    return Workers(count)
+def get_pool(threads: int) -> ThreadPool:
+    """The thread pool of this size, which all layers of the process share."""
+    return ThreadPool(threads)

@@ -1,7 +1,7 @@
-"""A group of sequences while a function is emitted for it: its sizes, its addresses, and the tables they come from.
+"""The group of rows (sequences) that an emitted function computes: its sizes, array addresses and masks.
 
-Units stand in blocks of one vector; what belongs to units is padded to whole blocks. Rows past the end of the batch are
-computed like the last one and never written.
+Units are divided into blocks of one SIMD vector; arrays with units in them are padded to whole blocks. Rows after the
+end of the batch are computed from the last row's inputs, and never written.
 """
 
 from __future__ import annotations
@@ -13,57 +13,15 @@ from typing import Any
 from grubench.kernels.cells import Cell
 from grubench.kernels.emitter import Emitter, Int
 
-# What stands in the tables of whole numbers and addresses that the functions take, in this order.
-FORWARD = (
-    "batch",
-    "steps",
-    "units",
-    "features",
-    "x",  # (batch, steps, features)
-    "h0",  # (batch, units)
-    "c0",
-    "w",  # (block, features, gate, lane)
-    "u",  # (block, units, gate, lane), the gates that multiply the state
-    "u_middle",  # the same of those that multiply the cell's middle
-    "bias",  # (block, sum, lane)
-    "hs",  # (batch, steps, units): every output
-    "h_last",  # (batch, units)
-    "c_last",
-    "saved",  # group after group: (steps, block, row, vector, lane)
-    "keep",  # 1 to save for the way back
-)
-BACKWARD = (
-    "batch",
-    "steps",
-    "units",
-    "features",
-    "x",
-    "h0",
-    "hs",
-    "saved",
-    "u_back",  # (block, gate x units, lane): U transposed
-    "u_middle_back",
-    "w_back",  # (block of features, gate x units, lane): W transposed
-    "d_hs",  # (batch, steps, units): by every output
-    "use_d_hs",  # 0 where only the last output is used
-    "d_h_last",
-    "d_c_last",
-    "d_x",  # (batch, steps, features)
-    "need_d_x",
-    "d_h0",
-    "d_c0",
-    "ring",  # steps that the ring holds
-)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Tile:
-    """How much of a product is held in registers.
+    """How much of a matrix product is held in registers.
 
     Attributes:
         rows: Sequences of a group.
-        columns: Blocks of units, in products over slopes.
-        inner: Inputs or states at a time, in the gradients of the weights.
+        columns: Blocks of units, in products with transposed weights.
+        inner: Features or units at a time, in the weight gradients.
     """
 
     rows: int
@@ -71,70 +29,85 @@ class Tile:
     inner: int
 
 
-class Group:
-    """What both directions know of their rows and sizes while a function is emitted.
+class RowGroup:
+    """The rows and sizes that a function works on, while it is emitted.
 
     Args:
         emit: The emitter.
         cell: The cell.
         tile: The tile; its rows are the group's.
-        names: The table's entries.
-        table: The table's address.
-        first: The batch index of the group's first row.
+        names: The names of the argument table's entries.
+        table: The argument table's address.
+        first_row: The batch index of the group's first row.
     """
 
-    def __init__(self, emit: Emitter, cell: Cell, tile: Tile, *, names: Sequence[str], table: Int, first: Int) -> None:
-        self.emit, self.cell, self.tile, self.rows, self.first = emit, cell, tile, tile.rows, first
-        self.of = {name: emit.word(table, position) for position, name in enumerate(names)}
-        self.units, self.steps, self.features = self.of["units"], self.of["steps"], self.of["features"]
-        self.blocks = emit.blocks(self.units)
-        self.width = emit.mul(self.blocks, emit.lanes)
-        batch = self.of["batch"]
-        places = [emit.add(first, row) for row in range(tile.rows)]
-        self.index = [emit.least(place, emit.sub(batch, 1)) for place in places]
-        self.real = [emit.less(place, batch) for place in places]
+    def __init__(
+        self, emit: Emitter, cell: Cell, tile: Tile, *, names: Sequence[str], table: Int, first_row: Int
+    ) -> None:
+        self.emit, self.cell, self.tile, self.rows, self.first_row = emit, cell, tile, tile.rows, first_row
+        self.arguments = {name: emit.load_i64(table, position) for position, name in enumerate(names)}
+        self.units, self.steps = self.arguments["units"], self.arguments["steps"]
+        self.features = self.arguments["features"]
+        self.blocks = emit.count_blocks(self.units)
+        self.padded_units = emit.mul(self.blocks, emit.lanes)
+        batch = self.arguments["batch"]
+        indices = [emit.add(first_row, row) for row in range(tile.rows)]
+        self.batch_index = [emit.minimum(index, emit.sub(batch, 1)) for index in indices]
+        self.in_batch = [emit.is_less(index, batch) for index in indices]
 
-    def row_of(self, name: str, row: int, stride: Int) -> Any:
-        """The address at which a row of an array begins, rows being `stride` floats apart."""
-        return self.emit.at(self.of[name], self.emit.mul(self.index[row], stride))
+    def row_address(self, name: str, row: int, stride: Int) -> Any:
+        """The address of a row of an array whose rows begin `stride` floats apart."""
+        return self.emit.address(self.arguments[name], self.emit.mul(self.batch_index[row], stride))
 
-    def inside(self, block_start: Int) -> Any:
-        """The lanes of a block that hold units."""
-        return self.emit.mask(self.emit.sub(self.units, block_start))
+    def unit_mask(self, start: Int) -> Any:
+        """The lanes that hold units, of the block that begins at unit `start`."""
+        return self.emit.mask_first(self.emit.sub(self.units, start))
 
-    def written(self, row: int, block_start: Int, width: Int | None = None) -> Any:
-        """The lanes of a block that a row may write: none where the row is past the end of the batch."""
+    def write_mask(self, row: int, start: Int, width: Int | None = None) -> Any:
+        """The lanes of a block that may be written: none for a row after the end of the batch.
+
+        Args:
+            row: The row.
+            start: The block's first element.
+            width: The elements of a row; None for the units.
+        """
         emit = self.emit
-        limit = emit.choose(self.real[row], self.units if width is None else width, 0)
-        return emit.mask(emit.sub(limit, block_start))
+        limit = emit.select(self.in_batch[row], self.units if width is None else width, 0)
+        return emit.mask_first(emit.sub(limit, start))
 
-    def each_block(self, body: Callable[[Any, Any], None]) -> None:
+    def loop_over_blocks(self, body: Callable[[Any, Any], None]) -> None:
         """Emit a loop over the blocks of units: `body(block, its first unit)`."""
 
-        def turn(block: Any, _: list[Any]) -> None:
+        def iterate(block: Any, _: list[Any]) -> None:
             body(block, self.emit.mul(block, self.emit.lanes))
 
-        self.emit.loop(self.blocks, [], turn)
+        self.emit.loop(self.blocks, [], iterate)
 
-    def take(self, name: str, target: Int, *, only_real: bool = False) -> None:
-        """Copy the rows of a `(batch, units)` array into padded rows of scratch, 0 behind the units."""
+    def copy_in(self, name: str, target: Int, *, only_in_batch: bool = False) -> None:
+        """Emit the copy of the group's rows of a `(batch, units)` array into scratch, `(row, padded unit)`.
+
+        Args:
+            name: The array.
+            target: The address in scratch; the padding becomes 0.
+            only_in_batch: Rows after the end of the batch become 0; else they are copies of the last row.
+        """
         emit = self.emit
 
-        def block(_: Any, start: Any) -> None:
+        def copy_block(_: Any, start: Any) -> None:
             for row in range(self.rows):
-                mask = self.written(row, start) if only_real else self.inside(start)
-                vec = emit.load_some(mask, self.row_of(name, row, self.units), start)
-                emit.store(vec, target, emit.add(emit.mul(self.width, row), start))
+                mask = self.write_mask(row, start) if only_in_batch else self.unit_mask(start)
+                vec = emit.load_masked(mask, self.row_address(name, row, self.units), start)
+                emit.store(vec, target, emit.add(emit.mul(self.padded_units, row), start))
 
-        self.each_block(block)
+        self.loop_over_blocks(copy_block)
 
-    def give(self, source: Int, name: str) -> None:
-        """Copy padded rows of scratch into a `(batch, units)` array."""
+    def copy_out(self, source: Int, name: str) -> None:
+        """Emit the copy of scratch, `(row, padded unit)`, into the group's rows of a `(batch, units)` array."""
         emit = self.emit
 
-        def block(_: Any, start: Any) -> None:
+        def copy_block(_: Any, start: Any) -> None:
             for row in range(self.rows):
-                vec = emit.load(source, emit.add(emit.mul(self.width, row), start))
-                emit.store_some(self.written(row, start), vec, self.row_of(name, row, self.units), start)
+                vec = emit.load(source, emit.add(emit.mul(self.padded_units, row), start))
+                emit.store_masked(self.write_mask(row, start), vec, self.row_address(name, row, self.units), start)
 
-        self.each_block(block)
+        self.loop_over_blocks(copy_block)

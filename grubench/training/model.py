@@ -56,7 +56,7 @@ def _built(spec: Experiment, lookback: int, feature: int, outputs: int, threads:
         recurrent = _recurrent(spec, layer, sequences=sequences, cudnn=kernel.kernel == "cudnn")
         model.add(recurrent)
         if kernel.kernel == "fused":
-            _fuse(recurrent, threads or spec.training.threads, need_x=position > 0)
+            _fuse(recurrent, threads or spec.training.threads, need_d_x=position > 0)
         if spec.model.dropout[position]:
             model.add(keras.layers.Dropout(spec.model.dropout[position]))
     if spec.model.head_activation != "linear":
@@ -105,12 +105,12 @@ def _use_cudnn(spec: Experiment, layer: Layer, *, cudnn: bool) -> bool | str:
     return "auto" if not generic and BACKEND.name in CELLS[layer.cell].own_loop_backends else False
 
 
-def _fuse(layer: keras.layers.Layer, threads: int, *, need_x: bool) -> None:
-    from grubench.kernels.keras_layer import fuse
+def _fuse(layer: keras.layers.Layer, threads: int, *, need_d_x: bool) -> None:
+    from grubench.kernels.keras_layer import fuse_layer
 
     both = isinstance(layer, keras.layers.Bidirectional)
     for one in (layer.forward_layer, layer.backward_layer) if both else (layer,):
-        fuse(one, threads, need_x=need_x)
+        fuse_layer(one, threads, need_d_x=need_d_x)
 
 
 def _optimizer(training: Training) -> keras.optimizers.Optimizer:
@@ -152,9 +152,9 @@ def _kernel(spec: Experiment, layer: Layer, lacking: str) -> LayerKernel:
 
 
 def _has_vectors() -> bool:
-    from grubench.kernels import compiler  # LLVM, which nothing else needs
+    from grubench.kernels.processor import detect_processor  # LLVM, which nothing else needs
 
-    return compiler.processor() is not None
+    return detect_processor() is not None
 
 
 def kernels_that_run(model: keras.Sequential, spec: Experiment) -> list[LayerKernel]:

@@ -176,9 +176,9 @@ def measure(
         except KernelError as error:
             raise UsageError(error.message, "Leave that kernel out of --kernels.") from error
     if all(arm.kernel == "fused" for arm in arms):
-        from grubench.kernels.keras_layer import one_at_a_time
+        from grubench.kernels.keras_layer import limit_inter_op_threads
 
-        one_at_a_time()
+        limit_inter_op_threads()
     logging.getLogger("tensorflow").setLevel("ERROR")  # it warns of many functions, and here each arm is one
     found: list[Timing] = []
     limit = matrix_limit()
@@ -217,7 +217,7 @@ def _measure_shape(
     del jobs
     keras.backend.clear_session()
     gc.collect()
-    POOL.give_back()
+    POOL.free_idle()
 
 
 class _Job:

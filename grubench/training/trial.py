@@ -94,7 +94,7 @@ def prepare(spec: Experiment, options: TrialOptions) -> None:
     BACKEND.start()
     models.check(spec)
     if any(kernel.kernel == "fused" for kernel in models.kernels(spec)):
-        from grubench.kernels.keras_layer import one_at_a_time
+        from grubench.kernels.keras_layer import limit_inter_op_threads
 
-        one_at_a_time()
+        limit_inter_op_threads()
     keras.utils.set_random_seed(spec.seed)
