@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from grubench.spec.experiment import Experiment
 
 EXECUTORS = ("processes", "ray", "in-process")
-# How the command line asks for them.
+# The flags that choose them.
 FLAGS = {"ray": "--executor ray", "in-process": "--in-process"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutionOptions:
-    """Where and how trials run; nothing of it changes a result, and what would is refused.
+    """Where and how trials run. Nothing of it changes a result; what would is refused.
 
     Attributes:
         executor: `processes` of this machine, `ray`, or `in-process`, for debugging.
         jobs: How many processes run at a time.
         ray_address: The Ray cluster's address; one is started on this machine where it is empty.
-        retries: How often Ray starts a trial again whose worker or node died.
+        retries: How often Ray retries a trial whose worker or node died.
         checkpoint_every: Epochs between checkpoints of a trial; 0 for none.
     """
 
@@ -67,16 +67,16 @@ class ExecutionOptions:
         Raises:
             UsageError: Naming the setting.
         """
-        chosen = list(specs)
-        wanted = dict.fromkeys(spec.training.backend for spec in chosen)
-        if self.executor == "in-process" and len(wanted) > 1:
+        specs = list(specs)
+        backends = dict.fromkeys(spec.training.backend for spec in specs)
+        if self.executor == "in-process" and len(backends) > 1:
             raise UsageError(
-                f"training.backend: {' and '.join(wanted)} are asked for, and a process has one.",
+                f"training.backend: one process cannot load {' and '.join(backends)}.",
                 "Leave out --in-process.",
             )
-        for backend in wanted if self.executor != "ray" else ():
+        for backend in backends if self.executor != "ray" else ():
             registry.check_installed(backend)
-        for spec in chosen:
+        for spec in specs:
             self._check_devices(spec, match)
 
     def _check_devices(self, spec: Experiment, match: str) -> None:
@@ -86,7 +86,8 @@ class ExecutionOptions:
         how = FLAGS["ray"] if self.executor == "ray" else f"--jobs {self.jobs}"
         if match == "time" or spec.training.seconds:
             raise UsageError(
-                f"training.seconds: with {how} a trial's time, and so its weights, would depend on those beside it.",
+                f"training.seconds: with {how} other trials run at the same time, and a trial's time, "
+                "and so its weights, would depend on them.",
                 "Train one at a time (--jobs 1), or for --epochs.",
             )
         if spec.training.strategy == "mirrored":
