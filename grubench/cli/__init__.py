@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from grubench.cli import bench, compare, datasets, doctor, guide, predict, report, runs, train
-from grubench.cli.flags import tell
+from grubench.cli.command import show_error
 
 app = typer.Typer(
     name="grubench",
@@ -21,7 +21,7 @@ for module in (compare, report, train, predict, bench, datasets, runs, doctor, g
     module.register(app)
 
 
-def _version(wanted: bool) -> None:
+def _show_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
@@ -32,24 +32,24 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def root(
     version: Annotated[
-        bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
+        bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
     """GRU or LSTM for this sequence data? Train both on equal terms and see what the numbers support."""
 
 
 def main() -> None:
-    """Run the command line; an error nobody foresaw ends in one line, and with --debug in its traceback."""
+    """Run the command line; an unexpected error ends in one line, and with --debug in its traceback."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a log in an old encoding shall not end a training
+        if isinstance(stream, io.TextIOWrapper):  # a log in an old encoding must not end a training
             stream.reconfigure(errors="replace")
     try:
         app()
     except Exception as error:
         if "--debug" in sys.argv:
             raise
-        tell(
+        show_error(
             f"unexpected {type(error).__name__}: {error}",
-            "This is a fault of grubench; --debug shows where it happened.",
+            "This is a bug in grubench; --debug shows where it happened.",
         )
         sys.exit(1)

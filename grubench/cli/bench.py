@@ -5,104 +5,132 @@ from typing import Annotated, Any
 
 import typer
 
-from grubench.cli.flags import check_file, command
+from grubench.cli.command import check_file, command
 from grubench.errors import UsageError
 
 PICTURES = (".png", ".svg")
 INTERRUPTED = 130
-# The shape that is timed where none is asked for.
-USUAL = {"window": {"lookback": 60, "horizon": 1}, "model": {"layers": ["gru:64"]}, "training": {"batch_size": 32}}
+# The shape that is timed where no preset is given.
+DEFAULT_SHAPE = {
+    "window": {"lookback": 60, "horizon": 1},
+    "model": {"layers": ["gru:64"]},
+    "training": {"batch_size": 32},
+}
+
+
+Preset = Annotated[str | None, typer.Option("--preset", metavar="NAME", help="Take the shape from a preset.")]
+Cells = Annotated[str, typer.Option("--cells", metavar="LIST", help="Cells to time.")]
+Kernels = Annotated[
+    str,
+    typer.Option(
+        "--kernels",
+        metavar="LIST",
+        help="Kernels to time: auto, cudnn, fused, keras, xla (Keras's loop under XLA).",
+    ),
+]
+Batch = Annotated[str, typer.Option("--batch", metavar="LIST", help="Batch sizes, such as 32,256.")]
+Length = Annotated[str, typer.Option("--length", metavar="LIST", help="Lengths of a sequence.")]
+Features = Annotated[str, typer.Option("--features", metavar="LIST", help="Inputs a step.")]
+Units = Annotated[str, typer.Option("--units", metavar="LIST", help="Units of every layer.")]
+Layers = Annotated[str, typer.Option("--layers", metavar="LIST", help="Numbers of layers.")]
+Rounds = Annotated[int, typer.Option("--rounds", metavar="INT", help="Rounds of each.", min=1)]
+Backend = Annotated[str, typer.Option("--backend", metavar="TEXT", help="Keras's backend: tensorflow, torch or jax.")]
+Precision = Annotated[
+    str, typer.Option("--precision", metavar="TEXT", help="float32, mixed_bfloat16, mixed_float16 or tf32.")
+]
+Threads = Annotated[int, typer.Option("--threads", metavar="INT", help="Processor threads; 0 for all.", min=0)]
+Export = Annotated[Path | None, typer.Option("--export", metavar="FILE", help="Write every round to a .json file.")]
+Picture = Annotated[
+    Path | None,
+    typer.Option("--picture", metavar="FILE", help="Draw the times by size, along the longest axis, .png or .svg."),
+]
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
+    command(app, "bench")(bench)
 
-    @command(app, "bench")
-    def bench(
-        preset: Annotated[str | None, typer.Option("--preset", help="Take the shape from a preset.")] = None,
-        cells: Annotated[str, typer.Option("--cells", help="Cells to time.")] = "gru,lstm",
-        kernels: Annotated[
-            str,
-            typer.Option("--kernels", help="Kernels to time: auto, cudnn, fused, keras, xla (Keras's loop under XLA)."),
-        ] = "auto,keras",
-        batch: Annotated[str, typer.Option("--batch", help="Batch sizes, such as 32,256.")] = "",
-        length: Annotated[str, typer.Option("--length", help="Lengths of a sequence.")] = "",
-        features: Annotated[str, typer.Option("--features", help="Inputs a step.")] = "",
-        units: Annotated[str, typer.Option("--units", help="Units of every layer.")] = "",
-        layers: Annotated[str, typer.Option("--layers", help="Numbers of layers.")] = "",
-        rounds: Annotated[int, typer.Option("--rounds", help="Rounds of each.", min=1)] = 11,
-        backend: Annotated[str, typer.Option("--backend", help="Keras's backend: tensorflow, torch or jax.")] = "",
-        precision: Annotated[
-            str, typer.Option("--precision", help="float32, mixed_bfloat16, mixed_float16 or tf32.")
-        ] = "",
-        threads: Annotated[int, typer.Option("--threads", help="Processor threads; 0 for all.", min=0)] = 0,
-        export: Annotated[Path | None, typer.Option("--export", help="Write every round to a .json file.")] = None,
-        picture: Annotated[
-            Path | None, typer.Option("--picture", help="Draw the growth along the longest axis, .png or .svg.")
-        ] = None,
-    ) -> None:
-        """Time steps of training and forecasting: cells, kernels and sizes in turns, with intervals."""
-        for flag, path, endings in (("--export", export, (".json",)), ("--picture", picture, PICTURES)):
-            if path:
-                check_file(flag, path, endings)
-        axes = {
-            name: _numbers(f"--{name}", text)
-            for name, text in (
-                ("batch", batch),
-                ("length", length),
-                ("features", features),
-                ("units", units),
-                ("layers", layers),
-            )
-        }
-        from grubench.backends import registry
-        from grubench.presets import merge, resolve
 
-        given = {"threads": threads, "backend": backend, "precision": precision}
-        flags: dict[str, Any] = {"training": {name: value for name, value in given.items() if value}}
-        spec = resolve(preset, flags if preset else merge(USUAL, flags))
-        from rich.console import Console
+def bench(
+    preset: Preset = None,
+    cells: Cells = "gru,lstm",
+    kernels: Kernels = "auto,keras",
+    batch: Batch = "",
+    length: Length = "",
+    features: Features = "",
+    units: Units = "",
+    layers: Layers = "",
+    rounds: Rounds = 11,
+    backend: Backend = "",
+    precision: Precision = "",
+    threads: Threads = 0,
+    export: Export = None,
+    picture: Picture = None,
+) -> None:
+    """Time cells, kernels and sizes on this machine."""
+    for flag, path, suffixes in (("--export", export, (".json",)), ("--picture", picture, PICTURES)):
+        if path:
+            check_file(flag, path, suffixes)
+    axes = {
+        "batches": _parse_numbers("--batch", batch),
+        "lengths": _parse_numbers("--length", length),
+        "inputs": _parse_numbers("--features", features),
+        "units": _parse_numbers("--units", units),
+        "layers": _parse_numbers("--layers", layers),
+    }
+    spec = _resolve(preset, threads=threads, backend=backend, precision=precision)
+    from rich.console import Console
 
-        console = Console(stderr=True)
-        with console.status("loading Keras"):
-            registry.choose(spec.training.backend)
-            from grubench.reports import benchmark
-            from grubench.spec import parameter_count
-            from grubench.training import model as models
-            from grubench.training import step_benchmark
-        step_benchmark.prepare(spec)
-        arms = _arms(cells, kernels, spec, models)
-        sizes = step_benchmark.shapes(
-            spec,
-            parameter_count.count_inputs(spec),
-            batches=axes["batch"],
-            lengths=axes["length"],
-            inputs=axes["features"],
-            units=axes["units"],
-            layers=axes["layers"],
+    console = Console(stderr=True)
+    with console.status("loading Keras"):
+        _load_keras(spec)
+    from grubench.reports import benchmark
+    from grubench.spec.parameter_count import count_inputs
+    from grubench.training import step_benchmark
+
+    step_benchmark.prepare(spec)
+    arms = _list_arms(cells, kernels, spec)
+    sizes = step_benchmark.shapes(spec, count_inputs(spec), **axes)
+    axis = benchmark.longest(sizes)
+    if picture and not axis:
+        raise UsageError(
+            "--picture: all shapes are the same size.", "Give an axis several values, such as --units 16,64,256."
         )
-        axis = benchmark.longest(sizes)
-        if picture and not axis:
-            raise UsageError(
-                "--picture: all shapes are the same size.", "Give an axis several values, such as --units 16,64,256."
-            )
-        from grubench.reports.progress import Rounds
+    from grubench.reports import progress
 
-        with Rounds(console) as shown:
-            made = step_benchmark.measure(spec, arms, sizes, rounds=rounds, on_event=shown)
-        benchmark.show(made, Console())
-        from grubench.reports import export as record
-        from grubench.reports import plots
-
-        if export:
-            record.write_aside(export, benchmark.record(made))
-        if picture and made.timings:
-            plots.growth(made, axis, picture)
-        if not made.whole:
-            raise typer.Exit(INTERRUPTED)
+    with progress.Rounds(console) as display:
+        measured = step_benchmark.measure(spec, arms, sizes, rounds=rounds, on_event=display)
+    benchmark.show(measured, Console())
+    _save(measured, axis, export, picture)
+    if not measured.whole:
+        raise typer.Exit(INTERRUPTED)
 
 
-def _numbers(flag: str, text: str) -> list[int]:
+def _resolve(preset: str | None, **values: Any) -> Any:
+    from grubench.presets import merge, resolve
+
+    flags: dict[str, Any] = {"training": {name: value for name, value in values.items() if value}}
+    return resolve(preset, flags if preset else merge(DEFAULT_SHAPE, flags))
+
+
+def _load_keras(spec: Any) -> None:
+    from grubench.backends import registry
+
+    registry.choose(spec.training.backend)
+    from grubench.training import step_benchmark  # noqa: F401
+
+
+def _save(measured: Any, axis: str, export: Path | None, picture: Path | None) -> None:
+    from grubench.reports import benchmark, plots
+    from grubench.reports.export import write_aside
+
+    if export:
+        write_aside(export, benchmark.record(measured))
+    if picture and measured.timings:
+        plots.growth(measured, axis, picture)
+
+
+def _parse_numbers(flag: str, text: str) -> list[int]:
     items = [item.strip() for item in text.split(",") if item.strip()]
     if not all(item.isdecimal() and int(item) > 0 for item in items):
         raise UsageError(
@@ -111,30 +139,29 @@ def _numbers(flag: str, text: str) -> list[int]:
     return [int(item) for item in items]
 
 
-def _arms(cells: str, kernels: str, spec: Any, models: Any) -> list[Any]:
-    """Every cell on every kernel; what `auto` is here stands for it, once."""
+def _list_arms(cells: str, kernels: str, spec: Any) -> list[Any]:
+    """Every cell on every kernel, once each after `auto` is resolved."""
     from grubench.spec.cells import CELLS
     from grubench.spec.sections import KERNELS
     from grubench.training.step_benchmark import Arm
 
-    found = []
-    for kernel in kernels.split(","):
-        name = kernel.strip()
+    arms = []
+    for name in map(str.strip, kernels.split(",")):
         if name not in (*KERNELS, "xla"):
             raise UsageError(f"--kernels: there is no kernel {name!r}.", f"There are: {', '.join((*KERNELS, 'xla'))}.")
-        for cell in cells.split(","):
-            one = cell.strip()
-            if one not in CELLS:
-                raise UsageError(f"--cells: there is no cell {one!r}.", f"There are: {', '.join(CELLS)}.")
-            found.append(Arm(cell=one, kernel=_kernel(spec, one, name, models)))
-    return list(dict.fromkeys(found))
+        for cell in map(str.strip, cells.split(",")):
+            if cell not in CELLS:
+                raise UsageError(f"--cells: there is no cell {cell!r}.", f"There are: {', '.join(CELLS)}.")
+            arms.append(Arm(cell=cell, kernel=_choose_kernel(spec, cell, name)))
+    return list(dict.fromkeys(arms))
 
 
-def _kernel(spec: Any, cell: str, name: str, models: Any) -> str:
-    """A kernel as an arm has it: `auto` by what it is here, unless that is one of Keras's loops that has no name."""
+def _choose_kernel(spec: Any, cell: str, name: str) -> str:
+    """The kernel of an arm: `auto` is resolved, unless it is a backend's own loop, which has no other name."""
     from dataclasses import replace
 
     from grubench.spec.cells import CELLS
+    from grubench.training import model as models
 
     backend = spec.training.backend
     if name == "auto":

@@ -5,127 +5,155 @@ from typing import Annotated, Any
 
 import typer
 
-from grubench.cli.flags import check_file, command, tell, varied
-from grubench.cli.train import CheckpointEvery, InProcess, Output
+from grubench.cli.command import check_file, command, show_error
+from grubench.cli.flags import parse_variation
+from grubench.cli.options import CheckpointEvery, InProcess, Output
 from grubench.errors import RunError, UsageError
 
 SOME_FAILED = 3
 EXPORTS = (".json", ".csv", ".md", ".tex")
+# What --help leaves to --help-all.
+RARE = (
+    "executor",
+    "ray_address",
+    "retries",
+    "checkpoint_every",
+    "in_process",
+    "pictures",
+    "debug",
+    "model__cell",
+    "seed",
+)
+
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="PRESET", help="A preset by name or path; with --runs, runs."),
+]
+Cells = Annotated[str, typer.Option("--cells", metavar="LIST", help="The cells to compare.")]
+Vary = Annotated[
+    list[str] | None,
+    typer.Option("--vary", metavar="KEY=A,B", help="Cross the cells with a setting; repeatable."),
+]
+Match = Annotated[
+    str, typer.Option("--match", metavar="TEXT", help="What cells have in common: units, params or time.")
+]
+Seeds = Annotated[int, typer.Option("--seeds", metavar="INT", help="Trials of each cell.", min=1)]
+Runs = Annotated[bool, typer.Option("--runs", help="Compare finished runs, given by their folders.")]
+Export = Annotated[
+    list[Path] | None,
+    typer.Option("--export", metavar="FILE", help="Write a .json, .csv, .md or .tex file; repeatable."),
+]
+Report = Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write an HTML report (extra `report`).")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Train finished trials again.")]
+Jobs = Annotated[int, typer.Option("--jobs", metavar="INT", help="Trials at a time.", min=1)]
+Executor = Annotated[
+    str, typer.Option("--executor", metavar="TEXT", help="What runs the trials: processes, or ray (extra `ray`).")
+]
+RayAddress = Annotated[
+    str,
+    typer.Option(
+        "--ray-address", metavar="TEXT", help="A running Ray cluster, such as auto; without it, one is started."
+    ),
+]
+Retries = Annotated[
+    int,
+    typer.Option(
+        "--retries", metavar="INT", help="Ray: how often a trial whose worker or node died is run again.", min=0
+    ),
+]
+Pictures = Annotated[str, typer.Option("--pictures", metavar="TEXT", help="The format of the pictures: png or svg.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
+    command(app, "compare", spec=True, rare=RARE)(compare)
 
-    @command(app, "compare", spec=True)
-    def compare(
-        flags: dict[str, Any],
-        names: Annotated[
-            list[str] | None,
-            typer.Argument(metavar="[PRESET] | --runs RUN RUN ...", help="A preset by name or path; or runs."),
-        ] = None,
-        cells: Annotated[str, typer.Option("--cells", help="The cells to compare.")] = "gru,lstm",
-        vary: Annotated[
-            list[str] | None,
-            typer.Option(
-                "--vary",
-                help="Cross the cells with a setting: KEY=VALUE,VALUE, such as backend=tensorflow,jax; repeatable.",
-            ),
-        ] = None,
-        match: Annotated[
-            str,
-            typer.Option(
-                "--match", help="What is equal between cells: units, params (the LSTM keeps its units), or time."
-            ),
-        ] = "units",
-        seeds: Annotated[int, typer.Option("--seeds", help="Trials of each cell.", min=1)] = 3,
-        runs: Annotated[bool, typer.Option("--runs", help="Compare finished runs, given by their folders.")] = False,
-        export: Annotated[
-            list[Path] | None,
-            typer.Option("--export", help="Write the result to a .json, .csv, .md or .tex file; repeatable."),
-        ] = None,
-        report: Annotated[
-            Path | None, typer.Option("--report", help="Write an HTML report that opens offline (extra `report`).")
-        ] = None,
-        output: Output = Path("runs"),
-        fresh: Annotated[bool, typer.Option("--fresh", help="Train again what was finished before.")] = False,
-        jobs: Annotated[
-            int, typer.Option("--jobs", help="Trials at a time; they share the cores, and times are marked.", min=1)
-        ] = 1,
-        executor: Annotated[
-            str, typer.Option("--executor", help="What runs the trials: processes, or ray (extra `ray`).")
-        ] = "processes",
-        ray_address: Annotated[
-            str, typer.Option("--ray-address", help="A running Ray cluster, such as auto; one is started without it.")
-        ] = "",
-        retries: Annotated[
-            int, typer.Option("--retries", help="Ray: how often a trial whose worker or node died is run again.", min=0)
-        ] = 3,
-        checkpoint_every: CheckpointEvery = 0,
-        in_process: InProcess = False,
-        pictures: Annotated[str, typer.Option("--pictures", help="The form of the pictures: png or svg.")] = "png",
-    ) -> None:
-        """Train every cell with every seed on equal terms, and say what the numbers support."""
-        for path in export or []:
-            check_file("--export", path, EXPORTS)
-        if report:
-            from grubench.reports.html import check_installed
 
-            check_file("--report", report, (".html",))
-            check_installed()
-        from grubench.execution.options import ExecutionOptions
+def compare(
+    flags: dict[str, Any],
+    names: Names = None,
+    cells: Cells = "gru,lstm",
+    vary: Vary = None,
+    match: Match = "units",
+    seeds: Seeds = 3,
+    runs: Runs = False,
+    export: Export = None,
+    report: Report = None,
+    output: Output = Path("runs"),
+    fresh: Fresh = False,
+    jobs: Jobs = 1,
+    executor: Executor = "processes",
+    ray_address: RayAddress = "",
+    retries: Retries = 3,
+    checkpoint_every: CheckpointEvery = 0,
+    in_process: InProcess = False,
+    pictures: Pictures = "png",
+) -> None:
+    """Train cells on equal terms and compare them. Presets and datasets have defaults of their own."""
+    _check_files(export or [], report)
+    from grubench.execution.options import ExecutionOptions
 
-        if in_process and executor != "processes":
-            raise UsageError(f"--executor {executor} does not go with --in-process.", "Leave one out.")
-        options = ExecutionOptions(
-            executor="in-process" if in_process else executor,
-            jobs=jobs,
-            ray_address=ray_address,
-            retries=retries,
-            checkpoint_every=checkpoint_every,
+    if in_process and executor != "processes":
+        raise UsageError(f"--executor {executor} does not go with --in-process.", "Leave one out.")
+    options = ExecutionOptions(
+        executor="in-process" if in_process else executor,
+        jobs=jobs,
+        ray_address=ray_address,
+        retries=retries,
+        checkpoint_every=checkpoint_every,
+    )
+    if runs:
+        trained = (cells, match, seeds, fresh, options) != ("gru,lstm", "units", 3, False, ExecutionOptions())
+        if flags or vary or trained:
+            raise UsageError("--runs compares finished runs: no setting can be changed.", "Leave the flags out.")
+        _compare_runs(names or [], output, export or [], report)
+        return
+    _check_settings(names or [], flags, pictures)
+    from rich.console import Console
+
+    from grubench import api
+    from grubench.presets import resolve
+    from grubench.reports.progress import Display
+
+    spec = resolve(names[0] if names else None, flags)
+    with Display(Console(stderr=True)) as display:
+        comparison = api.compare(
+            spec,
+            cells=[cell.strip() for cell in cells.split(",") if cell.strip()],
+            vary=dict(map(parse_variation, vary or [])),
+            match=match,
+            seeds=seeds,
+            output=output,
+            fresh=fresh,
+            options=options,
+            on_event=display,
         )
-        if runs:
-            trained = (cells, match, seeds, fresh, options) != ("gru,lstm", "units", 3, False, ExecutionOptions())
-            if flags or vary or trained:
-                raise UsageError("--runs compares finished runs: no setting can be changed.", "Leave the flags out.")
-            _compare_runs(names or [], output, export or [], report)
-            return
-        _check(names or [], flags, pictures)
-        from grubench.presets import resolve
-
-        spec = resolve(names[0] if names else None, flags)
-        from rich.console import Console
-
-        from grubench import api
-        from grubench.reports.progress import Display
-
-        with Display(Console(stderr=True)) as display:
-            found = api.compare(
-                spec,
-                cells=[cell.strip() for cell in cells.split(",") if cell.strip()],
-                vary=dict(varied(one) for one in vary or []),
-                match=match,
-                seeds=seeds,
-                output=output,
-                fresh=fresh,
-                options=options,
-                on_event=display,
-            )
-        _finish(found, export or [], report, pictures)
+    _finish(comparison, export or [], report, pictures)
 
 
-def _finish(found: Any, export: list[Path], report: Path | None, pictures: str) -> None:
-    """Show the comparison; some failed trials are told by the exit code, whatever else fails."""
+def _finish(comparison: Any, export: list[Path], report: Path | None, pictures: str) -> None:
+    """Show the comparison; the exit code says that trials failed, whatever else fails."""
     try:
-        _show(found, export, report, pictures)
+        _show(comparison, export, report, pictures)
     except RunError as error:
-        if not found.failures:
+        if not comparison.failures:
             raise
-        tell(error.message, error.remedy)  # a full disk, say, that has failed trials before
-    if found.failures:
+        show_error(error.message, error.remedy)  # a full disk, say, that has failed trials before
+    if comparison.failures:
         raise typer.Exit(SOME_FAILED)
 
 
-def _check(names: list[str], flags: dict[str, Any], pictures: str) -> None:
+def _check_files(export: list[Path], report: Path | None) -> None:
+    for path in export:
+        check_file("--export", path, EXPORTS)
+    if report:
+        from grubench.reports.html import check_installed
+
+        check_file("--report", report, (".html",))
+        check_installed()
+
+
+def _check_settings(names: list[str], flags: dict[str, Any], pictures: str) -> None:
     if pictures not in ("png", "svg"):
         raise UsageError(f"--pictures: unknown value {pictures!r}.", "Valid: png, svg.")
     if "cell" in flags.get("model", {}):
@@ -135,28 +163,28 @@ def _check(names: list[str], flags: dict[str, Any], pictures: str) -> None:
 
 
 def _compare_runs(names: list[str], output: Path, export: list[Path], report: Path | None) -> None:
-    from grubench.comparison import comparison
+    from grubench.comparison.comparison import from_runs
     from grubench.runs import run as runs
 
-    _show(comparison.from_runs([runs.load(runs.folder_of(Path(name), output)) for name in names]), export, report, "")
+    _show(from_runs([runs.load(runs.folder_of(Path(name), output)) for name in names]), export, report, "")
 
 
-def _show(found: Any, export: list[Path], report: Path | None, pictures: str) -> None:
+def _show(comparison: Any, export: list[Path], report: Path | None, pictures: str) -> None:
     from rich.console import Console
 
     from grubench.reports import export as record
     from grubench.reports import terminal
 
     console = Console()
-    terminal.show_comparison(found, console)
-    if found.folder:
-        record.keep(found, pictures)
-        console.print(f"Tables and pictures: {found.folder}", highlight=False, soft_wrap=True, markup=False)
+    terminal.show_comparison(comparison, console)
+    if comparison.folder:
+        record.keep(comparison, pictures)
+        console.print(f"Tables and pictures: {comparison.folder}", highlight=False, soft_wrap=True, markup=False)
     for path in export:
-        record.export(found, path)
+        record.export(comparison, path)
         console.print(f"Wrote {path}", highlight=False, soft_wrap=True, markup=False)
     if report:
         from grubench.reports.html import write
 
-        write(found, report)
+        write(comparison, report)
         console.print(f"Report: {report}", highlight=False, soft_wrap=True, markup=False)

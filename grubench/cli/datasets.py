@@ -4,25 +4,26 @@ from typing import Annotated
 
 import typer
 
-from grubench.cli.flags import command
+from grubench.cli.command import command
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
+    command(app, "datasets")(datasets)
 
-    @command(app, "datasets")
-    def datasets(name: Annotated[str | None, typer.Argument(help="A dataset to fetch and describe.")] = None) -> None:
-        """List the datasets, or fetch and describe one."""
-        from rich.console import Console
 
-        from grubench.data.datasets.catalog import CATALOG, find
-        from grubench.reports import datasets
+def datasets(name: Annotated[str | None, typer.Argument(help="A dataset to fetch and describe.")] = None) -> None:
+    """List the datasets, or fetch and describe one."""
+    from rich.console import Console
 
-        console = Console()
-        if name is None:
-            datasets.show_catalog(list(CATALOG.values()), console)
-            return
-        source = find(name)
-        with Console(stderr=True).status(f"reading {name}"):
-            dataset = datasets.read(source)
-        datasets.show_dataset(source, dataset, console)
+    from grubench.data.datasets.catalog import CATALOG, find
+    from grubench.reports import datasets
+
+    console = Console()
+    if name is None:
+        datasets.show_catalog(list(CATALOG.values()), console)
+        return
+    source = find(name)
+    with Console(stderr=True).status(f"reading {name}"):
+        dataset = datasets.read(source)
+    datasets.show_dataset(source, dataset, console)

@@ -4,25 +4,26 @@ from typing import Any
 
 import typer
 
-from grubench.cli.flags import command
-from grubench.cli.train import Preset
+from grubench.cli.command import command
+from grubench.cli.options import Preset
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
+    command(app, "doctor", spec=True, rare=("debug",))(doctor)
 
-    @command(app, "doctor", spec=True)
-    def doctor(flags: dict[str, Any], preset: Preset = None) -> None:
-        """Show versions, devices and threads, and which kernel the stack would use and why."""
-        from grubench.backends import registry
-        from grubench.presets import resolve
 
-        spec = resolve(preset, flags)
-        from rich.console import Console
+def doctor(flags: dict[str, Any], preset: Preset = None) -> None:
+    """Show versions, devices, and which kernel runs."""
+    from grubench.backends import registry
+    from grubench.presets import resolve
 
-        with Console(stderr=True).status("loading Keras"):
-            registry.choose(spec.training.backend)
-            from grubench.reports import doctor
+    spec = resolve(preset, flags)
+    from rich.console import Console
 
-            found = doctor.examine(spec)
-        doctor.show(found, Console())
+    with Console(stderr=True).status("loading Keras"):
+        registry.choose(spec.training.backend)
+        from grubench.reports import doctor
+
+        diagnosis = doctor.examine(spec)
+    doctor.show(diagnosis, Console())

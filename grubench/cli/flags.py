@@ -1,114 +1,64 @@
 """Flags made from the spec: every field of every section is one, with the field's name."""
 
-import functools
+from __future__ import annotations
+
 import inspect
-from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
-from grubench.errors import GrubenchError, SpecError, UsageError
+from grubench.errors import SpecError, UsageError
 from grubench.spec.arms import find_setting_key
 from grubench.spec.sections import SECTIONS
-from grubench.text import escape_control_characters
 
 Tree = dict[str, Any]
-# More than one way to say a field.
+# More than one name for a field.
 NAMES = {"data.file": ("--csv", "--parquet", "--file")}
 SHORT_FORMS = {
     "cell": "One cell for every layer: gru, lstm or rnn.",
     "units": "Units of each layer, such as 50,100.",
 }
-INTERRUPTED = 130
-INTERRUPTED_HINTS = {"compare": "Finished trials are kept; the same command goes on from there."}
+METAVARS = {int: "INT", float: "FLOAT", str: "TEXT", tuple: "LIST", Path: "FILE"}
 
 
-class SectionedCommand(TyperCommand):
-    """A command whose plain help lists its options under the headings of the spec."""
+def make_spec_parameters() -> tuple[list[inspect.Parameter], frozenset[str]]:
+    """The parameters of a command that takes the spec, and the names of the rare ones.
 
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write each heading with its options."""
-        groups: dict[str, list[tuple[str, str]]] = {}
-        for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
-            if record:
-                groups.setdefault(getattr(parameter, "rich_help_panel", None) or "Options", []).append(record)
-        for heading, records in groups.items():
-            with formatter.section(heading):
-                formatter.write_dl(records)
-
-
-def command(app: typer.Typer, name: str, *, spec: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a command: with the spec's flags if asked, with --debug, and with errors told plainly.
-
-    A command with `spec=True` takes the given flags as its argument `flags`, nested dictionaries of
-    what was set.
+    A setting's parameter is called `section__field`, and is None where its flag is not given.
     """
-
-    def register(function: Callable[..., None]) -> Callable[..., None]:
-        parameters = [one for one in inspect.signature(function).parameters.values() if one.name != "flags"]
-        added = [*(_spec_parameters() if spec else []), _debug_parameter()]
-
-        @functools.wraps(function)
-        def run(**given: Any) -> None:
-            debug = given.pop("debug")
-            try:
-                if spec:
-                    given["flags"] = collect({one.name: given.pop(one.name) for one in added[:-1]})
-                function(**given)
-            except KeyboardInterrupt:
-                tell("Interrupted.", INTERRUPTED_HINTS.get(name, ""))
-                raise typer.Exit(INTERRUPTED) from None
-            except GrubenchError as error:
-                if debug:
-                    raise
-                tell(error.message, error.remedy)
-                raise typer.Exit(error.exit_code) from None
-
-        run.__signature__ = inspect.Signature([*parameters, *added])  # type: ignore[attr-defined]
-        run.__annotations__ = {one.name: one.annotation for one in (*parameters, *added)}
-        app.command(name, cls=SectionedCommand)(run)
-        return run
-
-    return register
+    parameters, rare = [], set()
+    for section, kind in SECTIONS.items():
+        heading = section.capitalize()
+        for field in fields(kind):  # type: ignore[arg-type]
+            name = f"{section}__{field.name}"
+            parameters.append(make_parameter(name, _annotate(section, field, heading)))
+            if field.metadata["rare"]:
+                rare.add(name)
+            if (section, field.name) == ("model", "layers"):
+                parameters += [_make_short_form(short, text, heading) for short, text in SHORT_FORMS.items()]
+    seed = typer.Option("--seed", metavar="INT", help="The seed; the first of several.", rich_help_panel=heading)
+    return [*parameters, make_parameter("seed", Annotated[int | None, seed])], frozenset(rare)
 
 
-def tell(message: str, remedy: str) -> None:
-    """An error in red, its remedy below; plain where there is no terminal or NO_COLOR is set."""
-    from rich.console import Console
-    from rich.text import Text
-
-    console = Console(stderr=True)
-    # What an error quotes may come from a stranger's file: escaped, it cannot steer the terminal.
-    console.print(Text(f"grubench: {escape_control_characters(message)}", style="red"), soft_wrap=True)
-    if remedy:
-        console.print(Text(escape_control_characters(remedy)), soft_wrap=True)
+def make_parameter(name: str, annotation: Any, default: Any = None) -> inspect.Parameter:
+    """A parameter that is given by its name alone."""
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def check_file(flag: str, path: Path, endings: tuple[str, ...]) -> None:
-    """Refuse a file to write whose ending or folder will not do, before any work is put in.
-
-    Raises:
-        UsageError: Naming the flag and the path.
-    """
-    if path.suffix not in endings:
-        raise UsageError(f"{flag}: {path} has an unknown ending.", f"Valid: {', '.join(endings)}.")
-    if not path.parent.is_dir():
-        raise UsageError(f"{flag}: there is no folder {path.parent}.", "Make it first.")
-
-
-def collect(given: dict[str, Any]) -> Tree:
+def collect(values: dict[str, Any]) -> Tree:
     """The flags that were given, as nested dictionaries in the spec's types.
+
+    Args:
+        values: The values of the parameters, None where a flag was not given.
 
     Raises:
         SpecError: An item of a list is not of its type.
     """
     tree: Tree = {}
-    types = _types()
-    for key, value in given.items():
+    defaults = _read_defaults()
+    for key, value in values.items():
         if value is None:
             continue
         section, _, name = key.partition("__")
@@ -119,11 +69,12 @@ def collect(given: dict[str, Any]) -> Tree:
         if name == "file":
             part[name] = str(value)
         else:
-            part[name] = _items(f"{section}.{name}", value, types[key]) if isinstance(types[key], tuple) else value
+            default = defaults[key]
+            part[name] = _split_list(f"{section}.{name}", value, default) if isinstance(default, tuple) else value
     return tree
 
 
-def varied(text: str) -> tuple[str, list[Any]]:
+def parse_variation(text: str) -> tuple[str, list[Any]]:
     """A setting to vary and its values, from `training.learning_rate=1e-3,3e-4`.
 
     Raises:
@@ -135,14 +86,15 @@ def varied(text: str) -> tuple[str, list[Any]]:
     if len(items) < 2:
         raise UsageError(f"--vary: {text!r} varies nothing.", "Write KEY=VALUE,VALUE, such as batch_size=32,256.")
     key = find_setting_key(key.strip())
-    twice = [item for item in items if items.count(item) > 1]
-    if twice:
-        raise UsageError(f"--vary: {key} is given {twice[0]} twice.", "Give each value once.")
-    default = _types().get(key.replace(".", "__"), "")
-    return key, [_value(key, item, default[0] if isinstance(default, tuple) and default else default) for item in items]
+    repeated = [item for item in items if items.count(item) > 1]
+    if repeated:
+        raise UsageError(f"--vary: {key} is given {repeated[0]} twice.", "Give each value once.")
+    default = _read_defaults().get(key.replace(".", "__"), "")
+    item_default = default[0] if isinstance(default, tuple) and default else default
+    return key, [_parse_value(key, item, item_default) for item in items]
 
 
-def _value(key: str, item: str, default: Any) -> Any:
+def _parse_value(key: str, item: str, default: Any) -> Any:
     if isinstance(default, bool):
         choices = {"true": True, "on": True, "false": False, "off": False}
         if item.lower() not in choices:
@@ -154,12 +106,17 @@ def _value(key: str, item: str, default: Any) -> Any:
         raise SpecError(f"--vary: {key}: {item!r} is not a number.") from error
 
 
-def _types() -> dict[str, Any]:
-    found = {f"{name}__{one.name}": one.default for name, section in SECTIONS.items() for one in fields(section)}  # type: ignore[arg-type]
-    return found | {"model__cell": "", "model__units": (0,)}
+def _read_defaults() -> dict[str, Any]:
+    """The default of each setting, whose type is the setting's, by the name of its parameter."""
+    defaults = {
+        f"{section}__{field.name}": field.default
+        for section, kind in SECTIONS.items()
+        for field in fields(kind)  # type: ignore[arg-type]
+    }
+    return defaults | {"model__cell": "", "model__units": (0,)}
 
 
-def _items(key: str, text: str, default: tuple[Any, ...]) -> list[Any]:
+def _split_list(key: str, text: str, default: tuple[Any, ...]) -> list[Any]:
     kind = type(default[0]) if default else str
     try:
         return [kind(item.strip()) for item in text.split(",") if item.strip()]
@@ -169,56 +126,24 @@ def _items(key: str, text: str, default: tuple[Any, ...]) -> list[Any]:
         ) from error
 
 
-def _spec_parameters() -> list[inspect.Parameter]:
-    found = []
-    for name, section in SECTIONS.items():
-        heading = name.capitalize()
-        for one in fields(section):  # type: ignore[arg-type]
-            found.append(_parameter(f"{name}__{one.name}", _annotation(name, one, heading)))
-            if (name, one.name) == ("model", "layers"):
-                found += [_short_form(short, text, heading) for short, text in SHORT_FORMS.items()]
-    seed = Annotated[int | None, typer.Option("--seed", help="The (first) seed. [default: 0]", rich_help_panel="Trial")]
-    return [*found, _parameter("seed", seed)]
+def _make_short_form(name: str, text: str, heading: str) -> inspect.Parameter:
+    metavar = "LIST" if name == "units" else "TEXT"
+    option = typer.Option(f"--{name}", metavar=metavar, help=text, rich_help_panel=heading)
+    return make_parameter(f"model__{name}", Annotated[str | None, option])
 
 
-def _short_form(name: str, text: str, heading: str) -> inspect.Parameter:
-    return _parameter(
-        f"model__{name}", Annotated[str | None, typer.Option(f"--{name}", help=text, rich_help_panel=heading)]
-    )
-
-
-def _annotation(section: str, one: Any, heading: str) -> Any:
-    flag = "--" + one.name.replace("_", "-")
-    names = NAMES.get(f"{section}.{one.name}", (flag,))
-    default, meta = one.default, one.metadata
-    if isinstance(default, bool):
+def _annotate(section: str, field: Any, heading: str) -> Any:
+    flag = "--" + field.name.replace("_", "-")
+    names = NAMES.get(f"{section}.{field.name}", (flag,))
+    kind: Any = Path if field.name == "file" else type(field.default)
+    metavar = METAVARS.get(kind)
+    if kind is bool:
         names = (f"{flag}/--no-{flag[2:]}",)
-        kind: Any = bool
-    elif one.name == "file":
-        kind = Path
-    else:
-        kind = str if isinstance(default, tuple) else type(default)
-    text = meta["help"] + _choices(meta["choices"], meta["help"]) + _default(default)
-    return Annotated[kind | None, typer.Option(*names, help=text, rich_help_panel=heading)]
+    text = field.metadata["help"] + _list_choices(field.metadata["choices"], field.metadata["help"])
+    option = typer.Option(*names, metavar=metavar, help=text, rich_help_panel=heading)
+    return Annotated[(str if kind is tuple else kind) | None, option]
 
 
-def _choices(choices: tuple[str, ...], text: str) -> str:
-    said = all(choice in text for choice in choices)
-    return "" if said else f" One of {', '.join(choices)}."
-
-
-def _default(default: Any) -> str:
-    shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
-    if isinstance(shown, bool):
-        shown = "on" if shown else "off"
-    return f" [default: {shown:g}]" if isinstance(shown, float) else f" [default: {shown}]" if shown != "" else ""
-
-
-def _debug_parameter() -> inspect.Parameter:
-    return _parameter(
-        "debug", Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")], default=False
-    )
-
-
-def _parameter(name: str, annotation: Any, default: Any = None) -> inspect.Parameter:
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+def _list_choices(choices: tuple[str, ...], text: str) -> str:
+    is_said = all(choice in text for choice in choices)
+    return "" if is_said else f" One of {', '.join(choices)}."

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from grubench.cli.flags import command
+from grubench.cli.command import command
 from grubench.errors import UsageError
 from grubench.text import closest_match
 
@@ -20,26 +20,27 @@ LINK = re.compile(r"(!?)\[([^\]]+)\]\(([^)\s]+)\)")
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
+    command(app, "guide")(guide)
 
-    @command(app, "guide")
-    def guide(topic: Annotated[str | None, typer.Argument(help="The page to show.")] = None) -> None:
-        """List the pages of the guide, or show one."""
-        from rich.console import Console
 
-        console = Console()
-        if topic is None:
-            console.print(_tabulate_pages())
-            console.print("\nShow one with `grubench guide TOPIC`.", highlight=False)
-            return
-        from rich.markdown import Markdown
+def guide(topic: Annotated[str | None, typer.Argument(help="The page to show.")] = None) -> None:
+    """List the pages of the guide, or show one."""
+    from rich.console import Console
 
-        page = Markdown(adapt_to_terminal(read_page(topic)), hyperlinks=False)
-        if not console.is_terminal:
-            console.print(page)
-            return
-        os.environ.setdefault("LESS", "-FRX")  # colors, and no pager for a page that fits, as git has it
-        with console.pager(styles=True):
-            console.print(page)
+    console = Console()
+    if topic is None:
+        console.print(_tabulate_pages())
+        console.print("\nShow one with `grubench guide TOPIC`.", highlight=False)
+        return
+    from rich.markdown import Markdown
+
+    page = Markdown(adapt_to_terminal(read_page(topic)), hyperlinks=False)
+    if not console.is_terminal:
+        console.print(page)
+        return
+    os.environ.setdefault("LESS", "-FRX")  # colors, and no pager for a page that fits, as git has it
+    with console.pager(styles=True):
+        console.print(page)
 
 
 def list_topics() -> list[str]:

@@ -5,56 +5,62 @@ from typing import Annotated
 
 import typer
 
-from grubench.cli.flags import check_file, command
-from grubench.cli.train import Output
+from grubench.cli.command import check_file, command
+from grubench.cli.options import Output
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
+    command(app, "predict")(predict)
 
-    @command(app, "predict")
-    def predict(
-        run: Annotated[Path, typer.Argument(help="A run folder, or the name of one below --output.")],
-        csv: Annotated[
-            Path | None,
-            typer.Option("--csv", "--parquet", "--file", help="New data of the same shape, CSV or Parquet."),
-        ] = None,
-        steps: Annotated[
-            int | None, typer.Option("--steps", help="Forecast this many steps past the end.", min=1)
-        ] = None,
-        series: Annotated[
-            str | None, typer.Option("--series", help="The run's series whose scaling the new data takes.")
-        ] = None,
-        export: Annotated[Path | None, typer.Option("--export", help="Write the forecasts to a .csv file.")] = None,
-        picture: Annotated[
-            Path | None, typer.Option("--picture", help="Where the picture goes, .png or .svg. [default: into the run]")
-        ] = None,
-        backend: Annotated[
-            str | None,
-            typer.Option("--backend", help="tensorflow, torch or jax; models load on each. [default: the run's]"),
-        ] = None,
-        output: Output = Path("runs"),
-    ) -> None:
-        """Forecast the test part, new data, or the steps past the end, in the data's unit."""
-        from rich.console import Console
 
-        from grubench.runs import run as runs
+def predict(
+    run: Annotated[Path, typer.Argument(help="A run folder, or the name of one below --output.")],
+    csv: Annotated[
+        Path | None,
+        typer.Option(
+            "--csv", "--parquet", "--file", metavar="FILE", help="New data of the same shape, CSV or Parquet."
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", metavar="INT", help="Forecast this many steps past the end.", min=1)
+    ] = None,
+    series: Annotated[
+        str | None, typer.Option("--series", help="The run's series whose scaling the new data takes.")
+    ] = None,
+    export: Annotated[
+        Path | None, typer.Option("--export", metavar="FILE", help="Write the forecasts to a .csv file.")
+    ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option("--picture", metavar="FILE", help="The picture, .png or .svg. [default: in the run]"),
+    ] = None,
+    backend: Annotated[
+        str | None,
+        typer.Option("--backend", help="tensorflow, torch or jax; models load on each. [default: the run's]"),
+    ] = None,
+    output: Output = Path("runs"),
+) -> None:
+    """Forecast with a finished run."""
+    from rich.console import Console
 
-        if export:
-            check_file("--export", export, (".csv",))
-        if picture:
-            check_file("--picture", picture, (".png", ".svg"))
-        console = Console()
-        found = runs.load(runs.folder_of(run, output))
-        with Console(stderr=True).status("loading Keras and the model"):
-            from grubench.reports import export as record
-            from grubench.reports import plots, terminal
-            from grubench.training import predict
+    from grubench.runs import run as runs
 
-            made = predict.predict(found, file=csv, steps=steps, series=series, backend=backend)
-        terminal.show_forecast(made, console)
-        target = picture or found.folder / ("ahead.png" if steps else "forecast.png")
-        console.print(f"Picture: {plots.forecast(made, target)}", highlight=False, soft_wrap=True, markup=False)
-        if export:
-            record.export_forecast(made, export)
-            console.print(f"Wrote {export}", highlight=False, soft_wrap=True, markup=False)
+    if export:
+        check_file("--export", export, (".csv",))
+    if picture:
+        check_file("--picture", picture, (".png", ".svg"))
+    console = Console()
+    trained = runs.load(runs.folder_of(run, output))
+    with Console(stderr=True).status("loading Keras and the model"):
+        from grubench.reports import export as record
+        from grubench.reports import plots, terminal
+        from grubench.training import predict
+
+        forecast = predict.predict(trained, file=csv, steps=steps, series=series, backend=backend)
+    terminal.show_forecast(forecast, console)
+    target = picture or trained.folder / ("ahead.png" if steps else "forecast.png")
+    console.print(f"Picture: {plots.forecast(forecast, target)}", highlight=False, soft_wrap=True, markup=False)
+    if export:
+        record.export_forecast(forecast, export)
+        console.print(f"Wrote {export}", highlight=False, soft_wrap=True, markup=False)

@@ -5,31 +5,32 @@ from typing import Annotated
 
 import typer
 
-from grubench.cli.flags import check_file, command
-from grubench.cli.train import Output
+from grubench.cli.command import check_file, command
+from grubench.cli.options import Output
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
+    command(app, "report")(report)
 
-    @command(app, "report")
-    def report(
-        comparison: Annotated[Path, typer.Argument(help="The folder of a comparison, or its name below --output.")],
-        to: Annotated[
-            Path | None, typer.Option("--to", help="Where the report goes. [default: report.html in the folder]")
-        ] = None,
-        output: Output = Path("runs"),
-    ) -> None:
-        """Write the HTML report of a finished comparison: one file that opens offline (extra `report`)."""
-        if to:
-            check_file("--to", to, (".html",))
-        from rich.console import Console
 
-        from grubench.comparison.comparison import load
-        from grubench.reports import html
-        from grubench.runs.run import folder_of
+def report(
+    comparison: Annotated[Path, typer.Argument(help="The folder of a comparison, or its name below --output.")],
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE", help="The file. [default: report.html in the folder]")
+    ] = None,
+    output: Output = Path("runs"),
+) -> None:
+    """Write the HTML report of a comparison."""
+    if to:
+        check_file("--to", to, (".html",))
+    from rich.console import Console
 
-        folder = folder_of(comparison, output)
-        target = to or folder / "report.html"
-        html.write(load(folder), target)
-        Console().print(f"Report: {target}", highlight=False, soft_wrap=True, markup=False)
+    from grubench.comparison.comparison import load
+    from grubench.reports import html
+    from grubench.runs.run import folder_of
+
+    folder = folder_of(comparison, output)
+    target = to or folder / "report.html"
+    html.write(load(folder), target)
+    Console().print(f"Report: {target}", highlight=False, soft_wrap=True, markup=False)

@@ -1,34 +1,35 @@
-"""`grubench runs`: what was trained."""
+"""`grubench runs`: the finished runs."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from grubench.cli.flags import command
-from grubench.cli.train import Output
+from grubench.cli.command import command
+from grubench.cli.options import Output
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
+    command(app, "runs")(runs)
 
-    @command(app, "runs")
-    def runs(
-        run: Annotated[Path | None, typer.Argument(help="A run folder to show, or its name.")] = None,
-        output: Output = Path("runs"),
-    ) -> None:
-        """List the finished runs, newest first, or show one."""
-        from rich.console import Console
 
-        from grubench.reports import terminal
-        from grubench.runs.run import folder_of, listed, load
+def runs(
+    run: Annotated[Path | None, typer.Argument(help="A run folder to show, or its name.")] = None,
+    output: Output = Path("runs"),
+) -> None:
+    """List the finished runs, newest first, or show one."""
+    from rich.console import Console
 
-        console = Console()
-        if run is not None:
-            terminal.show_run(load(folder_of(run, output)), console)
-            return
-        found = listed(output)
-        if found:
-            terminal.show_runs(found, console)
-        else:
-            console.print(f"No runs in {output}. `grubench compare` makes some.", highlight=False, markup=False)
+    from grubench.reports import terminal
+    from grubench.runs.run import folder_of, listed, load
+
+    console = Console()
+    if run is not None:
+        terminal.show_run(load(folder_of(run, output)), console)
+        return
+    finished = listed(output)
+    if finished:
+        terminal.show_runs(finished, console)
+    else:
+        console.print(f"No runs in {output}. `grubench compare` makes some.", highlight=False, markup=False)

@@ -67,12 +67,12 @@ class Data(Section):
     """Which series to train and test on."""
 
     dataset: str = setting("activities", "A dataset by name (see `grubench datasets`).")
-    file: str = setting("", "A CSV or Parquet file of your own, in place of a dataset.")
-    time: str = setting("", "The column that holds timestamps (own file). Rows are sorted by it.")
+    file: str = setting("", "A CSV or Parquet file of your own.")
+    time: str = setting("", "The column of timestamps (own file).")
     time_format: str = setting(
-        "", "The form of the timestamps, such as %d-%m-%y; ISO needs none (own file).", rare=True
+        "", "The format of the timestamps, such as %d-%m-%y; ISO needs none (own file).", rare=True
     )
-    target: tuple[str, ...] = setting((), "The column to forecast; several make one series each (own file).")
+    target: tuple[str, ...] = setting((), "Column to forecast; several make one series each.")
     features: tuple[str, ...] = setting((), "Further input columns (own file, bitcoin).")
     time_features: tuple[str, ...] = setting(
         (), "Inputs made from the timestamps: hour, weekday, month, dayofyear.", choices=TIME_FEATURES, rare=True
@@ -127,8 +127,8 @@ class Window(Section):
         choices=("time", "series"),
         rare=True,
     )
-    validation: float = setting(0.1, "Validation part before the test part: below 1 a fraction, else a count.", low=0)
-    test: float = setting(0.1, "Test part at the end: below 1 a fraction of the steps, else a count.", low=0)
+    validation: float = setting(0.1, "Validation part, fraction or steps.", low=0)
+    test: float = setting(0.1, "Test part at the end, fraction or steps.", low=0)
     scaling: str = setting("minmax", "Scaling of inputs and target.", choices=("minmax", "standard", "none"), rare=True)
     scale_fit: str = setting(
         "train", "Fit the scaling on the training part, or on all (leaks).", choices=("train", "all"), rare=True
@@ -203,14 +203,14 @@ class Training(Section):
     )
     batch_size: int = setting(32, "Windows a step.", low=1)
     optimizer: str = setting("adam", "Optimizer.", choices=tuple(OPTIMIZERS))
-    learning_rate: float = setting(0.0, "Learning rate; 0 for Keras's default of the optimizer.", low=0)
+    learning_rate: float = setting(0.0, "Learning rate; 0 for the optimizer's default.", low=0)
     clipnorm: float = setting(0.0, "Clip each gradient's norm; 0 for no clipping.", low=0, rare=True)
     clipvalue: float = setting(0.0, "Clip each gradient's values; 0 for no clipping.", low=0, rare=True)
     loss: str = setting("mse", f"Loss, on scaled values: {LOSS_TITLES}.", choices=tuple(LOSSES))
     shuffle: bool = setting(True, "Shuffle the windows anew each epoch, the same way for every cell.", rare=True)
     patience: int = setting(0, "Stop after this many epochs without a better validation loss; 0 for never.", low=0)
     min_delta: float = setting(0.0, "The least change of the validation loss that counts as better.", low=0, rare=True)
-    backend: str = setting("tensorflow", "Keras's backend; torch and jax are extras.", choices=tuple(BACKENDS))
+    backend: str = setting("tensorflow", "Keras's backend: tensorflow, torch or jax (extras).", choices=tuple(BACKENDS))
     precision: str = setting(
         "float32",
         "Numbers to compute with; weights stay in float32, and tf32 is for NVIDIA cards.",
@@ -218,9 +218,7 @@ class Training(Section):
         rare=True,
     )
     jit: bool = setting(False, "Compile the step with XLA (rules TensorFlow's cuDNN out; JAX always does).", rare=True)
-    kernel: str = setting(
-        "auto", "What runs the recurrence; cudnn and fused refuse to start where they can't.", choices=KERNELS
-    )
+    kernel: str = setting("auto", "Kernel of the recurrence: auto, cudnn, fused or keras.", choices=KERNELS)
     threads: int = setting(0, "Processor threads; 0 for all cores.", low=0, rare=True)
     strategy: str = setting(
         "one",

@@ -9,30 +9,63 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from grubench.cli import app
 from grubench.runs.run import SCHEMA, Run
 from grubench.spec.sections import SECTIONS
 
-COMMANDS = ("compare", "report", "train", "predict", "datasets", "runs", "doctor")
+COMMANDS = ("compare", "report", "train", "predict", "bench", "datasets", "runs", "doctor", "guide")
 SMALL = ("--epochs", 1, "--stride", 60, "--units", 3, "--in-process")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_and_flag_has_help(call, command: str) -> None:
-    result = call(command, "--help")
+@pytest.mark.parametrize("level", ["--help", "--help-all"])
+def test_every_command_and_flag_has_help(call, command: str, level: str) -> None:
+    result = call(command, level)
+    if level == "--help-all" and "--help-all" not in call(command, "--help").stdout:
+        assert result.exit_code == 2  # a command without rare flags has one level
+        return
     assert result.exit_code == 0
     lines = [line for line in result.stdout.splitlines() if line.strip().startswith("--")]
     assert len(lines) > 1
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_is_short(call, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = call(command, "--help").stdout.splitlines()
+    assert len(lines) < 60
+    assert max(map(len, lines)) <= 80
+
+
 @pytest.mark.parametrize("command", ["compare", "train", "doctor"])
-def test_every_field_of_the_spec_is_a_flag(call, command: str) -> None:
-    said = call(command, "--help").stdout
+def test_every_flag_is_in_the_long_help(call, command: str) -> None:
+    short, full = call(command, "--help").stdout, call(command, "--help-all").stdout
+    parameters = typer.main.get_command(app).commands[command].params
+    for flag in (flag for parameter in parameters for flag in parameter.opts if flag.startswith("--")):
+        assert flag in full
     for section in SECTIONS.values():
-        for one in fields(section):
-            assert f"--{one.name.replace('_', '-')}" in said
+        for field in fields(section):
+            flag = f"--{field.name.replace('_', '-')}"
+            assert flag in full
+            assert (f"{flag} " in short or f"{flag}/" in short) != field.metadata["rare"], flag
+    assert "--epochs" in short
+    assert "--min-delta" not in short
+
+
+def test_help_shows_the_defaults_that_apply(call) -> None:
+    """Those of the dataset that is the default, and of a file of one's own where they differ."""
+    said = " ".join(call("compare", "--help-all").stdout.split())
+    for text in (
+        "--lookback INT Steps in. [default: 28; own file: 60]",
+        "[default: activity0; own file: all]",
+        "[default: 0.001]",
+        "--epochs INT Passes over the training windows. [default: 20]",
+        "--seeds INT Trials of each cell. [default: 3]",
+    ):
+        assert text in said
 
 
 def test_a_comparison_from_the_first_command_to_its_files(call, tmp_path: Path) -> None:
@@ -211,7 +244,8 @@ def test_light_commands_load_neither_tensorflow_nor_keras(trained: dict[str, Run
         "from typer.testing import CliRunner\n"
         "from grubench.cli import app\n"
         "runs = sys.argv[1:]\n"
-        "for words in (['--help'], ['compare', '--help'], ['datasets'], ['datasets', 'activities'],\n"
+        "for words in (['--help'], ['compare', '--help'], ['compare', '--help-all'], ['guide', 'start'],\n"
+        "              ['datasets'], ['datasets', 'activities'],\n"
         "              ['runs', '--output', runs[0] + '/..'], ['runs', runs[0]], ['compare', '--runs', *runs]):\n"
         "    result = CliRunner().invoke(app, words)\n"
         "    assert result.exit_code == 0, result.output\n"

@@ -1,0 +1,101 @@
+"""How a command is registered, and how its errors are shown."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from grubench.cli.flags import collect, make_parameter, make_spec_parameters
+from grubench.cli.help import make_command_class, show_all_flags
+from grubench.errors import GrubenchError, UsageError
+from grubench.text import escape_control_characters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+INTERRUPTED = 130
+INTERRUPTED_HINTS = {"compare": "Finished trials are kept; the same command continues from there."}
+
+
+def command(
+    app: typer.Typer, name: str, *, spec: bool = False, rare: tuple[str, ...] = ()
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a command, with --debug, and with errors shown as a message.
+
+    Args:
+        app: What the command belongs to.
+        name: What it is called.
+        spec: Whether it takes the settings of the spec as flags. The function gets those that were given as its
+            argument `flags`, in nested dictionaries.
+        rare: The function's parameters that `--help` leaves to `--help-all`.
+    """
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        own = [parameter for parameter in inspect.signature(function).parameters.values() if parameter.name != "flags"]
+        settings, rare_settings = make_spec_parameters() if spec else ([], frozenset())
+        hidden = rare_settings.union(rare)
+        general = _general_parameters(has_levels=bool(hidden))
+
+        @functools.wraps(function)
+        def run(**values: Any) -> None:
+            values.pop("help_all", None)
+            debug = values.pop("debug")
+            try:
+                if spec:
+                    values["flags"] = collect({setting.name: values.pop(setting.name) for setting in settings})
+                function(**values)
+            except KeyboardInterrupt:
+                show_error("Interrupted.", INTERRUPTED_HINTS.get(name, ""))
+                raise typer.Exit(INTERRUPTED) from None
+            except GrubenchError as error:
+                if debug:
+                    raise
+                show_error(error.message, error.remedy)
+                raise typer.Exit(error.exit_code) from None
+
+        parameters = [*own, *settings, *general]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        app.command(name, cls=make_command_class(hidden))(run)
+        return run
+
+    return register
+
+
+def show_error(message: str, remedy: str) -> None:
+    """An error in red, its remedy below; plain where there is no terminal or NO_COLOR is set."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True)
+    # What an error quotes may come from an untrusted file: escaped, it cannot control the terminal.
+    console.print(Text(f"grubench: {escape_control_characters(message)}", style="red"), soft_wrap=True)
+    if remedy:
+        console.print(Text(escape_control_characters(remedy)), soft_wrap=True)
+
+
+def check_file(flag: str, path: Path, suffixes: tuple[str, ...]) -> None:
+    """Refuse an output file whose suffix or folder is not valid, before any work is done.
+
+    Raises:
+        UsageError: Naming the flag and the path.
+    """
+    if path.suffix not in suffixes:
+        raise UsageError(f"{flag}: {path} has an unknown ending.", f"Valid: {', '.join(suffixes)}.")
+    if not path.parent.is_dir():
+        raise UsageError(f"{flag}: there is no folder {path.parent}.", "Make it first.")
+
+
+def _general_parameters(*, has_levels: bool) -> list[inspect.Parameter]:
+    debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+    parameters = [make_parameter("debug", debug, default=False)]
+    if has_levels:
+        option = typer.Option(
+            "--help-all", help="Show every flag and exit.", callback=show_all_flags, is_eager=True, expose_value=False
+        )
+        parameters.append(make_parameter("help_all", Annotated[bool, option], default=False))
+    return parameters

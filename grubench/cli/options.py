@@ -1,0 +1,19 @@
+"""Options that several commands have."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Output = Annotated[Path, typer.Option("--output", metavar="FOLDER", help="The folder of the runs.")]
+InProcess = Annotated[bool, typer.Option("--in-process", help="Train in this process, for debugging.")]
+CheckpointEvery = Annotated[
+    int,
+    typer.Option(
+        "--checkpoint-every",
+        metavar="INT",
+        help="Epochs between checkpoints, from which a killed trial continues; 0 for none.",
+        min=0,
+    ),
+]
+Preset = Annotated[str | None, typer.Argument(help="A preset by name, or the path of a TOML file.")]
