@@ -66,7 +66,7 @@ class Layer:
 class Data(Section):
     """Which series to train and test on."""
 
-    dataset: str = setting("activities", "A dataset by name (see `grubench datasets`).")
+    dataset: str = setting("activities", "A dataset by name.")
     file: str = setting("", "A CSV or Parquet file of your own.")
     time: str = setting("", "The column of timestamps (own file).")
     time_format: str = setting(
@@ -143,9 +143,7 @@ class Model(Section):
     """The stack of recurrent layers and its head."""
 
     layers: tuple[str, ...] = setting(("gru:32",), "The stack, such as gru:64,lstm:32.")
-    dropout: tuple[float, ...] = setting(
-        (0.0,), "Dropout after each layer; one for all or one a layer.", low=0, below=1
-    )
+    dropout: tuple[float, ...] = setting((0.0,), "Dropout after layers, for all or for each.", low=0, below=1)
     recurrent_dropout: float = setting(
         0.0, "Dropout of the recurrent state (rules cuDNN out).", low=0, below=1, rare=True
     )
@@ -218,7 +216,7 @@ class Training(Section):
         rare=True,
     )
     jit: bool = setting(False, "Compile the step with XLA (rules TensorFlow's cuDNN out; JAX always does).", rare=True)
-    kernel: str = setting("auto", "Kernel of the recurrence: auto, cudnn, fused or keras.", choices=KERNELS)
+    kernel: str = setting("auto", "Kernel: auto, cudnn, fused or keras.", choices=KERNELS)
     threads: int = setting(0, "Processor threads; 0 for all cores.", low=0, rare=True)
     strategy: str = setting(
         "one",
