@@ -1,8 +1,9 @@
-"""Everything that grubench uses and its makers do not document: each use is one small function here, with its reason.
+"""What grubench uses of Keras and its backends beyond their documentation: one small function a use, with its reason.
 
 A new version may change any of it without notice. `tests/backends/test_private_api.py` has a guard for each, which
 fails with a sentence. Other modules call these functions and never the undocumented thing itself. Nothing here loads
-Keras or a backend before it is called.
+Keras or a backend before it is called. What the standard library does not document is used in
+`grubench/execution/forkservers.py` alone.
 """
 
 from __future__ import annotations

@@ -1,6 +1,15 @@
 """Fork servers, one a backend: each loads Keras once, and every trial is forked from it.
 
 `multiprocessing` has one fork server; a comparison of backends needs one for each, since a process has one backend.
+There is no documented way to have several. This module, and no other, uses what the standard library does not document:
+
+- the class `multiprocessing.forkserver.ForkServer`, with its methods, for a server of our own;
+- `multiprocessing.forkserver.connect_to_new_process`, which `Process.start` looks up in that module when it is called:
+  replaced for that moment by the method of our server;
+- `sys.modules["__main__"]`, from which `multiprocessing` takes the script that a child imports: replaced likewise.
+
+Seen with Python 3.11.7; the source of CPython 3.14, whose fork servers ask for a key, does all three in the same way.
+`tests/execution/test_forkservers.py` fails with a sentence when a new version changes one of them.
 """
 
 from __future__ import annotations
