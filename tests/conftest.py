@@ -12,6 +12,7 @@ import pytest
 from msgspec import structs
 from typer.testing import CliRunner, Result
 
+from grubench.backends import registry
 from grubench.comparison.comparison import Comparison
 from grubench.data.series import Dataset, Series
 from grubench.execution.options import ExecutionOptions
@@ -26,6 +27,8 @@ IN_PROCESS = ExecutionOptions(executor="in-process")
 # A deadline is a timing assertion, and this suite has none.
 hypothesis.settings.register_profile("grubench", deadline=None)
 hypothesis.settings.load_profile("grubench")
+# Before anything loads Keras.
+registry.choose(registry.chosen())
 
 
 def make_series(name: str = "one", length: int = 120, seed: int = 0, features: int = 1) -> Series:
@@ -66,7 +69,7 @@ def kernels_with(spec: Experiment, *, gpu: bool) -> list[LayerKernel]:
 
     with pytest.MonkeyPatch.context() as patch:
         lacking = "" if gpu else "this machine has no GPU that TensorFlow can use"
-        patch.setattr(model.BACKEND, "lacks_cudnn", lambda: lacking)
+        patch.setattr(model.backend(), "lacks_cudnn", lambda: lacking)
         return model.kernels(spec)
 
 

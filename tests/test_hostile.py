@@ -381,7 +381,7 @@ class TestModels:
         assert sorted(path for path in folder.parent.parent.rglob("*") if "cache" not in path.name) == before
 
     def test_a_lambda_layer_does_not_run(self, call: Callable[..., Result], folder: Path, tmp_path: Path) -> None:
-        from grubench.backends.keras import keras
+        import keras
 
         ran = tmp_path / "ran"
 
@@ -396,7 +396,7 @@ class TestModels:
         assert not ran.exists()
 
     def test_keras_own_safe_mode_stands_behind(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        from grubench.backends.keras import keras
+        import keras
 
         monkeypatch.setattr(load_model, "_check_archive", lambda path: None)
         keras.Sequential([keras.layers.Input((14, 1)), keras.layers.Lambda(abs)]).save(folder / "model.keras")
@@ -466,7 +466,7 @@ class TestModels:
         self.refused(call, folder, "zip")
 
     def test_a_model_of_another_shape_is_refused(self, folder: Path) -> None:
-        from grubench.backends.keras import keras
+        import keras
 
         keras.Sequential([keras.layers.Input((9, 1)), keras.layers.GRU(2), keras.layers.Dense(3)]).save(
             folder / "model.keras"
@@ -475,7 +475,7 @@ class TestModels:
             predict.predict(folder, steps=1)
 
     def test_forecasts_that_are_no_numbers_are_refused(self, folder: Path) -> None:
-        from grubench.backends.keras import keras
+        import keras
 
         model = keras.saving.load_model(folder / "model.keras")
         model.set_weights([np.full(one.shape, np.nan) for one in model.get_weights()])

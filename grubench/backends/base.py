@@ -92,7 +92,7 @@ class Backend(ABC):
         """Let a card's matrix products round their inputs to TF32 (10 bits of mantissa), or keep them in float32."""
 
     @abstractmethod
-    def start(self) -> None:
+    def set_up_devices(self) -> None:
         """Set up the devices before the first work: several trials may share a card."""
 
     @abstractmethod

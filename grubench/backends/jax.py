@@ -56,8 +56,8 @@ class Jax(Backend):
         """See `Backend`; JAX itself has it on."""
         jax.config.update("jax_default_matmul_precision", "tensorfloat32" if on else "float32")
 
-    def start(self) -> None:
-        """Nothing is left to do: `grubench.backends.keras` has it take a GPU's memory as it needs it."""
+    def set_up_devices(self) -> None:
+        """Nothing is left to do: the environment has it take a GPU's memory as it needs it."""
 
     def wait(self) -> None:
         """See `Backend`."""

@@ -11,6 +11,17 @@ from grubench.spec.backends import BACKENDS
 
 # How the process that trials are forked from is told its backend; KERAS_BACKEND may be set for other work.
 VARIABLE = "GRUBENCH_BACKEND"
+# What Keras itself reads when it is loaded.
+KERAS_VARIABLE = "KERAS_BACKEND"
+# What the backends read when they are loaded, unless the user has set it.
+DEFAULTS = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    # Asking for a GPU then starts nothing that would not survive a fork:
+    # https://docs.pytorch.org/docs/stable/generated/torch.cuda.is_available.html
+    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
+    # JAX then takes a GPU's memory as it needs it: https://docs.jax.dev/en/latest/gpu_memory_allocation.html
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+}
 
 
 def installed(backend: str) -> bool:
@@ -48,7 +59,9 @@ def chosen() -> str:
 
 
 def choose(backend: str) -> None:
-    """Have this process use a backend, before anything loads Keras; harmless to call again.
+    """Set this process's environment so that Keras is loaded with a backend; harmless to call again.
+
+    Nothing is loaded here. Processes that are started later get the environment too.
 
     Raises:
         UsageError: It is not installed, or Keras is loaded with another.
@@ -60,4 +73,6 @@ def choose(backend: str) -> None:
             f"training.backend: {backend} was asked for, and Keras has loaded {there}: a process has one backend.",
             "Leave out --in-process, or start a new process.",
         )
-    os.environ[VARIABLE] = backend
+    os.environ[VARIABLE] = os.environ[KERAS_VARIABLE] = backend
+    for name, value in DEFAULTS.items():
+        os.environ.setdefault(name, value)

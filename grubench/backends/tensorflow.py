@@ -61,7 +61,7 @@ class TensorFlow(Backend):
         """See `Backend`; TensorFlow itself has it on, for cuDNN too."""
         tf.config.experimental.enable_tensor_float_32_execution(on)
 
-    def start(self) -> None:
+    def set_up_devices(self) -> None:
         """Have it take a GPU's memory as it needs it."""
         for device in tf.config.list_physical_devices("GPU"):
             with suppress(RuntimeError):  # it has started already, and stays as it is

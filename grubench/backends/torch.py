@@ -72,7 +72,7 @@ class Torch(Backend):
         torch.backends.cuda.matmul.allow_tf32 = on
         torch.backends.cudnn.allow_tf32 = on
 
-    def start(self) -> None:
+    def set_up_devices(self) -> None:
         """Count the memory from here; PyTorch takes it as it needs it."""
         if _on("cuda"):
             torch.cuda.reset_peak_memory_stats()
@@ -114,7 +114,8 @@ class Torch(Backend):
 
     def operations(self, layer: Any, shape: tuple[int, ...]) -> set[str]:
         """See `Backend`: those that PyTorch's profiler sees."""
-        from grubench.backends.keras import keras
+        import keras
+
         from grubench.backends.stderr import quiet_stderr
 
         x = keras.ops.convert_to_tensor(zeros(shape))  # on the device that Keras has chosen

@@ -114,9 +114,9 @@ def _resolve(preset: str | None, **values: Any) -> Any:
 
 
 def _load_keras(spec: Any) -> None:
-    from grubench.backends import registry
+    from grubench.backends import loader
 
-    registry.choose(spec.training.backend)
+    loader.start(spec.training.backend)
     from grubench.training import step_benchmark  # noqa: F401
 
 

@@ -15,14 +15,14 @@ def register(app: typer.Typer) -> None:
 
 def doctor(flags: dict[str, Any], preset: Preset = None) -> None:
     """Show versions, devices, and which kernel runs."""
-    from grubench.backends import registry
+    from grubench.backends import loader
     from grubench.presets import resolve
 
     spec = resolve(preset, flags)
     from rich.console import Console
 
     with Console(stderr=True).status("loading Keras"):
-        registry.choose(spec.training.backend)
+        loader.start(spec.training.backend)
         from grubench.reports import doctor
 
         diagnosis = doctor.examine(spec)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from grubench.backends import registry
+from grubench.backends import loader
 from grubench.errors import GrubenchError, TrainingError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def run_job(
     Raises:
         GrubenchError: What ended it.
     """
-    registry.choose(spec.training.backend)
+    loader.start(spec.training.backend)
     from grubench.training.trial import prepare, run_trial
 
     if folder is None:

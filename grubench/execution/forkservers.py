@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from multiprocessing.forkserver import ForkServer
     from multiprocessing.process import BaseProcess
 
-# What a fork server imports before it forks: all that a trial needs.
-PRELOADED = ("grubench.training.trial",)
+# What a fork server imports before it forks: the backend, and all that a trial needs.
+PRELOADED = ("grubench.execution.forkserver_imports",)
 _servers: dict[str, ForkServer] = {}
 _lock = threading.Lock()
 

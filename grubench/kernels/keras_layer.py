@@ -9,10 +9,10 @@ from collections import OrderedDict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
-import tensorflow as tf  # noqa: TID253  (only imported where it is the backend)
+import tensorflow as tf  # only imported where it is the backend
 
-from grubench.backends.keras import keras
 from grubench.kernels.cells import select_cell
 from grubench.kernels.recurrence import Outputs, Recurrence
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from grubench.backends import machine, registry
-from grubench.backends.keras import BACKEND, IMPORT_S
+from grubench.backends.loader import backend, import_s
 from grubench.data.datasets.download import VARIABLE, cache_folder
 from grubench.spec.backends import BACKENDS
 from grubench.spec.parameter_count import count_inputs, count_outputs
@@ -32,21 +32,21 @@ def examine(spec: Experiment) -> dict[str, Any]:
     Raises:
         UsageError: The spec asks for what cannot be had here.
     """
-    BACKEND.set_threads(spec.training.threads)
-    BACKEND.start()
+    backend().set_threads(spec.training.threads)
+    backend().set_up_devices()
     model = models.build(spec, spec.window.lookback, count_inputs(spec), count_outputs(spec))
-    capability = BACKEND.capability()
+    capability = backend().capability()
     return machine.describe(spec.training.backend) | {
-        "backend": BACKEND.name,
+        "backend": backend().name,
         "backends": {name: _version(name) for name in BACKENDS},
-        "devices": BACKEND.gpus() or ["CPU"],
+        "devices": backend().gpus() or ["CPU"],
         "capability": ".".join(map(str, capability)) if capability else None,
         "threads": spec.training.threads or os.cpu_count(),
-        "cudnn": BACKEND.cudnn_version() or None,
-        "lacks_cudnn": BACKEND.lacks_cudnn(),
+        "cudnn": backend().cudnn_version() or None,
+        "lacks_cudnn": backend().lacks_cudnn(),
         "precision": spec.training.precision,
         "jit_compile": bool(model.jit_compile),
-        "import_s": IMPORT_S,
+        "import_s": import_s(),
         "kernels": [asdict(one) for one in models.kernels_that_run(model, spec)],
     }
 
@@ -62,7 +62,7 @@ def show(found: dict[str, Any], console: Console) -> None:
     facts.add_row("devices", ", ".join(found["devices"]) + card)
     facts.add_row("cuDNN", Text(_cudnn(found)))
     facts.add_row("precision", f"{found['precision']}, jit_compile {'on' if found['jit_compile'] else 'off'}")
-    facts.add_row("import", f"{found['import_s']:.1f} s for Keras and {BACKEND.title}")
+    facts.add_row("import", f"{found['import_s']:.1f} s for Keras and {backend().title}")
     facts.add_row("data", f"{VARIABLE}={os.environ.get(VARIABLE, '(not set)')}, cache {cache_folder()}")
     console.print(facts)
     console.print()
@@ -90,6 +90,6 @@ def _backends(found: dict[str, Any]) -> str:
 
 def _cudnn(found: dict[str, Any]) -> str:
     if found["lacks_cudnn"]:
-        built = f" ({BACKEND.title} was built for version {found['cudnn']})" if found["cudnn"] else ""
+        built = f" ({backend().title} was built for version {found['cudnn']})" if found["cudnn"] else ""
         return f"none: {found['lacks_cudnn']}{built}"
     return f"version {found['cudnn']}" if found["cudnn"] else "yes"

@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
 
 from grubench.backends.base import Batch
-from grubench.backends.keras import BACKEND, keras
+from grubench.backends.loader import backend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +77,7 @@ class Batches:
             ahead: Batches to have ready beside the step that runs: for a device that would wait for them. Where the
                 processor computes the step, cutting them meanwhile takes from it what it saves.
         """
-        return BACKEND.stream(self, ahead=ahead)
+        return backend().stream(self, ahead=ahead)
 
 
 class EpochOrder(keras.callbacks.Callback):  # type: ignore[misc]

@@ -7,9 +7,10 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
 
-from grubench.backends.keras import BACKEND, keras
+from grubench.backends.loader import backend
 from grubench.backends.private_api import AsyncSafe
 from grubench.errors import TrainingError
 from grubench.runs.records import EpochTiming
@@ -80,7 +81,7 @@ class Recorder(AsyncSafe, keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
         """Start the clock of a last step that is compiled anew."""
         if self.last_compiles and not self.epochs and batch == self.steps - 1:
-            BACKEND.wait()
+            backend().wait()
             self._last_began = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -143,7 +144,7 @@ class Recorder(AsyncSafe, keras.callbacks.Callback):  # type: ignore[misc]
 
     def _stop(self) -> None:
         """Stop the epoch's clock, once the device has done all of it."""
-        BACKEND.wait()
+        backend().wait()
         now = time.perf_counter()
         self._epoch_s = now - self._began
         if self.last_compiles and not self.epochs:

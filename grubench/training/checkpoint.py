@@ -14,9 +14,10 @@ import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
 
-from grubench.backends.keras import BACKEND, keras
+from grubench.backends.loader import backend
 from grubench.runs.locks import os_errors
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         if self.saved is None:
             return
         # Not before: PyTorch's loader has drawn meanwhile.
-        BACKEND.set_random_state({name[1:]: one for name, one in self.saved.arrays.items() if name[0] == "r"})
+        backend().set_random_state({name[1:]: one for name, one in self.saved.arrays.items() if name[0] == "r"})
         if self.stopper is None:
             return
         for name, value in self.saved.state["stopper"].items():
@@ -115,7 +116,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         arrays = {
             f"v{number}": keras.ops.convert_to_numpy(variable) for number, variable in enumerate(_variables(self.model))
         }
-        arrays |= {f"r{name}": one for name, one in BACKEND.random_state().items()}
+        arrays |= {f"r{name}": one for name, one in backend().random_state().items()}
         stopper: dict[str, Any] = {}
         if self.stopper is not None:
             stopper = {name: getattr(self.stopper, name) for name in ("wait", "best_epoch", "stopped_epoch")}

@@ -7,8 +7,10 @@ import sys
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import keras
+
 from grubench.backends import private_api
-from grubench.backends.keras import BACKEND, keras
+from grubench.backends.loader import backend
 from grubench.errors import TrainingError
 from grubench.training.batches import Batches, EpochOrder
 from grubench.training.callbacks import Recorder
@@ -61,14 +63,14 @@ def fit(
     validation = None
     if windows.count("validation"):
         validation = Batches(windows, windows.index("validation"), _predict_batch(spec))
-    ahead = AHEAD if BACKEND.gpus() else 0
+    ahead = AHEAD if backend().gpus() else 0
     ragged = bool(len(batches.starts) % training.batch_size)
-    last_compiles = BACKEND.always_compiles and ragged
+    last_compiles = backend().always_compiles and ragged
     recorder = Recorder(len(batches.starts), len(batches), on_event, training.seconds, last_compiles=last_compiles)
     stopper = _stopper(training)
     checkpoint = checkpoint or Checkpoint()
     checkpoint.watch(recorder, stopper)
-    with BACKEND.scope(model):
+    with backend().scope(model):
         checkpoint.restore(model)
     text = f"going on after epoch {checkpoint.first_epoch}" if checkpoint.saved else "first step"
     on_event(Stage(text=text))
@@ -103,7 +105,7 @@ def steps_a_call(spec: Experiment, windows: Windows, steps: int) -> int:
         windows: The windows.
         steps: The steps of an epoch; a quarter of them at most run in one call, so that the first stands apart.
     """
-    if not BACKEND.runs_many_steps or spec.training.strategy == "mirrored":  # Keras's loop does not run over replicas
+    if not backend().runs_many_steps or spec.training.strategy == "mirrored":  # Keras's loop does not run over replicas
         return 1
     widths = [windows.feature, *(layer.units for layer in spec.model.stack)]
     most_gates = 4

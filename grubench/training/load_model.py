@@ -38,10 +38,12 @@ def load_model(run: Run) -> Any:
     Raises:
         RunError: It cannot be loaded.
     """
-    from grubench.backends.keras import BACKEND, keras
+    from grubench.backends.loader import backend
 
-    BACKEND.start()
-    BACKEND.set_tf32(on=run.experiment.training.precision == "tf32")
+    backend().set_up_devices()
+    backend().set_tf32(on=run.experiment.training.precision == "tf32")
+    import keras
+
     path = run.folder / "model.keras"
     try:
         _check_archive(path)

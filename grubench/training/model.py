@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
+import keras
 from msgspec.structs import replace
 
 from grubench.backends.base import TF32_CAPABILITY
-from grubench.backends.keras import BACKEND, keras
+from grubench.backends.loader import backend
 from grubench.errors import KernelError, UsageError
 from grubench.runs.records import LayerKernel
 from grubench.spec import kernel_rules
@@ -41,7 +42,7 @@ def build(spec: Experiment, lookback: int, feature: int, outputs: int, threads: 
     """
     check(spec)
     tf32 = spec.training.precision == "tf32"
-    BACKEND.set_tf32(on=tf32)
+    backend().set_tf32(on=tf32)
     keras.config.set_dtype_policy("float32" if tf32 else spec.training.precision)
     with strategy(spec):
         return _built(spec, lookback, feature, outputs, threads)
@@ -64,7 +65,7 @@ def _built(spec: Experiment, lookback: int, feature: int, outputs: int, threads:
     # In mixed precision the head stays in float32, as Keras's guide has it.
     model.add(keras.layers.Dense(outputs, dtype="float32"))
     # Keras's own jit_compile="auto" would compile a SimpleRNN and not a GRU, and times would compare compilers.
-    compiled = spec.training.jit or BACKEND.always_compiles
+    compiled = spec.training.jit or backend().always_compiles
     model.compile(optimizer=_optimizer(spec.training), loss=LOSSES[spec.training.loss].identifier, jit_compile=compiled)
     return model
 
@@ -100,9 +101,9 @@ def _use_cudnn(spec: Experiment, layer: Layer, *, cudnn: bool) -> bool | str:
     if cudnn:
         return True if spec.training.kernel == "cudnn" else "auto"
     generic = spec.training.kernel in ("fused", "keras")
-    if BACKEND.name == "tensorflow":
+    if backend().name == "tensorflow":
         return False if generic or spec.training.jit else "auto"
-    return "auto" if not generic and BACKEND.name in CELLS[layer.cell].own_loop_backends else False
+    return "auto" if not generic and backend().name in CELLS[layer.cell].own_loop_backends else False
 
 
 def _fuse(layer: keras.layers.Layer, threads: int, *, need_d_x: bool) -> None:
@@ -128,12 +129,12 @@ def strategy(spec: Experiment) -> AbstractContextManager[Any]:
     Raises:
         UsageError: The spec asks for several devices, and there are not.
     """
-    return contextlib.nullcontext() if spec.training.strategy == "one" else BACKEND.mirrored()
+    return contextlib.nullcontext() if spec.training.strategy == "one" else backend().mirrored()
 
 
 def kernels(spec: Experiment) -> list[LayerKernel]:
     """Which kernel each recurrent layer of a spec should run on here, by its settings and the machine."""
-    lacking = BACKEND.lacks_cudnn()
+    lacking = backend().lacks_cudnn()
     return [_kernel(spec, layer, lacking) for layer in spec.model.stack]
 
 
@@ -147,7 +148,7 @@ def _kernel(spec: Experiment, layer: Layer, lacking: str) -> LayerKernel:
         fused.append("it runs on the processor, and there is a GPU (--kernel fused takes it)")
     if not fused and not _has_vectors():
         fused.append("this processor has neither AVX2 nor NEON")
-    name = ("xla" if training.jit or BACKEND.always_compiles else "keras") if fused else "fused"
+    name = ("xla" if training.jit or backend().always_compiles else "keras") if fused else "fused"
     return LayerKernel(layer=str(layer), kernel=name, reasons=tuple(reasons), fused_reasons=tuple(fused))
 
 
@@ -179,20 +180,20 @@ def kernels_that_run(model: keras.Sequential, spec: Experiment) -> list[LayerKer
 
 def _seen(layer: keras.layers.Layer, planned: LayerKernel, spec: Experiment, *, compiled: bool) -> LayerKernel:
     chance = [(one, keras.ops.convert_to_numpy(one)) for one in layer.non_trainable_variables]
-    state = BACKEND.random_state()
-    kernel, operation = BACKEND.kernel_of(BACKEND.operations(layer, (1, STEPS_SEEN, layer.input.shape[-1])))
+    state = backend().random_state()
+    kernel, operation = backend().kernel_of(backend().operations(layer, (1, STEPS_SEEN, layer.input.shape[-1])))
     for variable, value in chance:  # recurrent dropout draws, whether it is training or not
         variable.assign(value)
-    BACKEND.set_random_state(state)
+    backend().set_random_state(state)
     if kernel == "keras" and compiled:
         kernel = "xla"
     if kernel == planned.kernel:
         return replace(planned, operation=operation)
     one = layer.forward_layer if isinstance(layer, keras.layers.Bidirectional) else layer
-    if planned.kernel == "cudnn" and not BACKEND.allows_cudnn(one):
-        reason = f"Keras's own check (cudnn_ok of its {BACKEND.title} backend) refuses this layer"
+    if planned.kernel == "cudnn" and not backend().allows_cudnn(one):
+        reason = f"Keras's own check (cudnn_ok of its {backend().title} backend) refuses this layer"
     else:  # a call of cuDNN that failed, say: Keras falls back without a word
-        reason = f"{BACKEND.title} executed {operation or 'other operations'} where {planned.kernel} was to run"
+        reason = f"{backend().title} executed {operation or 'other operations'} where {planned.kernel} was to run"
     mixed = spec.training.precision.startswith("mixed")
     reason += " (try --precision float32)" if mixed else f" (--kernel {planned.kernel} refuses to start so)"
     found = replace(planned, kernel=kernel, operation=operation)
@@ -227,16 +228,16 @@ def _refuse_lost(spec: Experiment, found: list[LayerKernel]) -> None:
 
 def _check_precision(spec: Experiment) -> None:
     precision = spec.training.precision
-    if precision == "mixed_float16" and not BACKEND.gpus():
+    if precision == "mixed_float16" and not backend().gpus():
         raise UsageError(
-            f"training.precision: mixed_float16 is for GPUs, and {BACKEND.title} finds none here.",
+            f"training.precision: mixed_float16 is for GPUs, and {backend().title} finds none here.",
             "On a processor use --precision mixed_bfloat16, or float32.",
         )
     if precision == "tf32":
-        capability = BACKEND.capability()
+        capability = backend().capability()
         if capability is None or capability < TF32_CAPABILITY:
             there = (
-                f"this one has {'.'.join(map(str, capability))}" if capability else f"{BACKEND.title} finds none here"
+                f"this one has {'.'.join(map(str, capability))}" if capability else f"{backend().title} finds none here"
             )
             raise UsageError(
                 f"training.precision: tf32 needs an NVIDIA card of compute capability 8.0 or more, and {there}.",

@@ -115,8 +115,6 @@ def _check_fit(model: Any, cut: Windows) -> None:
 
 
 def _every_window(run: Run, dataset: Dataset, cut: Windows) -> Forecast:
-    from grubench.training.fit import forecast
-
     spec = run.experiment
     if not cut.count("test"):
         need = spec.window.lookback + spec.window.horizon
@@ -126,6 +124,8 @@ def _every_window(run: Run, dataset: Dataset, cut: Windows) -> Forecast:
         )
     model = load_model(run)
     _check_fit(model, cut)
+    from grubench.training.fit import forecast
+
     predicted = _finite(forecast(model, cut, cut.index("test"), spec))
     measures, baselines = evaluate.evaluate_all(predicted, cut, dataset, spec.data.period)
     rows = evaluate.forecast_rows(dataset, cut, predicted)

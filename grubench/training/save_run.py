@@ -7,11 +7,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import keras
 from msgspec import convert
 from msgspec.structs import asdict
 
 from grubench.backends import machine
-from grubench.backends.keras import BACKEND, IMPORT_S, keras
+from grubench.backends.loader import backend, import_s
 from grubench.runs import files
 from grubench.runs.locks import os_errors
 from grubench.runs.records import (
@@ -139,11 +140,11 @@ def _metrics(trained: Trained, clock: Clock, model_bytes: int) -> Metrics:
         loss=_losses(trained.recorder, trained.kept),
         test=trained.test,
         baselines=trained.baselines,
-        timing=Timing(import_s=IMPORT_S, total_s=clock.total_s(), **seconds),
+        timing=Timing(import_s=import_s(), total_s=clock.total_s(), **seconds),
         size=Size(
             model_bytes=model_bytes,
             peak_memory_bytes=machine.peak_memory_bytes(),
-            peak_gpu_memory_bytes=BACKEND.peak_memory_bytes(),
+            peak_gpu_memory_bytes=backend().peak_memory_bytes(),
         ),
     )
 
@@ -153,11 +154,11 @@ def _environment(trained: Trained) -> Environment:
     fields = machine.describe(training.backend) | options.seen_cards
     return Environment(
         **fields | {"cards": tuple(fields["cards"]), "command": options.command or fields["command"]},
-        backend=BACKEND.name,
-        devices=tuple(BACKEND.gpus() or ["CPU"]),
+        backend=backend().name,
+        devices=tuple(backend().gpus() or ["CPU"]),
         threads=options.threads or training.threads or "all",
         shared=options.shared,
-        replicas=BACKEND.replicas(trained.model),
+        replicas=backend().replicas(trained.model),
         jit_compile=bool(trained.model.jit_compile),
         precision=training.precision,
         kernels=tuple(trained.kernels),

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
 
-from grubench.backends.keras import BACKEND, keras
+from grubench.backends.loader import backend
 from grubench.errors import KernelError, UsageError
 from grubench.kernels.buffers import POOL
 from grubench.spec.cells import CELLS
@@ -147,9 +148,9 @@ def shapes(
 
 def prepare(spec: Experiment) -> None:
     """Set the backend up for a spec, before anything is asked of it; harmless to call again."""
-    BACKEND.set_threads(spec.training.threads)
-    BACKEND.start()
-    BACKEND.set_tf32(on=spec.training.precision == "tf32")
+    backend().set_threads(spec.training.threads)
+    backend().set_up_devices()
+    backend().set_tf32(on=spec.training.precision == "tf32")
 
 
 def measure(
@@ -251,7 +252,7 @@ def _seconds(call: Callable[[], None], times: int = 1) -> float:
     began = time.perf_counter()
     for _ in range(times):
         call()
-    BACKEND.wait()
+    backend().wait()
     return (time.perf_counter() - began) / times
 
 
@@ -269,7 +270,7 @@ def _spec(spec: Experiment, arm: Arm, shape: Shape) -> Experiment:
 
 def matrix_limit() -> float:
     """Floating-point operations a second of a product of large matrices in float32: the best of several."""
-    side = GPU_LIMIT_SIDE if BACKEND.gpus() else LIMIT_SIDE
+    side = GPU_LIMIT_SIDE if backend().gpus() else LIMIT_SIDE
     matrix = keras.random.normal((side, side))
 
     def multiply() -> None:

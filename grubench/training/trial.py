@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import keras
+
 from grubench.backends import machine as environment
-from grubench.backends.keras import BACKEND, keras
+from grubench.backends.loader import backend
 from grubench.data import datasets
 from grubench.data import windows as cutting
 from grubench.training import evaluate
@@ -90,8 +92,8 @@ def prepare(spec: Experiment, options: TrialOptions) -> None:
     Raises:
         UsageError: It asks for what this machine or its backend cannot give.
     """
-    BACKEND.set_threads(options.threads or spec.training.threads)
-    BACKEND.start()
+    backend().set_threads(options.threads or spec.training.threads)
+    backend().set_up_devices()
     models.check(spec)
     if any(kernel.kernel == "fused" for kernel in models.kernels(spec)):
         from grubench.kernels.keras_layer import limit_inter_op_threads

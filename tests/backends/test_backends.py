@@ -7,6 +7,7 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -17,7 +18,7 @@ from msgspec import structs
 
 from grubench import api
 from grubench.backends import machine, registry
-from grubench.backends.keras import BACKEND, keras
+from grubench.backends.loader import backend
 from grubench.comparison import pairs, verdict
 from grubench.comparison.comparison import Comparison, differing_machines
 from grubench.data import windows
@@ -33,7 +34,7 @@ from grubench.spec.sections import SECTIONS, Model, Training
 from grubench.training import model as models
 from grubench.training.batches import Batches
 
-no_gpu = pytest.mark.skipif(bool(BACKEND.gpus()), reason="needs a machine without a GPU")
+no_gpu = pytest.mark.skipif(bool(backend().gpus()), reason="needs a machine without a GPU")
 
 
 class TestTheBackendOfAProcess:
@@ -116,7 +117,7 @@ class TestWhatAMachineCannotGive:
 
     @pytest.mark.parametrize(("capability", "fits"), [((7, 5), False), ((8, 0), True), ((8, 9), True), ((9, 0), True)])
     def test_tf32_needs_a_card_that_has_it(self, monkeypatch, capability: tuple[int, int], fits: bool) -> None:
-        monkeypatch.setattr(BACKEND, "capability", lambda: capability)
+        monkeypatch.setattr(backend(), "capability", lambda: capability)
         spec = tiny(precision="tf32")
         if fits:
             models.check(spec)
@@ -126,7 +127,7 @@ class TestWhatAMachineCannotGive:
 
     def test_tf32_is_on_where_it_was_asked_for_alone(self, monkeypatch) -> None:
         """TensorFlow has it on of itself; float32 means float32 here."""
-        monkeypatch.setattr(BACKEND, "capability", lambda: (9, 0))
+        monkeypatch.setattr(backend(), "capability", lambda: (9, 0))
         for precision, on in (("tf32", True), ("float32", False), ("mixed_bfloat16", False)):
             model = models.build(tiny(precision=precision), 5, 1, 1)
             assert tf.config.experimental.tensor_float_32_execution_enabled() is on
@@ -151,7 +152,7 @@ class TestWhatRuns:
         found = trained["gru"].environment
         assert (found["backend"], found["precision"], found["jit_compile"]) == ("tensorflow", "float32", False)
         assert found["kernels"][0]["operation"] == ("PyFuncStateless" if found["devices"] == ["CPU"] else "CudnnRNNV3")
-        assert trained["gru"].metrics.size.peak_gpu_memory_bytes == BACKEND.peak_memory_bytes()
+        assert trained["gru"].metrics.size.peak_gpu_memory_bytes == backend().peak_memory_bytes()
 
     def test_looking_changes_no_weight_and_no_state_of_chance(self) -> None:
         spec = replace(tiny(), model=Model(layers=("gru:4", "lstm:3"), dropout=(0.2,), recurrent_dropout=0.1))
@@ -163,7 +164,7 @@ class TestWhatRuns:
     @no_gpu
     def test_a_kernel_that_was_lost_is_told_and_one_asked_for_refused(self, monkeypatch) -> None:
         """As where Keras's call of cuDNN fails and it falls back."""
-        monkeypatch.setattr(BACKEND, "lacks_cudnn", lambda: "")
+        monkeypatch.setattr(backend(), "lacks_cudnn", lambda: "")
         for asked in ("auto", "cudnn"):
             spec = tiny(kernel=asked)
             model = models.build(tiny(kernel="keras"), 14, 1, 3)
@@ -175,7 +176,7 @@ class TestWhatRuns:
             assert found.kernel == "keras"
             assert "cudnn_ok" in found.reasons[-1]
             assert "--kernel cudnn" in found.reasons[-1]
-            monkeypatch.setattr(BACKEND, "allows_cudnn", lambda layer: True)
+            monkeypatch.setattr(backend(), "allows_cudnn", lambda layer: True)
             (found,) = models.kernels_that_run(model, spec)
             assert found.reasons[-1].startswith("TensorFlow executed While where cudnn was to run (--kernel cudnn")
 
@@ -184,7 +185,7 @@ class TestWhatRuns:
         allowed = [keras.layers.GRU(2), keras.layers.LSTM(2)]
         refused = [keras.layers.GRU(2, reset_after=False), keras.layers.LSTM(2, activation="relu")]
         refused += [keras.layers.GRU(2, unroll=True), keras.layers.LSTM(2, use_bias=False)]
-        assert [BACKEND.allows_cudnn(one) for one in allowed + refused] == [True, True, False, False, False, False]
+        assert [backend().allows_cudnn(one) for one in allowed + refused] == [True, True, False, False, False, False]
 
     def test_jax_has_cudnn_for_lstm_alone_and_xla_beside_it(self) -> None:
         spec = Experiment(model=Model(layers=("gru:4", "lstm:4")), training=Training(backend="jax", jit=True))
@@ -343,11 +344,11 @@ def test_cards_are_found_by_the_drivers_files_or_its_tool(tmp_path: Path, monkey
     monkeypatch.setenv(machine.VISIBLE, "")
     monkeypatch.setenv("KERAS_TORCH_DEVICE", "cpu")
     assert machine.hidden_cards() == "CUDA_VISIBLE_DEVICES="
-    assert "hides this machine's card (unset it)" in BACKEND.lacks_gpu()
+    assert "hides this machine's card (unset it)" in backend().lacks_gpu()
     assert machine.cards("tensorflow") == ["NVIDIA H200", "NVIDIA L4", "CUDA_VISIBLE_DEVICES="]
     assert machine.cards("torch")[-1] == "KERAS_TORCH_DEVICE=cpu"
     monkeypatch.delenv(machine.VISIBLE)
-    assert "grubench[cuda]" in BACKEND.lacks_gpu()
+    assert "grubench[cuda]" in backend().lacks_gpu()
     (tmp_path / "gpus" / "0000:01:00.0").mkdir(parents=True)
     (tmp_path / "gpus" / "0000:01:00.0" / "information").write_text("Model: \t\t NVIDIA A10\n")
     assert machine.cards() == ["NVIDIA A10"]

@@ -115,9 +115,9 @@ def test_tensorflow_is_not_loaded_for_another(backend: str, tmp_path: Path) -> N
 def test_a_batch_is_not_copied_on_its_way_to_torch(tmp_path: Path) -> None:
     script = (
         "import os; os.environ['GRUBENCH_BACKEND'] = 'torch'\n"
-        "import numpy as np; from types import SimpleNamespace; from grubench.backends.keras import BACKEND\n"
+        "import numpy as np; from types import SimpleNamespace; from grubench.backends.loader import backend\n"
         "cut = np.ones((3, 4, 2), 'f4'), np.ones((3, 1), 'f4')\n"
-        "given = BACKEND.stream(SimpleNamespace(batch=lambda number: cut), ahead=0)[0]\n"
+        "given = backend().stream(SimpleNamespace(batch=lambda number: cut), ahead=0)[0]\n"
         "print(*(one.data_ptr() == values.ctypes.data for one, values in zip(given, cut, strict=True)))"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -130,12 +130,13 @@ def test_looking_at_a_layer_draws_nothing(backend: str, tmp_path: Path) -> None:
     script = (
         f"import os; os.environ['GRUBENCH_BACKEND'] = {backend!r}\n"
         "from conftest import tiny; from dataclasses import replace; import numpy as np\n"
-        "from grubench.training.trial import model as models; from grubench.backends.keras import BACKEND, keras\n"
+        "from grubench.training.trial import model as models\n"
+        "from grubench.backends.loader import backend; import keras\n"
         "from grubench.spec.sections import Model\n"
         f"spec = replace(tiny(backend={backend!r}), model=Model(layers=('gru:4', 'lstm:3'), recurrent_dropout=0.2))\n"
         "model = models.build(spec, 14, 1, 3)\n"
         "def state(): return [keras.ops.convert_to_numpy(one) for one in model.variables] + "
-        "list(BACKEND.random_state().values())\n"
+        "list(backend().random_state().values())\n"
         "before = state(); models.kernels_that_run(model, spec)\n"
         "print(all(np.array_equal(*pair) for pair in zip(before, state(), strict=True)))"
     )

@@ -9,12 +9,12 @@ from importlib import metadata, util
 from pathlib import Path
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from grubench.backends import private_api
-from grubench.backends.keras import keras
 from grubench.spec.backends import BACKENDS, TORCH_DEVICE
 
 

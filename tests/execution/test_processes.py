@@ -12,13 +12,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from conftest import half_done, tiny, visible
 
 from grubench import api
 from grubench.backends import machine
-from grubench.backends.keras import keras
 from grubench.comparison import verdict
 from grubench.errors import TrainingError
 from grubench.execution.options import ExecutionOptions

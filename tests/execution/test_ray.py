@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from conftest import half_done, tiny, visible
 
 from grubench import api
-from grubench.backends.keras import keras
 from grubench.errors import TrainingError, UsageError
 from grubench.execution.options import ExecutionOptions
 from grubench.runs.run import Run

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from grubench.backends.keras import BACKEND, keras
+from grubench.backends.loader import backend
 from grubench.kernels.processor import Processor, detect_processor
 from grubench.kernels.recurrence import Gradients, Outputs, Recurrence
 
 HOST = detect_processor()
 needs_kernels = pytest.mark.skipif(
-    HOST is None or bool(BACKEND.gpus()), reason="needs a machine without a GPU, and a processor with AVX2 or NEON"
+    HOST is None or bool(backend().gpus()), reason="needs a machine without a GPU, and a processor with AVX2 or NEON"
 )
 LAYERS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM, "rnn": keras.layers.SimpleRNN}
 CELLS = ("gru", "gru_reset_before", "lstm", "rnn")

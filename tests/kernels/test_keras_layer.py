@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import tiny
 from kernel_cases import CELLS, make_layer, needs_kernels
 
-from grubench.backends.keras import keras
 from grubench.kernels.keras_layer import fuse_layer
 from grubench.runs.run import Run
 from grubench.spec.experiment import Experiment

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import kernels_with, tiny
 
-from grubench.backends.keras import BACKEND
+from grubench.backends.loader import backend
 from grubench.errors import UsageError
 from grubench.runs.run import Run
 from grubench.spec.experiment import Experiment
@@ -154,7 +154,7 @@ class TestKernels:
         """Keras's own eligibility, its check for a GPU apart, against ours."""
         from importlib import import_module
 
-        from grubench.backends.keras import keras
+        import keras
 
         rnn = import_module("keras.src.backend.tensorflow.rnn")
 
@@ -172,7 +172,7 @@ class TestKernels:
                     assert bool(theirs) == (not ours)
 
     def test_cudnn_where_it_cannot_be_had_is_refused(self) -> None:
-        if BACKEND.gpus():
+        if backend().gpus():
             pytest.skip("this machine has a GPU")
         with pytest.raises(UsageError, match=r"training.kernel: .*gru:4: this machine has no GPU"):
             models.build(tiny(kernel="cudnn"), 5, 1, 1)
@@ -182,8 +182,9 @@ TWO_DEVICES = """
 import sys
 from pathlib import Path
 
-from grubench.backends.keras import keras
+from grubench.backends import loader
 
+loader.start("tensorflow")
 import tensorflow as tf
 
 tf.config.set_logical_device_configuration(

@@ -7,13 +7,13 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import IN_PROCESS, tiny
 
 from grubench import api
-from grubench.backends.keras import keras
 from grubench.data import datasets
 from grubench.data.series import Series
 from grubench.errors import RunError, UsageError

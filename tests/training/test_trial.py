@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 from conftest import IN_PROCESS, make_dataset, tiny, visible
@@ -17,7 +18,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grubench import api, presets
-from grubench.backends.keras import keras
 from grubench.data import datasets, windows
 from grubench.errors import RunError, TrainingError
 from grubench.runs.run import FILES, Run, load

@@ -1,0 +1,12 @@
+"""What a fork server imports: Keras with the backend that GRUBENCH_BACKEND names, and all that a trial needs.
+
+A fork server can import modules and call nothing, so that this one, alone in grubench, works when it is imported.
+Nothing else imports it.
+"""
+
+import importlib
+
+from grubench.backends import loader
+
+loader.backend()
+importlib.import_module("grubench.training.trial")
