@@ -63,17 +63,17 @@ def test_a_failed_trial_is_shown_and_the_others_go_on(trained: dict[str, Run], t
         return RunError("disk full") if trial.seed == 2 else trained[trial.model.cell]
 
     monkeypatch.setattr(session, "make_executor", lambda *_: Scripted(end))
-    found = api.compare(tiny(), seeds=3, output=tmp_path)
-    assert [(one.arm, one.seed, one.message) for one in found.failures] == [
+    comparison = api.compare(tiny(), seeds=3, output=tmp_path)
+    assert [(failure.arm, failure.seed, failure.message) for failure in comparison.failures] == [
         ("LSTM", 1, "The loss became nan in epoch 3."),
         ("GRU", 2, "disk full"),
         ("LSTM", 2, "disk full"),
     ]
-    assert [len(arm) for arm in found.arms.values()] == [2, 1]
-    assert any(one.startswith("Failed: LSTM with seed 1. The loss") for one in verdict.sentences(found))
+    assert [len(arm) for arm in comparison.arms.values()] == [2, 1]
+    assert any(sentence.startswith("Failed: LSTM with seed 1. The loss") for sentence in verdict.sentences(comparison))
 
 
-def test_when_every_trial_fails_the_first_error_is_told(tmp_path: Path, monkeypatch) -> None:
+def test_when_every_trial_fails_the_first_error_is_reported(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(session, "make_executor", lambda *_: Scripted(lambda _: TrainingError("no luck")))
     with pytest.raises(TrainingError, match="no luck"):
         api.compare(tiny(), seeds=1, output=tmp_path)
@@ -90,10 +90,10 @@ def test_a_trial_that_cannot_be_claimed_is_a_failure_and_the_others_go_on(
         return take(root, key, **more)
 
     monkeypatch.setattr(locks, "take", full_for_one)
-    monkeypatch.setattr(session, "make_executor", lambda *_: Scripted(lambda one: trained[one.model.cell]))
-    found = api.compare(tiny(), seeds=1, output=tmp_path)
-    assert [(one.arm, "No space left" in one.message) for one in found.failures] == [("LSTM", True)]
-    assert len(found.runs_of("GRU")) == 1
+    monkeypatch.setattr(session, "make_executor", lambda *_: Scripted(lambda trial: trained[trial.model.cell]))
+    comparison = api.compare(tiny(), seeds=1, output=tmp_path)
+    assert [(failure.arm, "No space left" in failure.message) for failure in comparison.failures] == [("LSTM", True)]
+    assert len(comparison.runs_of("GRU")) == 1
 
 
 def test_what_is_wrong_with_every_trial_ends_the_comparison(tmp_path: Path, monkeypatch) -> None:
@@ -109,8 +109,8 @@ def test_what_only_a_later_arm_cannot_have_is_its_failure(trained: dict[str, Run
         return UsageError("no such kernel") if trial.model.cell == "lstm" else trained[trial.model.cell]
 
     monkeypatch.setattr(session, "make_executor", lambda *_: Scripted(end))
-    found = api.compare(tiny(), seeds=1, output=tmp_path)
-    assert [(one.arm, one.message) for one in found.failures] == [("LSTM", "no such kernel")]
+    comparison = api.compare(tiny(), seeds=1, output=tmp_path)
+    assert [(failure.arm, failure.message) for failure in comparison.failures] == [("LSTM", "no such kernel")]
 
 
 @pytest.mark.parametrize(
@@ -153,11 +153,11 @@ def test_a_trial_of_another_process_is_waited_for_and_taken(
             other.publish(f"x-{spec.digest[:6]}")
             other.release()
 
-    monkeypatch.setattr(session, "make_executor", lambda *_: Scripted(lambda one: trained[one.model.cell]))
-    found = api.compare(spec, seeds=1, output=tmp_path, on_event=on_event)
+    monkeypatch.setattr(session, "make_executor", lambda *_: Scripted(lambda trial: trained[trial.model.cell]))
+    comparison = api.compare(spec, seeds=1, output=tmp_path, on_event=on_event)
     assert "another process" in next(event.text for event in events if isinstance(event, Note))
     assert [event.arm for event in events if isinstance(event, TrialStart)] == ["LSTM"]
-    assert found.runs_of("GRU")[0].name == f"x-{spec.digest[:6]}"
+    assert comparison.runs_of("GRU")[0].name == f"x-{spec.digest[:6]}"
     assert len([name for name in visible(tmp_path) if "compare" not in name]) == 2
 
 
@@ -170,9 +170,9 @@ def test_what_another_process_leaves_is_trained_here(trained: dict[str, Run], tm
         if isinstance(event, Note):  # it dies: the system frees its lock, and what is half done stays
             other._lock.release()
 
-    monkeypatch.setattr(session, "make_executor", lambda *_: Scripted(lambda one: trained[one.model.cell]))
-    found = api.compare(spec, cells=["gru"], seeds=1, output=tmp_path, on_event=on_event)
-    assert len(found.runs) == 1
+    monkeypatch.setattr(session, "make_executor", lambda *_: Scripted(lambda trial: trained[trial.model.cell]))
+    comparison = api.compare(spec, cells=["gru"], seeds=1, output=tmp_path, on_event=on_event)
+    assert len(comparison.runs) == 1
     assert not half_done(tmp_path)
 
 
@@ -196,8 +196,8 @@ class TestMatchedByTime:
         assert not [event for event in events if isinstance(event, TrialStart)]
 
     def test_a_given_time_needs_no_pilot(self, tmp_path: Path) -> None:
-        found = api.compare(tiny(seconds=0.01), match="time", seeds=1, output=tmp_path, options=IN_PROCESS)
-        assert {run.metrics.loss.epochs for run in found.runs} == {1}
+        comparison = api.compare(tiny(seconds=0.01), match="time", seeds=1, output=tmp_path, options=IN_PROCESS)
+        assert {run.metrics.loss.epochs for run in comparison.runs} == {1}
         assert len(visible(tmp_path)) == 2
 
 

@@ -1,4 +1,4 @@
-"""Trials in processes of their own: the same results, and a death that is told."""
+"""Trials in processes of their own: the same results, and a death that is reported."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def weights(run: Run) -> list[np.ndarray]:
     return keras.saving.load_model(run.folder / "model.keras").get_weights()
 
 
-def same_weights(one: Run, other: Run) -> bool:
-    return all(np.array_equal(left, right) for left, right in zip(weights(one), weights(other), strict=True))
+def same_weights(first: Run, second: Run) -> bool:
+    return all(np.array_equal(left, right) for left, right in zip(weights(first), weights(second), strict=True))
 
 
 @slow
@@ -52,18 +52,18 @@ def test_trials_at_a_time_give_the_same_weights_and_say_that_their_times_are_sha
     trained: dict[str, Run], tmp_path: Path
 ) -> None:
     events: list[Event] = []
-    found = api.compare(tiny(), seeds=2, output=tmp_path, options=ExecutionOptions(jobs=3), on_event=events.append)
-    assert same_weights(found.runs_of("GRU")[0], trained["gru"])
-    assert same_weights(found.runs_of("LSTM")[0], trained["lstm"])
-    assert {run.environment.shared for run in found.runs} == {"with 3 trials at a time (--jobs 3)"}
-    assert {run.environment.threads for run in found.runs} == {max(1, machine.cores() // 3)}
-    assert any("shared a machine" in one for one in verdict.sentences(found))
+    comparison = api.compare(tiny(), seeds=2, output=tmp_path, options=ExecutionOptions(jobs=3), on_event=events.append)
+    assert same_weights(comparison.runs_of("GRU")[0], trained["gru"])
+    assert same_weights(comparison.runs_of("LSTM")[0], trained["lstm"])
+    assert {run.environment.shared for run in comparison.runs} == {"with 3 trials at a time (--jobs 3)"}
+    assert {run.environment.threads for run in comparison.runs} == {max(1, machine.cores() // 3)}
+    assert any("shared a machine" in sentence for sentence in verdict.sentences(comparison))
     running, most = 0, 0
     for event in events:
         running += {TrialStart: 1, TrialEnd: -1}.get(type(event), 0)
         most = max(most, running)
     assert most == 3
-    assert all(row["shared"] for row in columns.rows(found) if row["seeds"])
+    assert all(row["shared"] for row in columns.rows(comparison) if row["seeds"])
 
 
 @slow
@@ -75,7 +75,7 @@ def test_an_error_comes_back_as_it_was(tmp_path: Path) -> None:
 
 
 @slow
-def test_a_killed_trial_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_killed_trial_is_reported_and_leaves_nothing(tmp_path: Path) -> None:
     def kill(event: Event) -> None:
         if isinstance(event, EpochEnd):
             for child in multiprocessing.active_children():
@@ -152,14 +152,14 @@ def test_ctrl_c_ends_with_130_and_keeps_what_is_finished(tmp_path: Path) -> None
         assert time.monotonic() < deadline
         os.sched_yield()
     os.killpg(process.pid, signal.SIGINT)
-    said, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "Interrupted" in said
-    assert "Traceback" not in said
-    left = visible(tmp_path / "runs")
-    assert left
+    assert "Interrupted" in output
+    assert "Traceback" not in output
+    names = visible(tmp_path / "runs")
+    assert names
     assert not half_done(tmp_path)
-    assert all(load(tmp_path / "runs" / name) for name in left)
+    assert all(load(tmp_path / "runs" / name) for name in names)
 
 
 @slow

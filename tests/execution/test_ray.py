@@ -24,10 +24,10 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def cluster() -> Iterator[cluster_utils.Cluster]:
-    made = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-    yield made
+    cluster = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    yield cluster
     ray.shutdown()
-    made.shutdown()
+    cluster.shutdown()
 
 
 def test_a_node_killed_in_the_middle_costs_no_trial(
@@ -44,16 +44,16 @@ def test_a_node_killed_in_the_middle_costs_no_trial(
             cluster.remove_node(second, allow_graceful=False)
 
     options = ExecutionOptions(executor="ray", ray_address=cluster.address, retries=5)
-    found = api.compare(tiny(), seeds=6, output=tmp_path, options=options, on_event=on_event)
+    comparison = api.compare(tiny(), seeds=6, output=tmp_path, options=options, on_event=on_event)
     assert second not in cluster.worker_nodes
-    assert [len(arm) for arm in found.arms.values()] == [6, 6]
+    assert [len(arm) for arm in comparison.arms.values()] == [6, 6]
     assert Counter(type(event) for event in events)[TrialEnd] == 12
     assert len([name for name in visible(tmp_path) if "compare" not in name]) == 12
     assert not half_done(tmp_path)
-    for arm, runs in found.arms.items():
-        for one, other in zip(weights(runs[0]), weights(trained[arm.name.lower()]), strict=True):
-            np.testing.assert_array_equal(one, other)
-    assert {run.environment.shared for run in found.runs} == {"beside other trials on a Ray cluster"}
+    for arm, runs in comparison.arms.items():
+        for ours, theirs in zip(weights(runs[0]), weights(trained[arm.name.lower()]), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+    assert {run.environment.shared for run in comparison.runs} == {"beside other trials on a Ray cluster"}
     assert api.compare(tiny(), seeds=6, output=tmp_path, options=options).reused == 12
 
 
@@ -72,7 +72,7 @@ def test_an_error_of_a_trial_comes_back_as_it_was(tmp_path: Path) -> None:
     assert not ray.is_initialized()  # the cluster that was started for it is gone
 
 
-def test_a_cluster_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_cluster_that_is_not_there_is_reported(tmp_path: Path) -> None:
     options = ExecutionOptions(executor="ray", ray_address="127.0.0.1:1")
     with pytest.raises(UsageError, match="could not be reached"):
         api.compare(tiny(), seeds=1, output=tmp_path, options=options)

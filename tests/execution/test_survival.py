@@ -38,7 +38,7 @@ def started(folder: Path, *more: str) -> subprocess.Popen[str]:
 
 def processes(group: int) -> list[int]:
     """The processes of a group."""
-    found = []
+    numbers = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
             try:
@@ -46,8 +46,8 @@ def processes(group: int) -> list[int]:
             except OSError:
                 continue
             if int(fields[2]) == group and fields[0] != "Z":
-                found.append(int(entry.name))
-    return found
+                numbers.append(int(entry.name))
+    return numbers
 
 
 def check(folder: Path) -> list[str]:
@@ -80,33 +80,33 @@ def test_kill_at_random_moments(tmp_path: Path) -> None:
         what = draw.choice(["parent", "worker", "group"])
         everyone = processes(process.pid)
         victims = {"parent": [process.pid], "group": everyone, "worker": everyone[-1:]}[what]
-        for one in victims:
+        for victim in victims:
             try:
-                os.kill(one, signal.SIGKILL)
+                os.kill(victim, signal.SIGKILL)
             except ProcessLookupError:
                 continue
         killed[what] += 1
-        said, _ = process.communicate(timeout=300)
-        assert "Traceback" not in said, said
+        output, _ = process.communicate(timeout=300)
+        assert "Traceback" not in output, output
         now = {name: (folder / name / "metrics.json").stat().st_mtime_ns for name in check(folder)}
         assert before.items() <= now.items()  # nothing that was finished was touched
         before = now
     assert set(killed) == {"parent", "worker", "group"}
     last = started(tmp_path, "--jobs", "2", "--checkpoint-every", "1")
-    said, _ = last.communicate(timeout=300)
-    assert last.returncode == 0, said
+    output, _ = last.communicate(timeout=300)
+    assert last.returncode == 0, output
     assert len(check(folder)) == TRIALS
     assert before.items() <= {name: (folder / name / "metrics.json").stat().st_mtime_ns for name in before}.items()
     assert not half_done(folder)
-    (made,) = folder.glob("*compare*")
-    assert len(comparison.load(made).runs) == TRIALS
+    (folder_of_comparison,) = folder.glob("*compare*")
+    assert len(comparison.load(folder_of_comparison).runs) == TRIALS
 
 
 def test_two_processes_share_a_comparison(tmp_path: Path) -> None:
     both = [started(tmp_path), started(tmp_path, "--jobs", "2")]
     for process in both:
-        said, _ = process.communicate(timeout=300)
-        assert process.returncode == 0, said
+        output, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, output
     assert len(check(tmp_path / "runs")) == TRIALS
     assert not half_done(tmp_path)
 
