@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import typer
 
 from grubench.errors import SpecError, UsageError
-from grubench.spec.arms import find_setting_key
 from grubench.spec.sections import SECTIONS
 
 Tree = dict[str, Any]
@@ -81,6 +80,8 @@ def parse_variation(text: str) -> tuple[str, list[Any]]:
         UsageError: It is not of that form.
         SpecError: There is no such setting, or a value is not of its type.
     """
+    from grubench.spec.arms import find_setting_key
+
     key, _, values = text.partition("=")
     items = [item.strip() for item in values.split(",") if item.strip()]
     if len(items) < 2:
