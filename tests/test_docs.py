@@ -14,7 +14,7 @@ import pytest
 import typer
 
 from grubench.cli import app
-from grubench.cli.guide import adapt_to_terminal, list_topics, summarize_page
+from grubench.cli.pages import adapt_to_terminal, list_topics, summarize_page
 from grubench.presets import list_presets
 
 ROOT = Path(__file__).parent.parent
