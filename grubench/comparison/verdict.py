@@ -133,7 +133,7 @@ def _fastest(comparison: Comparison, pairs: Sequence[Pair]) -> str:
 def _first_epochs(comparison: Comparison) -> list[str]:
     """A word on first epochs that took much longer than the others, which are the ones compared."""
     shares = {
-        arm.name: float(np.median([run.history()["seconds"][0] / run.metrics.timing.epoch_s for run in runs]))
+        arm.name: float(np.median([run.metrics.timing.first_epoch_s / run.metrics.timing.epoch_s for run in runs]))
         for arm, runs in comparison.arms.items()
     }
     long = {name: share for name, share in shares.items() if share > STICKS_OUT}

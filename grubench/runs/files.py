@@ -22,8 +22,8 @@ T = TypeVar("T", bound=msgspec.Struct)
 DAMAGED = "The run is damaged; train it again."
 # Every file that grubench writes and reads whole is far smaller.
 MOST_BYTES = 32 * 2**20
-# Without these bytes JSON holds no control character: it may be escaped, or lie beyond ASCII.
-MAY_CONTROL = re.compile(rb"\\[bfru]|[\x7f-\xff]")
+# How JSON writes a control character that is not given as it is.
+ESCAPED = re.compile(rb"\\[bfru]")
 # A step of msgspec's path to a value: a field, a key that it does not name, or a place in a list.
 STEP = re.compile(r"\.(\w+)|\[(\.\.\.|\d+)\]")
 
@@ -83,7 +83,7 @@ def read_record(path: Path, kind: type[T], schema: int | None = None) -> T:
     content = read_bytes(path)
     try:
         record: T = _decoder(kind).decode(content)
-        if MAY_CONTROL.search(content):
+        if _may_have_control_characters(content):
             _refuse_control_characters(record, path)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         if schema is not None:
@@ -117,6 +117,12 @@ def _check_schema(content: bytes, known: int, path: Path) -> None:
         raise RunError(
             f"{path} was written by an older grubench (schema {schema}; this one reads {known}).", "Train it again."
         )
+
+
+def _may_have_control_characters(content: bytes) -> bool:
+    """A quick look: those below a space have to be escaped in JSON, the others lie beyond ASCII or are DEL."""
+    plain = content.isascii() and b"\x7f" not in content
+    return not plain or (b"\\" in content and ESCAPED.search(content) is not None)
 
 
 def _refuse_control_characters(record: msgspec.Struct, path: Path) -> None:

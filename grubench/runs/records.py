@@ -108,6 +108,7 @@ class EpochTiming(Struct, frozen=True, kw_only=True):
 
     Attributes:
         first_step_s: The first training step, with tracing and compilation.
+        first_epoch_s: The first epoch, with them too.
         epoch_s: Median of the steady epochs: those without tracing and compilation.
         epoch_s_quartiles: First and third quartile of the steady epochs.
         steady_epochs: How many those are; 0 where a single epoch had to do.
@@ -117,6 +118,7 @@ class EpochTiming(Struct, frozen=True, kw_only=True):
     """
 
     first_step_s: Number
+    first_epoch_s: Number
     epoch_s: Positive
     epoch_s_quartiles: tuple[Number, Number]
     steady_epochs: Whole

@@ -8,7 +8,6 @@ the trial. This module imports nothing heavy: the command line builds its flags 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import tomllib
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -74,7 +73,9 @@ class Experiment:
     @cached_property
     def digest(self) -> str:
         """A hash of every setting, 64 hexadecimal digits: it names the trial."""
-        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+        texts = {name: getattr(self, name).sorted_json for name in SECTIONS} | {"seed": str(self.seed)}
+        text = ", ".join(f'"{name}": {texts[name]}' for name in sorted(texts))
+        return hashlib.sha256(f"{{{text}}}".encode()).hexdigest()
 
     @property
     def data_name(self) -> str:

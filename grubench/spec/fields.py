@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import Field, field, fields
+from dataclasses import Field, asdict, field, fields
+from functools import cached_property
 from typing import Any
 
 from grubench.errors import SpecError
@@ -84,3 +86,8 @@ class Section:
             value = coerce(key, one, getattr(self, one.name))
             object.__setattr__(self, one.name, value)
             _check_bounds(key, one.metadata, value)
+
+    @cached_property
+    def sorted_json(self) -> str:
+        """The section as JSON, its keys sorted; written once, for thousands of specs share a section."""
+        return json.dumps(asdict(self), sort_keys=True)  # type: ignore[call-overload]

@@ -184,6 +184,7 @@ class Recorder(AsyncSafe, keras.callbacks.Callback):  # type: ignore[misc]
         first_step_s += max(0.0, self.last_call_s - step_s)
         return EpochTiming(
             first_step_s=first_step_s,
+            first_epoch_s=float(seconds[0]),
             epoch_s=median,
             epoch_s_quartiles=(low, high),
             steady_epochs=steady_epochs,
