@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf  # only imported where it is the backend
 
+from grubench.backends import private_api
 from grubench.kernels.cells import select_cell
 from grubench.kernels.recurrence import Outputs, Recurrence
 
@@ -40,8 +41,7 @@ def fuse_layer(layer: keras.layers.RNN, threads: int = 0, *, need_d_x: bool) -> 
         ValueError: The layer has settings that the kernels do not support.
     """
     _check_settings(layer)
-    layer.inner_loop = FusedLoop(layer, threads, need_d_x=need_d_x)
-    layer.supports_jit = False
+    private_api.replace_inner_loop(layer, FusedLoop(layer, threads, need_d_x=need_d_x))
 
 
 def _check_settings(layer: keras.layers.RNN) -> None:
@@ -71,7 +71,7 @@ def limit_inter_op_threads() -> None:
 
 
 class FusedLoop:
-    """The replacement of a layer's `inner_loop`.
+    """The replacement of a recurrent layer's loop (`private_api.replace_inner_loop`).
 
     Args:
         layer: The layer.
@@ -87,13 +87,13 @@ class FusedLoop:
         self.saved = SavedOutputs()
 
     def __call__(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
-        """The last output, all outputs, and the last states, as `RNN.inner_loop` returns them."""
+        """The last output, all outputs, and the last states, as the layer's own loop returns them."""
         layer = self.layer
         if any(part is not None for part in keras.tree.flatten(mask)):
-            return type(layer).inner_loop(layer, sequences, initial_state, mask, training=training)
+            return private_api.run_inner_loop(layer, sequences, initial_state, mask, training=training)
         x = tf.convert_to_tensor(sequences)
         if training and layer.cell.dropout:
-            x *= layer.cell.get_dropout_mask(x[:, 0, :])[:, None, :]
+            x *= private_api.input_dropout_mask(layer, x[:, 0, :])[:, None, :]
         if layer.go_backwards:
             x = tf.reverse(x, [1])
         variables = (layer.cell.kernel, layer.cell.recurrent_kernel, layer.cell.bias)
@@ -137,8 +137,10 @@ class FusedLoop:
                 results.append(outputs.c)
             return [*results, np.int64(token)]
 
-        state_count = 2 if self.recurrence.cell.has_cell_state else 1
-        types = [tf.float32] * (state_count + int(sequences)) + [tf.int64]
+        float_count = 2 if self.recurrence.cell.has_cell_state else 1
+        if sequences:
+            float_count += 1
+        types = [tf.float32] * float_count + [tf.int64]
         results = list(tf.numpy_function(forward, inputs, types, stateful=False))
         (batch, steps, _), units = inputs[0].shape, inputs[2].shape[0]
         for position, result in enumerate(results[:-1]):
