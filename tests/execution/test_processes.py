@@ -63,7 +63,7 @@ def test_trials_at_a_time_give_the_same_weights_and_say_that_their_times_are_sha
         running += {TrialStart: 1, TrialEnd: -1}.get(type(event), 0)
         most = max(most, running)
     assert most == 3
-    assert all(row["shared"] for row in columns.rows(comparison) if row["seeds"])
+    assert all(row.shared for row in columns.rows(comparison) if row.seeds)
 
 
 @slow
