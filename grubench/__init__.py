@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ExecutionOptions", "Experiment", "GrubenchError", "compare", "predict", "resolve", "train"]
 
-_HOMES = {
+_MODULES = {
     "Experiment": "spec.experiment",
     "GrubenchError": "errors",
     "ExecutionOptions": "execution.options",
@@ -38,6 +38,6 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import a job when it is first asked for."""
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'grubench' has no attribute {name!r}")
-    return getattr(import_module(f"grubench.{_HOMES[name]}"), name)
+    return getattr(import_module(f"grubench.{_MODULES[name]}"), name)

@@ -66,8 +66,8 @@ class RayCluster:
                 f"training.threads: no node of the cluster has {threads} cores; the largest has {most_cores}.",
                 f"Use --threads {most_cores} or fewer.",
             )
-        self._events = _queue(ray)
-        self._most_locks = _most_locks()
+        self._events = _make_queue(ray)
+        self._max_locks = _max_locks()
         # A fresh process for each trial, as everywhere: nothing of the trial before must be left in it, nor its memory.
         self._task = ray.remote(max_calls=1, max_retries=retries, num_gpus=min(1, int(self._total("GPU"))))(_train)
         self._dataset: Any = None
@@ -77,7 +77,7 @@ class RayCluster:
         """As many trials as the cluster has room for, and some that wait; the lock of each is an open file here."""
         room = int(self._total("CPU")) // self._threads
         gpus = int(self._total("GPU"))
-        return min(min(room, gpus) if gpus else room, self._most_locks) + QUEUED
+        return min(min(room, gpus) if gpus else room, self._max_locks) + QUEUED
 
     def trial_options(self, spec: Experiment, slot: int) -> TrialOptions:  # noqa: ARG002
         """One core a trial where the spec does not say: more trials at a time finish sooner than faster ones."""
@@ -162,7 +162,7 @@ def _connect(ray: Any, address: str) -> None:
         ) from error
 
 
-def _most_locks() -> int:
+def _max_locks() -> int:
     """How many locks this process may hold: half of the files that the system lets it open, asked for in full."""
     try:
         import resource
@@ -188,7 +188,7 @@ def _check_reachable(address: str) -> None:
         socket.create_connection((host, int(port)), CONNECT_S).close()
 
 
-def _queue(ray: Any) -> Any:
+def _make_queue(ray: Any) -> Any:
     """A queue on this node, which exists as long as the driver does."""
     from ray.util.queue import Queue
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy

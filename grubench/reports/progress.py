@@ -203,7 +203,7 @@ def _losses(event: EpochEnd, validation: str) -> str:
     return f"loss {event.loss:.4g}" + (f"{validation} {event.val_loss:.4g}" if event.val_loss is not None else "")
 
 
-class Rounds:
+class BenchmarkDisplay:
     """Shows the progress of a step benchmark. Use as a context; call it with each event."""
 
     def __init__(self, console: Console) -> None:
