@@ -33,7 +33,7 @@ Length = Annotated[str, typer.Option("--length", metavar="LIST", help="Lengths o
 Features = Annotated[str, typer.Option("--features", metavar="LIST", help="Inputs a step.")]
 Units = Annotated[str, typer.Option("--units", metavar="LIST", help="Units of every layer.")]
 Layers = Annotated[str, typer.Option("--layers", metavar="LIST", help="Numbers of layers.")]
-BenchmarkDisplay = Annotated[int, typer.Option("--rounds", metavar="INT", help="BenchmarkDisplay of each.", min=1)]
+Rounds = Annotated[int, typer.Option("--rounds", metavar="INT", help="Rounds of each.", min=1)]
 Backend = Annotated[str, typer.Option("--backend", metavar="TEXT", help="Keras's backend: tensorflow, torch or jax.")]
 Precision = Annotated[
     str, typer.Option("--precision", metavar="TEXT", help="float32, mixed_bfloat16, mixed_float16 or tf32.")
@@ -60,7 +60,7 @@ def bench(
     features: Features = "",
     units: Units = "",
     layers: Layers = "",
-    rounds: BenchmarkDisplay = 11,
+    rounds: Rounds = 11,
     backend: Backend = "",
     precision: Precision = "",
     threads: Threads = 0,

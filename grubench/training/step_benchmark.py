@@ -164,7 +164,7 @@ def measure(
         spec: The spec; its stack, kernel and sizes are replaced.
         arms: Cells on kernels.
         sizes: The shapes.
-        rounds: BenchmarkDisplay of each arm.
+        rounds: Rounds of each arm.
         on_event: Called with the progress.
 
     Raises:
