@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -119,7 +119,7 @@ def find_setting_key(text: str) -> str:
     Raises:
         SpecError: There is no such setting; naming the closest.
     """
-    keys = [f"{name}.{setting.name}" for name, section in SECTIONS.items() for setting in fields(section)]  # type: ignore[arg-type]
+    keys = [f"{name}.{setting.name}" for name, section in SECTIONS.items() for setting in section.settings]
     matching = [key for key in keys if text in (key, key.partition(".")[2])]
     if len(matching) == 1:
         return matching[0]

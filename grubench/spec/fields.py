@@ -1,93 +1,121 @@
-"""The machinery of the spec: fields that carry their help and bounds, in sections that check themselves."""
+"""What a section of the spec is made of: settings that carry their help and bounds, and check their values."""
 
 from __future__ import annotations
 
 import json
 import math
-from dataclasses import Field, asdict, field, fields
+from dataclasses import Field, dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from grubench.errors import SpecError
 from grubench.text import LARGEST_WHOLE, has_control_characters, quote
 
+Scalar = bool | int | float | str
+Value = Scalar | tuple[Scalar, ...]
+KINDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What the command line and the validation know of a setting.
+
+    Attributes:
+        name: Its name within the section.
+        default: The default value; its type is the setting's type.
+        help: One line for `--help`.
+        choices: The valid values of a string (or of each string in a tuple).
+        low: The smallest valid number.
+        below: A bound that a number must stay under.
+        rare: Whether `--help` leaves the flag to `--help-all`.
+    """
+
+    name: str
+    default: Value
+    help: str
+    choices: tuple[str, ...]
+    low: float | None
+    below: float | None
+    rare: bool
+
+    def parse(self, key: str, value: object) -> Value:
+        """A value as the setting's own type, within its bounds.
+
+        Raises:
+            SpecError: It is not; the message names the key, the value and what is valid.
+        """
+        if not isinstance(self.default, tuple):
+            return self._parse_scalar(key, self.default, value)
+        default = self.default[0] if self.default else ""
+        items = value if isinstance(value, list | tuple) else (value,)
+        return tuple(self._parse_scalar(key, default, item) for item in items)
+
+    def _parse_scalar(self, key: str, default: Scalar, value: object) -> Scalar:
+        scalar = _convert(key, type(default), value)
+        if self.choices and scalar not in self.choices:
+            raise SpecError(f"{key}: unknown value {quote(scalar)}.", f"Valid: {', '.join(self.choices)}.")
+        if isinstance(scalar, int | float):
+            self._check_bounds(key, scalar)
+        return scalar
+
+    def _check_bounds(self, key: str, number: float) -> None:
+        if not math.isfinite(number):
+            raise SpecError(f"{key}: {number} is not a finite number.")
+        if self.low is not None and number < self.low:
+            raise SpecError(f"{key}: {number} is too small.", f"The smallest valid value is {self.low}.")
+        if self.below is not None and number >= self.below:
+            raise SpecError(f"{key}: {number} is too large.", f"It must be below {self.below}.")
+
 
 def setting(
-    default: Any,
+    default: Value,
     help: str,
     *,
     choices: tuple[str, ...] = (),
     low: float | None = None,
-    high: float | None = None,
     below: float | None = None,
     rare: bool = False,
 ) -> Any:
-    """A field of a section with what the command line and the validation need to know of it.
-
-    Args:
-        default: The default value; its type is the field's type.
-        help: One line for `--help`.
-        choices: The valid values of a string (or of each string in a tuple).
-        low: The smallest valid number.
-        high: The largest valid number.
-        below: A bound that a number must stay under.
-        rare: Whether `--help` leaves the flag to `--help-all`.
-    """
-    bounds = {"low": low, "high": high, "below": below}
-    return field(default=default, metadata={"help": help, "choices": choices, "rare": rare, **bounds})
-
-
-def coerce(key: str, setting: Field[Any], value: Any) -> Any:
-    """A value of a setting's own type, or a SpecError that names the key, the value and what is valid."""
-    default = setting.default
-    if isinstance(default, tuple):
-        item = default[0] if default else ""
-        items = value if isinstance(value, list | tuple) else (value,)
-        return tuple(_scalar(key, item, one) for one in items)
-    return _scalar(key, default, value)
-
-
-def _scalar(key: str, default: Any, value: Any) -> Any:
-    kind = type(default)
-    if isinstance(value, int) and abs(value) > LARGEST_WHOLE:
-        raise SpecError(f"{key}: the number is too large.", f"The largest whole number is {LARGEST_WHOLE}.")
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if isinstance(value, str) and has_control_characters(value):
-        raise SpecError(f"{key}: {quote(value)} holds control characters.", "Leave them out.")
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        names = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
-        raise SpecError(f"{key}: {quote(value)} is not {names[kind]}.")
-    return value
-
-
-def _check_bounds(key: str, meta: Any, value: Any) -> None:
-    for item in value if isinstance(value, tuple) else (value,):
-        if meta["choices"] and item not in meta["choices"]:
-            raise SpecError(f"{key}: unknown value {quote(item)}.", f"Valid: {', '.join(meta['choices'])}.")
-        if isinstance(item, float) and not math.isfinite(item):
-            raise SpecError(f"{key}: {item} is not a finite number.")
-        if meta["low"] is not None and item < meta["low"]:
-            raise SpecError(f"{key}: {item} is too small.", f"The smallest valid value is {meta['low']}.")
-        if meta["high"] is not None and item > meta["high"]:
-            raise SpecError(f"{key}: {item} is too large.", f"The largest valid value is {meta['high']}.")
-        if meta["below"] is not None and item >= meta["below"]:
-            raise SpecError(f"{key}: {item} is too large.", f"It must be below {meta['below']}.")
+    """A field of a section; see `Setting` for the arguments."""
+    metadata = {"default": default, "help": help, "choices": choices, "low": low, "below": below, "rare": rare}
+    return field(default=default, metadata=metadata)
 
 
 class Section:
-    """A part of the spec whose fields check themselves when it is made."""
+    """A part of the spec: a dataclass of settings, checked when it is created.
+
+    Attributes:
+        settings: What its fields are, in order.
+    """
+
+    settings: ClassVar[tuple[Setting, ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        """Collect the settings of a new section."""
+        members = {name: member for name, member in vars(cls).items() if isinstance(member, Field)}
+        cls.settings = tuple(Setting(name=name, **member.metadata) for name, member in members.items())
 
     def __post_init__(self) -> None:
-        """Coerce every field to its type and check its bounds."""
+        """Convert every setting to its type and check its bounds."""
         section = type(self).__name__.lower()
-        for one in fields(self):  # type: ignore[arg-type]
-            key = f"{section}.{one.name}"
-            value = coerce(key, one, getattr(self, one.name))
-            object.__setattr__(self, one.name, value)
-            _check_bounds(key, one.metadata, value)
+        for entry in self.settings:
+            value = entry.parse(f"{section}.{entry.name}", getattr(self, entry.name))
+            object.__setattr__(self, entry.name, value)
 
     @cached_property
     def sorted_json(self) -> str:
-        """The section as JSON, its keys sorted; written once, for thousands of specs share a section."""
-        return json.dumps(asdict(self), sort_keys=True)  # type: ignore[call-overload]
+        """The section as JSON with sorted keys; written once, because thousands of specs share a section."""
+        return json.dumps({entry.name: getattr(self, entry.name) for entry in self.settings}, sort_keys=True)
+
+
+def _convert(key: str, kind: type[Scalar], value: object) -> Scalar:
+    """A value as `kind`: a whole number can stand for a float, nothing else is converted."""
+    if isinstance(value, int) and abs(value) > LARGEST_WHOLE:
+        raise SpecError(f"{key}: the number is too large.", f"The largest whole number is {LARGEST_WHOLE}.")
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, str) and has_control_characters(value):
+        raise SpecError(f"{key}: {quote(value)} holds control characters.", "Leave them out.")
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise SpecError(f"{key}: {quote(value)} is not {KINDS[kind]}.")
+    return value

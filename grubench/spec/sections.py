@@ -29,7 +29,7 @@ INITIALIZERS = (
     "zeros",
 )
 ACTIVATIONS = ("linear", "tanh", "sigmoid", "relu", "elu", "selu", "gelu", "softplus", "softsign", "hard_sigmoid")
-# Units of a layer: a number with more digits is no machine's.
+# Digits of a layer's units.
 MOST_DIGITS = 9
 LOSS_TITLES = ", ".join(f"{loss.name} ({loss.title})" for loss in LOSSES.values())
 TIME_FEATURES = ("hour", "weekday", "month", "dayofyear")
@@ -48,7 +48,7 @@ class Layer:
         cell, _, units = text.partition(":")
         if cell not in CELLS:
             raise SpecError(
-                f"model.layers: {quote(text)} names no cell that grubench knows.",
+                f"model.layers: {quote(text)} has an unknown cell.",
                 f"Write CELL:UNITS, such as gru:64, with a cell of {', '.join(CELLS)}.",
             )
         if not units.isdecimal() or len(units) > MOST_DIGITS or int(units) < 1:
@@ -70,7 +70,7 @@ class Data(Section):
     file: str = setting("", "A CSV or Parquet file of your own.")
     time: str = setting("", "The column of timestamps (own file).")
     time_format: str = setting(
-        "", "The format of the timestamps, such as %d-%m-%y; ISO needs none (own file).", rare=True
+        "", "The format of the timestamps, such as %d-%m-%y; ISO dates need none (own file).", rare=True
     )
     target: tuple[str, ...] = setting((), "Column to forecast; several make one series each.")
     features: tuple[str, ...] = setting((), "Further input columns (own file, bitcoin).")
@@ -78,8 +78,8 @@ class Data(Section):
         (), "Inputs made from the timestamps: hour, weekday, month, dayofyear.", choices=TIME_FEATURES, rare=True
     )
     series_column: str = setting("", "The column that names the series in a long file (own file).", rare=True)
-    train_series: tuple[str, ...] = setting((), "Series to train on, by name; all where not given.", rare=True)
-    test_series: tuple[str, ...] = setting((), "Series to test on, by name; all where not given.", rare=True)
+    train_series: tuple[str, ...] = setting((), "Series to train on, by name; all by default.", rare=True)
+    test_series: tuple[str, ...] = setting((), "Series to test on, by name; all by default.", rare=True)
     duplicates: str = setting(
         "first",
         "Rows with the same timestamp: keep the first, the last, their mean, all, or refuse.",
@@ -88,7 +88,7 @@ class Data(Section):
     )
     gaps: str = setting(
         "keep",
-        "Missing timestamps: keep the rows as neighbours, fill in the value before, or refuse.",
+        "Missing timestamps: keep the rows as neighbors, fill in the value before, or refuse.",
         choices=("keep", "fill", "error"),
         rare=True,
     )
@@ -105,7 +105,7 @@ class Data(Section):
     )
 
     def __post_init__(self) -> None:
-        """A file of one's own takes the dataset's place."""
+        """A file of the user's own replaces the dataset."""
         super().__post_init__()
         if self.file:
             object.__setattr__(self, "dataset", "")
@@ -172,7 +172,7 @@ class Model(Section):
         if len(dropout) != len(self.layers):
             raise SpecError(
                 f"model.dropout: {len(dropout)} values for {len(self.layers)} layers.",
-                "Give one for all, or one a layer.",
+                "Give one for all, or one per layer.",
             )
         object.__setattr__(self, "dropout", dropout)
 
@@ -183,7 +183,7 @@ class Model(Section):
 
     @property
     def cell(self) -> str:
-        """The one cell of the stack (`gru`), or the cells of a mixed stack in order (`gru-lstm`)."""
+        """The cell of the stack (`gru`), or the cells of a mixed stack in order (`gru-lstm`)."""
         cells = [layer.cell for layer in self.stack]
         return cells[0] if len(set(cells)) == 1 else "-".join(cells)
 
@@ -199,7 +199,7 @@ class Training(Section):
         low=0,
         rare=True,
     )
-    batch_size: int = setting(32, "Windows a step.", low=1)
+    batch_size: int = setting(32, "Windows per step.", low=1)
     optimizer: str = setting("adam", "Optimizer.", choices=tuple(OPTIMIZERS))
     learning_rate: float = setting(0.0, "Learning rate; 0 for the optimizer's default.", low=0)
     clipnorm: float = setting(0.0, "Clip each gradient's norm; 0 for no clipping.", low=0, rare=True)
@@ -207,11 +207,13 @@ class Training(Section):
     loss: str = setting("mse", f"Loss, on scaled values: {LOSS_TITLES}.", choices=tuple(LOSSES))
     shuffle: bool = setting(True, "Shuffle the windows anew each epoch, the same way for every cell.", rare=True)
     patience: int = setting(0, "Stop after this many epochs without a better validation loss; 0 for never.", low=0)
-    min_delta: float = setting(0.0, "The least change of the validation loss that counts as better.", low=0, rare=True)
+    min_delta: float = setting(
+        0.0, "The smallest decrease of the validation loss that counts as better.", low=0, rare=True
+    )
     backend: str = setting("tensorflow", "Keras's backend: tensorflow, torch or jax (extras).", choices=tuple(BACKENDS))
     precision: str = setting(
         "float32",
-        "Numbers to compute with; weights stay in float32, and tf32 is for NVIDIA cards.",
+        "Precision of the computation; weights stay in float32, and tf32 is for NVIDIA GPUs.",
         choices=PRECISIONS,
         rare=True,
     )
@@ -226,7 +228,7 @@ class Training(Section):
     )
 
     def __post_init__(self) -> None:
-        """Write the optimizer's own learning rate in where none was given."""
+        """Write down the optimizer's default learning rate where none is set."""
         super().__post_init__()
         if self.learning_rate == 0:
             object.__setattr__(self, "learning_rate", OPTIMIZERS[self.optimizer].learning_rate)

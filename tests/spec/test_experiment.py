@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -125,5 +125,5 @@ def test_cells_are_replaced_and_widths_kept() -> None:
 
 def test_every_setting_says_what_it_is() -> None:
     for section in SECTIONS.values():
-        for one in fields(section):
-            assert one.metadata["help"].endswith((".", "none.", "never.")), one.name
+        for setting in section.settings:
+            assert setting.help.endswith((".", "none.", "never.")), setting.name

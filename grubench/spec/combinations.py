@@ -1,0 +1,124 @@
+"""Rules on settings that contradict each other, whatever each is on its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from grubench.errors import KernelError, SpecError
+from grubench.spec.backends import BACKENDS, list_backends
+from grubench.spec.kernel_rules import cudnn_reasons, fused_reasons
+
+if TYPE_CHECKING:
+    from grubench.spec.experiment import Experiment
+
+
+def check_combinations(spec: Experiment) -> None:
+    """Refuse settings that contradict each other.
+
+    Raises:
+        SpecError: Naming a setting, and what to do.
+    """
+    for rule in RULES:
+        error = rule(spec)
+        if error:
+            raise error
+
+
+def _check_source(spec: Experiment) -> SpecError | None:
+    if spec.data.file and not spec.data.target:
+        return SpecError(
+            f"data.target: no column of {spec.data.file} is named as the target.", "Name it with --target COLUMN."
+        )
+    return None
+
+
+def _check_every_step(spec: Experiment) -> SpecError | None:
+    if spec.window.every_step and spec.window.horizon != 1:
+        return SpecError(f"window.horizon: {spec.window.horizon} does not go with every_step.", "Use a horizon of 1.")
+    if spec.window.every_step and spec.model.bidirectional:
+        return SpecError(
+            "model.bidirectional: with every_step a layer would see the values it forecasts.", "Leave one out."
+        )
+    return None
+
+
+def _check_patience(spec: Experiment) -> SpecError | None:
+    if spec.training.patience and not spec.window.validation:
+        return SpecError(
+            f"training.patience: {spec.training.patience} needs a validation part, and window.validation is 0.",
+            "Set a validation part, such as --validation 0.1.",
+        )
+    return None
+
+
+def _check_clipping(spec: Experiment) -> SpecError | None:
+    if spec.training.clipnorm and spec.training.clipvalue:
+        return SpecError("training.clipnorm and training.clipvalue are both set.", "Keras takes one of them.")
+    return None
+
+
+def _check_split(spec: Experiment) -> SpecError | None:
+    if spec.window.split != "series":
+        return None
+    if not spec.data.train_series or not spec.data.test_series:
+        return SpecError("window.split: 'series' needs data.train_series and data.test_series.", "Name both.")
+    shared = set(spec.data.train_series) & set(spec.data.test_series)
+    if shared:
+        return SpecError(f"data.test_series: {', '.join(sorted(shared))} is trained on too.", "Keep the two apart.")
+    if spec.window.scale_per == "series" and spec.window.scaling != "none" and spec.window.scale_fit == "train":
+        return SpecError(
+            "window.scale_per: with split = 'series' a test series has no training part to fit a scaling on.",
+            "Use scale_per = 'dataset'.",
+        )
+    return None
+
+
+def _check_test(spec: Experiment) -> SpecError | None:
+    for name in ("validation", "test"):
+        size = getattr(spec.window, name)
+        if size >= 1 and size != int(size):
+            return SpecError(f"window.{name}: {size} is neither a fraction below 1 nor a whole count.", "")
+    if spec.window.split == "time" and spec.window.test == 0:
+        return SpecError("window.test: 0 leaves nothing to test on.", "Give a fraction, such as 0.1, or a count.")
+    return None
+
+
+def _check_kernel(spec: Experiment) -> SpecError | None:
+    rules = {"cudnn": ("cuDNN", cudnn_reasons), "fused": ("the fused kernel", fused_reasons)}
+    if spec.training.kernel not in rules:
+        return None
+    name, reasons = rules[spec.training.kernel]
+    for layer in spec.model.stack:
+        why = "; ".join(reasons(spec.model, spec.training, layer))
+        if why:
+            return KernelError(f"training.kernel: {layer} cannot run on {name}: {why}.", "Or use --kernel auto.")
+    return None
+
+
+def _check_backend(spec: Experiment) -> SpecError | None:
+    backend = BACKENDS[spec.training.backend]
+    if spec.training.strategy == "mirrored" and not backend.has_mirrored_strategy:
+        titles, names = list_backends("has_mirrored_strategy")
+        return SpecError(
+            f"training.strategy: mirrored is built for {titles}, and the backend is {backend.name}.",
+            f"Use --strategy one, or --backend {names}.",
+        )
+    if spec.training.jit and not backend.has_jit:
+        titles, names = list_backends("has_jit")
+        return SpecError(
+            f"training.jit: XLA compiles for {titles}, and the backend is {backend.name}.",
+            f"Leave out --jit, or use --backend {names}.",
+        )
+    return None
+
+
+RULES = (
+    _check_backend,
+    _check_source,
+    _check_every_step,
+    _check_patience,
+    _check_clipping,
+    _check_split,
+    _check_test,
+    _check_kernel,
+)
