@@ -1,6 +1,6 @@
-"""Presets: a workload's spec in a TOML file, and the order in which settings win.
+"""Presets: a workload's spec in a TOML file, and the order in which settings override each other.
 
-A flag wins over the preset, the preset over the dataset's defaults, those over the spec's.
+A flag overrides the preset, the preset the dataset's defaults, and those the spec's defaults.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ def read(name: str) -> Tree:
     except (SpecError, UnicodeDecodeError, OSError) as error:
         reason = error.message if isinstance(error, SpecError) else f"{error}."
         raise SpecError(
-            f"{path} is not a TOML preset: {reason}", "See the presets in experiments/ for the form."
+            f"{path} is not a TOML preset: {reason}", "See the presets in experiments/ for examples."
         ) from error
     try:
         if not isinstance(tree.get("model", {}), dict):
             check_keys(tree)
-        check_keys(_with_layers(tree, {}))
+        check_keys(_expand_short_forms(tree, {}))
     except SpecError as error:
         raise SpecError(f"{path}: {error.message}", error.remedy) from error
     return tree
@@ -65,35 +65,34 @@ def resolve(preset: str | None = None, flags: Tree | None = None) -> Experiment:
 
     Args:
         preset: A preset's name or path, or None.
-        flags: Nested dictionaries of the settings given; `model` may hold the short forms `cell`
-            and `units` in place of `layers`.
+        flags: Nested dictionaries of the settings that were set; `model` may have the short forms
+            `cell` and `units` in place of `layers`.
 
     Raises:
-        SpecError: A setting is wrong, naming it.
+        SpecError: A setting is not valid, naming it.
         UsageError: There is no such preset or dataset.
     """
     flags = flags or {}
     base = read(preset) if preset else {}
-    chosen = flags.get("data", {})
-    if chosen.get("file") and chosen.get("dataset"):
-        raise SpecError("data.dataset and data.file are both given.", "Give one of --dataset and --csv.")
-    if chosen.get("file") or chosen.get("dataset") not in (None, base.get("data", {}).get("dataset")):
+    data_flags = flags.get("data", {})
+    if data_flags.get("file") and data_flags.get("dataset"):
+        raise SpecError("data.dataset and data.file are both set.", "Use one of --dataset and --csv.")
+    if data_flags.get("file") or data_flags.get("dataset") not in (None, base.get("data", {}).get("dataset")):
         base = {key: part for key, part in base.items() if key != "data"}
-    given = merge(base, flags)
-    data = given.get("data", {})
+    data = merge(base, flags).get("data", {})
     defaults: Tree = {}
     if not data.get("file"):
         dataset = data.get("dataset", Data.dataset)
         defaults = find(dataset).defaults if isinstance(dataset, str) else {}
-        _refuse_foreign(data)
+        _refuse_file_settings(data)
     tree = merge(defaults, base)
     tree = merge(tree, {key: part for key, part in flags.items() if key != "model"})
-    tree["model"] = _with_layers(tree, flags.get("model", {}))["model"]
+    tree["model"] = _expand_short_forms(tree, flags.get("model", {}))["model"]
     return Experiment.from_dict(tree)
 
 
 def merge(base: Tree, over: Tree) -> Tree:
-    """Nested dictionaries joined; `over` wins."""
+    """Join nested dictionaries; a value of `over` replaces that of `base`."""
     joined = dict(base)
     for key, value in over.items():
         both = isinstance(value, dict) and isinstance(joined.get(key), dict)
@@ -101,13 +100,13 @@ def merge(base: Tree, over: Tree) -> Tree:
     return joined
 
 
-def _refuse_foreign(data: Tree) -> None:
-    """Settings that only a file of one's own has."""
+def _refuse_file_settings(data: Tree) -> None:
+    """Refuse settings of a dataset that only a file of the user's own has."""
     dataset = data.get("dataset", Data.dataset)
-    own: tuple[str, ...] = ("time", "time_format", "series_column")
+    file_settings: tuple[str, ...] = ("time", "time_format", "series_column")
     if not isinstance(dataset, str) or not find(dataset).has_columns:
-        own += ("target", "features")
-    for key in own:
+        file_settings += ("target", "features")
+    for key in file_settings:
         if data.get(key):
             raise SpecError(
                 f"data.{key}: {quote(data[key])} does not go with the dataset {dataset!r}.",
@@ -115,23 +114,24 @@ def _refuse_foreign(data: Tree) -> None:
             )
 
 
-def _with_layers(tree: Tree, flags: Tree) -> Tree:
-    """The tree with the short forms `cell` and `units` of the preset, then of the flags, written out as `layers`."""
+def _expand_short_forms(tree: Tree, flags: Tree) -> Tree:
+    """Replace the short forms `cell` and `units`, of the preset and then of the flags, by `layers`."""
     model = dict(tree.get("model", {}))
-    for given in (model, dict(flags)):
-        cell, units = given.pop("cell", None), given.pop("units", None)
-        if given.get("layers") is not None and (cell is not None or units is not None):
+    for settings in (model, dict(flags)):
+        cell, units = settings.pop("cell", None), settings.pop("units", None)
+        if settings.get("layers") is not None and (cell is not None or units is not None):
             raise SpecError(
-                "model.layers: given together with model.cell or model.units.", "Give the one or the others."
+                "model.layers: set together with model.cell or model.units.", "Set layers, or cell and units."
             )
         base = model.get("layers", list(Model.layers))
-        model |= given
+        model |= settings
         if cell is not None or units is not None:
-            model["layers"] = _written_out(base, cell, units)
+            model["layers"] = _write_layers(base, cell, units)
     return tree | {"model": {key: value for key, value in model.items() if key not in ("cell", "units")}}
 
 
-def _written_out(layers: Any, cell: Any, units: Any) -> list[str]:
+def _write_layers(layers: Any, cell: Any, units: Any) -> list[str]:
+    """The layers of a stack with another cell or other units, as the settings write them."""
     if cell is not None and cell not in CELLS:
         raise SpecError(f"model.cell: unknown value {quote(cell)}.", f"Valid: {', '.join(CELLS)}.")
     stack = Model(layers=layers).stack
@@ -148,4 +148,4 @@ def _written_out(layers: Any, cell: Any, units: Any) -> list[str]:
             "Write the stack out with --layers.",
         )
     texts = [width if isinstance(width, str) else quote(width) for width in widths]
-    return [f"{one}:{width}" for one, width in zip(cells, texts, strict=True)]
+    return [f"{name}:{width}" for name, width in zip(cells, texts, strict=True)]

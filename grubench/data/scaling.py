@@ -1,4 +1,4 @@
-"""Scaling: a shift and a factor for each feature, fitted on rows that the caller chooses."""
+"""Scaling: an offset and a factor for each feature, fitted on rows that the caller chooses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Scaling:
 
     Attributes:
         offset: `(feature,)`, in the feature's unit.
-        factor: `(feature,)`, in the feature's unit; 1 for a feature that never changes.
+        factor: `(feature,)`, in the feature's unit; 1 for a constant feature.
     """
 
     offset: NDArray[np.float64]
@@ -30,7 +30,7 @@ class Scaling:
         Args:
             kind: `minmax` maps the rows to [0, 1], `standard` to mean 0 and (population)
                 standard deviation 1, `none` leaves them as they are.
-            rows: The values to fit on, and no others.
+            rows: The values to fit on.
         """
         feature = rows.shape[1]
         if kind == "none":

@@ -1,9 +1,9 @@
 """Windows: an index over scaled series, never a copy of every window.
 
-All series lie one after the other in one array of rows. A window is the row it starts at;
-a batch is cut from a strided view when it is needed. A window belongs to the part of the
-split that holds all of its targets; its inputs may reach back into the part before, which
-is the past at the time of the forecast.
+All series are concatenated in one array of rows. A window is the index of the row it starts
+at; a batch is cut from a strided view when it is needed. A window belongs to the part of the
+split that has all of its targets; its inputs may reach back into the part before, which is
+the past at the time of the forecast.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Windows:
     """The windows of a dataset under a `Window` spec.
 
     Attributes:
-        rows: `(row, feature)`, float32, scaled; every series after the other.
+        rows: `(row, feature)`, float32, scaled; the series one after the other.
         first_row: Where each series starts in `rows`, by name.
         starts: For each part (`train`, `validation`, `test`), the start rows of its windows by series.
         scalings: The scaling of each series, by name.
@@ -67,12 +67,12 @@ class Windows:
 
     @property
     def feature(self) -> int:
-        """The number of inputs a step."""
+        """The number of inputs per step."""
         return int(self.rows.shape[1])
 
     @property
     def outputs(self) -> int:
-        """The number of values that the head gives: the horizon, or one at every step."""
+        """The number of outputs of the head: the horizon, or one at every step."""
         return 1 if self.every_step else self.horizon
 
     def index(self, part: str) -> NDArray[np.int64]:
@@ -96,7 +96,7 @@ class Windows:
         return targets[:, :, None] if self.every_step else targets
 
     def by_series(self, part: str, values: NDArray[Any]) -> Iterator[tuple[str, NDArray[np.int64], NDArray[Any]]]:
-        """Each series of a part with the start rows of its windows and its share of `values`.
+        """Iterate over the series of a part: the name, the start rows of its windows, and its rows of `values`.
 
         Args:
             part: `train`, `validation` or `test`.
@@ -121,9 +121,9 @@ def locate_targets(lookback: int, horizon: int, *, every_step: bool) -> tuple[in
 def split_rows(length: int, first_target: int, window: Window) -> Split:
     """Split one series by time.
 
-    A size of 1 or more counts steps at the end of the series. A fraction is taken of the steps that
-    can be forecast at all, those from the first window's first target on: with a horizon of 1 it is the
-    fraction of the windows. Fractions are rounded down.
+    A size of 1 or more is a number of steps. A fraction is of the steps that can be forecast, those from
+    the first window's first target on: with a horizon of 1 it is the fraction of the windows. Fractions are
+    rounded down.
     """
     forecast = max(length - first_target, 0)
     sizes = [int(size if size >= 1 else size * forecast) for size in (window.validation, window.test)]
@@ -145,7 +145,7 @@ def build(dataset: Dataset, spec: Experiment) -> Windows:
     """Cut, split and scale a dataset as the spec says.
 
     Raises:
-        UsageError: A series is too short, or a part that is needed has no window.
+        UsageError: A series is too short, or a part has no window.
     """
     window = spec.window
     train = dataset.select(spec.data.train_series, "data.train_series")
@@ -159,19 +159,19 @@ def build(dataset: Dataset, spec: Experiment) -> Windows:
     scalings = _fit_scalings(used, train, splits, window)
     first_row = _find_first_rows(used)
 
-    def starts(part: str, chosen: tuple[Series, ...]) -> dict[str, NDArray[np.int64]]:
-        found = {
-            one.name: find_starts(
-                splits[one.name].span(part),
+    def starts(part: str, members: tuple[Series, ...]) -> dict[str, NDArray[np.int64]]:
+        rows = {
+            series.name: find_starts(
+                splits[series.name].span(part),
                 window.lookback,
                 window.horizon,
                 window.stride,
                 every_step=window.every_step,
             )
-            + first_row[one.name]
-            for one in chosen
+            + first_row[series.name]
+            for series in members
         }
-        return {name: rows for name, rows in found.items() if len(rows)}
+        return {name: own for name, own in rows.items() if len(own)}
 
     windows = Windows(
         rows=_scale_rows(used, scalings),
@@ -192,7 +192,7 @@ def build(dataset: Dataset, spec: Experiment) -> Windows:
 
 
 def build_for_forecast(dataset: Dataset, spec: Experiment, scalings: dict[str, Scaling]) -> Windows:
-    """Every window of new data as a test window, with the scalings of a finished run.
+    """Cut all of new data into test windows, with the scalings of a finished run.
 
     Raises:
         UsageError: A series is too short.
@@ -244,25 +244,25 @@ def _split_all(used: list[Series], train: tuple[Series, ...], first: int, window
             f"{'no series to validate on' if not size else 'none to train on'}.",
             "With split = 'series' it is a fraction or a count of the training series; 0 leaves validation out.",
         )
-    held = {series.name for series in train[len(train) - size :]} if size else set()
-    trained = {series.name for series in train} - held
+    validated = {series.name for series in train[len(train) - size :]} if size else set()
+    trained = {series.name for series in train} - validated
     splits = {}
     for series in used:
         n = len(series)
         train_end = n if series.name in trained else 0
-        splits[series.name] = Split(train=train_end, validation=n if series.name in held else train_end, test=n)
+        splits[series.name] = Split(train=train_end, validation=n if series.name in validated else train_end, test=n)
     return splits
 
 
 def _fit_scalings(
     used: list[Series], train: tuple[Series, ...], splits: dict[str, Split], window: Window
 ) -> dict[str, Scaling]:
-    def fit_rows(series: Series) -> Any:
+    def fit_rows(series: Series) -> NDArray[np.float64]:
         return series.values if window.scale_fit == "all" else series.values[: splits[series.name].train]
 
     if window.scale_per == "dataset":
-        chosen = used if window.scale_fit == "all" else train
-        shared = Scaling.fit(window.scaling, np.concatenate([fit_rows(series) for series in chosen]))
+        fitted = used if window.scale_fit == "all" else train
+        shared = Scaling.fit(window.scaling, np.concatenate([fit_rows(series) for series in fitted]))
         return {series.name: shared for series in used}
     return {series.name: Scaling.fit(window.scaling, fit_rows(series)) for series in used}
 
@@ -277,7 +277,7 @@ def _check_length(series: Series, need: int, window: Window) -> None:
 
 
 def _check_training_part(used: list[Series], splits: dict[str, Split], window: Window) -> None:
-    """A scaling fitted on the training part needs one in every series, trained on or not."""
+    """Refuse a series without a training part: its scaling is fitted on it, whether the series is trained on or not."""
     for series in used:
         if window.split == "time" and splits[series.name].train < 1:
             raise UsageError(

@@ -1,4 +1,4 @@
-"""What rules a kernel out whatever the machine; each reason names the flag to change."""
+"""What rules a kernel out on any machine; each reason names the flag to change."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ def _explain_no_cudnn_kernel(cell: Cell, backend: str) -> str:
 
 
 def may_be_refused(training: Training) -> bool:
-    """Whether it takes a look at the machine, with the backend loaded, to know that a training can run there."""
+    """Whether only a check of the machine, with the backend loaded, can tell that a training can run there."""
     return training.kernel in ("cudnn", "fused") or training.precision in ("mixed_float16", "tf32")
 
 
 def _shared(what: str, model: Model, layer: Layer) -> tuple[tuple[bool, str], ...]:
-    """What neither kernel can do."""
+    """The rules that cuDNN and the fused kernel share."""
     gates = CELLS[layer.cell].has_recurrent_activation and model.recurrent_activation != "sigmoid"
     return (
         (model.recurrent_dropout > 0, f"{what} has no recurrent dropout (set --recurrent-dropout 0)"),

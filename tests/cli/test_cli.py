@@ -157,7 +157,7 @@ class TestBadInput:
             (("train", "bankx"), 2, "There is no preset 'bankx'"),
             (("train", "bad.toml"), 2, "bad.toml is not a TOML preset"),
             (("train", "key.toml"), 2, "Unknown key model.unit"),
-            (("train", "--csv", "bad.csv", "--dataset", "bankex", "--target", "price"), 2, "both given"),
+            (("train", "--csv", "bad.csv", "--dataset", "bankex", "--target", "price"), 2, "both set"),
             (("train", "--dataset", "bankex", "--time", "date"), 2, "data.time"),
             (("train", "--output", "bad.csv"), 1, "The output folder bad.csv cannot be written"),
             (("compare", "--cells", "gru,gro"), 2, "there is no cell 'gro'"),
