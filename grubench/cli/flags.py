@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from grubench.errors import SpecError, UsageError
+from grubench.spec.cells import CELLS
 from grubench.spec.sections import SECTIONS
+
+if TYPE_CHECKING:
+    from grubench.spec.fields import Setting
 
 Tree = dict[str, Any]
 # More than one name for a field.
 NAMES = {"data.file": ("--csv", "--parquet", "--file")}
 SHORT_FORMS = {
-    "cell": "One cell for every layer: gru, lstm or rnn.",
+    "cell": f"One cell for every layer: {', '.join(CELLS)}.",
     "units": "Units of each layer, such as 50,100.",
 }
 METAVARS = {int: "INT", float: "FLOAT", str: "TEXT", tuple: "LIST", Path: "FILE"}
@@ -30,12 +33,12 @@ def make_spec_parameters() -> tuple[list[inspect.Parameter], frozenset[str]]:
     parameters, rare = [], set()
     for section, kind in SECTIONS.items():
         heading = section.capitalize()
-        for field in fields(kind):  # type: ignore[arg-type]
-            name = f"{section}__{field.name}"
-            parameters.append(make_parameter(name, _annotate(section, field, heading)))
-            if field.metadata["rare"]:
+        for setting in kind.settings:
+            name = f"{section}__{setting.name}"
+            parameters.append(make_parameter(name, _annotate(section, setting, heading)))
+            if setting.rare:
                 rare.add(name)
-            if (section, field.name) == ("model", "layers"):
+            if (section, setting.name) == ("model", "layers"):
                 parameters += [_make_short_form(short, text, heading) for short, text in SHORT_FORMS.items()]
     seed = typer.Option("--seed", metavar="INT", help="The seed; the first of several.", rich_help_panel=heading)
     return [*parameters, make_parameter("seed", Annotated[int | None, seed])], frozenset(rare)
@@ -110,9 +113,7 @@ def _parse_value(key: str, item: str, default: Any) -> Any:
 def _read_defaults() -> dict[str, Any]:
     """The default of each setting, whose type is the setting's, by the name of its parameter."""
     defaults = {
-        f"{section}__{field.name}": field.default
-        for section, kind in SECTIONS.items()
-        for field in fields(kind)  # type: ignore[arg-type]
+        f"{section}__{setting.name}": setting.default for section, kind in SECTIONS.items() for setting in kind.settings
     }
     return defaults | {"model__cell": "", "model__units": (0,)}
 
@@ -133,14 +134,14 @@ def _make_short_form(name: str, text: str, heading: str) -> inspect.Parameter:
     return make_parameter(f"model__{name}", Annotated[str | None, option])
 
 
-def _annotate(section: str, field: Any, heading: str) -> Any:
-    flag = "--" + field.name.replace("_", "-")
-    names = NAMES.get(f"{section}.{field.name}", (flag,))
-    kind: Any = Path if field.name == "file" else type(field.default)
+def _annotate(section: str, setting: Setting, heading: str) -> Any:
+    flag = "--" + setting.name.replace("_", "-")
+    names = NAMES.get(f"{section}.{setting.name}", (flag,))
+    kind: Any = Path if setting.name == "file" else type(setting.default)
     metavar = METAVARS.get(kind)
     if kind is bool:
         names = (f"{flag}/--no-{flag[2:]}",)
-    text = field.metadata["help"] + _list_choices(field.metadata["choices"], field.metadata["help"])
+    text = setting.help + _list_choices(setting.choices, setting.help)
     option = typer.Option(*names, metavar=metavar, help=text, rich_help_panel=heading)
     return Annotated[(str if kind is tuple else kind) | None, option]
 

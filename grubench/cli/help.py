@@ -75,8 +75,6 @@ def describe_parameter(parameter: Any, defaults: Mapping[str, str]) -> tuple[str
 
 def read_applied_defaults() -> dict[str, str]:
     """The default of each setting where nothing is given, and that of a file of one's own where it differs."""
-    from dataclasses import fields
-
     from grubench.presets import resolve
     from grubench.spec.experiment import Experiment
     from grubench.spec.sections import SECTIONS
@@ -84,9 +82,9 @@ def read_applied_defaults() -> dict[str, str]:
     applied, own_file = resolve(None), Experiment()
     texts = {"seed": "0"}
     for section, kind in SECTIONS.items():
-        for field in fields(kind):  # type: ignore[arg-type]
-            text, own = (format_default(getattr(getattr(spec, section), field.name)) for spec in (applied, own_file))
-            texts[f"{section}__{field.name}"] = text if text == own else f"{text}; own file: {own or 'all'}"
+        for setting in kind.settings:
+            text, own = (format_default(getattr(getattr(spec, section), setting.name)) for spec in (applied, own_file))
+            texts[f"{section}__{setting.name}"] = text if text == own else f"{text}; own file: {own or 'all'}"
     return texts
 
 
