@@ -10,8 +10,8 @@ import pytest
 from conftest import IN_PROCESS, half_done, tiny, visible
 
 from grubench import api
-from grubench.comparison import verdict
 from grubench.comparison.comparison import Comparison
+from grubench.comparison.verdict import write_verdict
 from grubench.errors import GrubenchError, RunError, TrainingError, UsageError
 from grubench.execution import session
 from grubench.execution.executor import Job
@@ -70,7 +70,9 @@ def test_a_failed_trial_is_shown_and_the_others_go_on(trained: dict[str, Run], t
         ("LSTM", 2, "disk full"),
     ]
     assert [len(arm) for arm in comparison.arms.values()] == [2, 1]
-    assert any(sentence.startswith("Failed: LSTM with seed 1. The loss") for sentence in verdict.sentences(comparison))
+    assert any(
+        sentence.startswith("Failed: LSTM with seed 1. The loss") for sentence in map(str, write_verdict(comparison))
+    )
 
 
 def test_when_every_trial_fails_the_first_error_is_reported(tmp_path: Path, monkeypatch) -> None:

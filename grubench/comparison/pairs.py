@@ -1,4 +1,4 @@
-"""Arms set against each other two by two: which pairs, by which figure, and the lines of a table of many."""
+"""Arms set against each other two by two: which pairs, by which quantity, and with which result."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from grubench.comparison.comparison import differing_machines
-from grubench.comparison.statistics import ALPHA, Paired, holm, paired, written_p
+from grubench.comparison.statistics import ALPHA, PairedComparison, compare_paired, holm
 from grubench.runs.run import shared
 from grubench.spec.arms import Arm, find_differing_settings
 
@@ -18,11 +18,9 @@ if TYPE_CHECKING:
     from grubench.runs.run import Run
 
 # Fewer pairs of trials than this, and nothing is said about a difference.
-LEAST_PAIRS = 3
-# More pairs of arms than this stand in a table, and not in a sentence each.
-MOST_SENTENCES = 3
+MIN_PAIRS = 3
 # Settings whose effect on the time is a question of its own, whatever kernel they lead to.
-OF_SPEED = {f"training.{name}" for name in ("backend", "precision", "jit", "kernel", "threads", "strategy")}
+SPEED_KEYS = {f"training.{name}" for name in ("backend", "precision", "jit", "kernel", "threads", "strategy")}
 ERROR = "error"
 TIME = "time"
 
@@ -32,73 +30,83 @@ class Pair:
     """Two arms and the runs that they have of the same seeds, the first being the better by the ratio.
 
     Attributes:
-        first: The arm with the smaller figure.
+        first: The arm with the smaller value.
         second: The other.
-        found: Their figures compared, first over second.
+        result: Their values compared, first over second.
         p: The p that decides, corrected for the number of pairs of arms.
     """
 
     first: Arm
     second: Arm
-    found: Paired
+    result: PairedComparison
     p: float
 
     @property
     def differs(self) -> bool:
         """Whether a difference is called one."""
-        return self.found.n >= LEAST_PAIRS and self.p < ALPHA
+        return self.result.n >= MIN_PAIRS and self.p < ALPHA
+
+    def orient_like(self, other: Pair) -> Pair:
+        """The pair with its arms in the order of another."""
+        if self.first == other.first:
+            return self
+        return Pair(first=self.second, second=self.first, result=self.result.inverse(), p=self.p)
 
 
-def neighbours(comparison: Comparison) -> list[tuple[Arm, Arm]]:
-    """The pairs of arms to compare: those between which no third arm lies.
+def find_neighbors(comparison: Comparison) -> list[tuple[Arm, Arm]]:
+    """Find the pairs of arms to compare: those between which no third arm lies.
 
     Of cells crossed with settings those pairs remain that differ in one of them: an arm that shares more settings
     with both lies between two that differ in several.
     """
-    specs = {name: spec.with_seed(0) for name, spec in comparison.specs.items()}
-    apart = {
-        frozenset(pair): set(find_differing_settings([specs[one] for one in pair])) for pair in combinations(specs, 2)
+    specs = {arm: spec.with_seed(0) for arm, spec in comparison.specs.items()}
+    differing = {
+        frozenset(pair): set(find_differing_settings([specs[arm] for arm in pair])) for pair in combinations(specs, 2)
     }
 
-    def between(first: Arm, second: Arm) -> bool:
-        far = apart[frozenset((first, second))]
+    def is_between(first: Arm, second: Arm) -> bool:
+        keys = differing[frozenset((first, second))]
         others = specs.keys() - {first, second}
-        return any(apart[frozenset((one, first))] < far and apart[frozenset((one, second))] < far for one in others)
+        return any(
+            differing[frozenset((arm, first))] < keys and differing[frozenset((arm, second))] < keys for arm in others
+        )
 
-    return [pair for pair in combinations(specs, 2) if not between(*pair)]
+    return [pair for pair in combinations(specs, 2) if not is_between(*pair)]
 
 
-def compared(comparison: Comparison, kind: str) -> list[Pair]:
-    """The neighbours that share seeds, by ERROR or TIME, with Holm's correction of the p values.
+def compare_neighbors(comparison: Comparison, quantity: str) -> list[Pair]:
+    """Compare the neighbors that share seeds, by ERROR or TIME, with Holm's correction of the p values.
 
     By time only those whose ratio says something of what they differ in.
     """
-    found = []
-    pairs_of_arms = neighbours(comparison)
-    if kind == TIME:
-        pairs_of_arms = [pair for pair in pairs_of_arms if not _kernels_apart(comparison, pair)]
-    for one, other in pairs_of_arms:
-        first, second, pairs = one, other, comparison.pairs(one, other)
+    results: dict[tuple[Arm, Arm], PairedComparison] = {}
+    neighbors = find_neighbors(comparison)
+    if quantity == TIME:
+        neighbors = [pair for pair in neighbors if not _have_other_kernels(comparison, pair)]
+    for first, second in neighbors:
+        pairs = comparison.pairs(first, second)
         if pairs:
-            ours, theirs = ([figure(pair[arm], kind) for pair in pairs] for arm in (0, 1))
+            ours, theirs = ([read_quantity(pair[place], quantity) for pair in pairs] for place in (0, 1))
             if np.log(ours).sum() > np.log(theirs).sum():
-                first, second, ours, theirs = second, first, theirs, ours
-            found.append((first, second, paired(ours, theirs)))
-    corrected = holm({f"{first}/{second}": one.p for first, second, one in found})
+                results[second, first] = compare_paired(theirs, ours)
+            else:
+                results[first, second] = compare_paired(ours, theirs)
+    corrected = holm({pair: result.p for pair, result in results.items()})
     return [
-        Pair(first=first, second=second, found=one, p=corrected[f"{first}/{second}"]) for first, second, one in found
+        Pair(first=first, second=second, result=result, p=corrected[first, second])
+        for (first, second), result in results.items()
     ]
 
 
-def figure(run: Run, kind: str) -> float:
-    """The scaled RMSE of a run (ERROR), or its seconds an epoch (TIME)."""
-    return run.metrics.timing.epoch_s if kind == TIME else run.metrics.test.rmse_scaled
+def read_quantity(run: Run, quantity: str) -> float:
+    """The scaled RMSE of a run (ERROR), or its seconds per epoch (TIME)."""
+    return run.metrics.timing.epoch_s if quantity == TIME else run.metrics.test.rmse_scaled
 
 
-def why_not_timed(comparison: Comparison) -> str:
+def explain_untimed(comparison: Comparison) -> str:
     """Why the times of the arms are not compared, and what to do about it; empty where they are."""
-    asked = {key.partition(".")[2] for key in find_differing_settings(list(comparison.specs.values()))}
-    differing = [key for key in differing_machines(comparison.runs) if key not in asked]  # such as threads
+    compared = {key.partition(".")[2] for key in find_differing_settings(list(comparison.specs.values()))}
+    differing = [key for key in differing_machines(comparison.runs) if key not in compared]  # such as threads
     if differing:
         return f"the runs were made with different {', '.join(differing)}; their times are not compared."
     if any(shared(run) for run in comparison.runs):
@@ -109,9 +117,9 @@ def why_not_timed(comparison: Comparison) -> str:
     return ""
 
 
-def kernels_apart(comparison: Comparison) -> str:
+def explain_other_kernels(comparison: Comparison) -> str:
     """Which arms' times are not compared, since what ran them differs and no setting says so; empty where none."""
-    pairs_of_arms = [pair for pair in neighbours(comparison) if _kernels_apart(comparison, pair)]
+    pairs_of_arms = [pair for pair in find_neighbors(comparison) if _have_other_kernels(comparison, pair)]
     if not pairs_of_arms:
         return ""
     arms = dict.fromkeys(arm for pair in pairs_of_arms for arm in pair)
@@ -122,11 +130,11 @@ def kernels_apart(comparison: Comparison) -> str:
     )
 
 
-def _kernels_apart(comparison: Comparison, pair: tuple[Arm, Arm]) -> bool:
-    """Whether two arms ran on different kernels, and differ in no setting that asks how that tells in time."""
-    first, second = (_kernels(comparison.arms[name]) for name in pair)
-    differing = find_differing_settings([comparison.specs[name] for name in pair])
-    return first != second and not set(differing) & OF_SPEED
+def _have_other_kernels(comparison: Comparison, pair: tuple[Arm, Arm]) -> bool:
+    """Whether two arms ran on different kernels, though no setting that is compared asks for it."""
+    first, second = (_kernels(comparison.arms[arm]) for arm in pair)
+    differing = find_differing_settings([comparison.specs[arm] for arm in pair])
+    return first != second and not set(differing) & SPEED_KEYS
 
 
 def _kernels(runs: list[Run]) -> set[str]:
@@ -140,37 +148,3 @@ def name_pair(first: Arm, second: Arm) -> str:
     equal = [key for key in keys if parts[0].get(key) == parts[1].get(key)]
     apart = (" ".join(part[key] for key in keys if key in part and key not in equal) for part in parts)
     return ", ".join([" / ".join(apart), *(parts[0][key] for key in equal)])
-
-
-def lines(comparison: Comparison) -> list[tuple[str, ...]]:
-    """A line a pair of arms, to print, where there are too many for sentences: ratios, intervals, corrected p."""
-    errors = compared(comparison, ERROR)
-    if len(errors) <= MOST_SENTENCES:
-        return []
-    times = {} if why_not_timed(comparison) else {_arms(pair): pair for pair in compared(comparison, TIME)}
-    head = ("", "RMSE ratio", "p", *(("time ratio", "p") if times else ()))
-    found = [head]
-    # Cell against cell first: that is the question.
-    for pair in sorted(errors, key=lambda pair: pair.first.cell == pair.second.cell):
-        time = times.get(_arms(pair))
-        cells = _cells(_oriented(time, pair)) if time else ("kernels differ", "") if times else ()
-        found.append((name_pair(pair.first, pair.second), *_cells(pair), *cells))
-    return found
-
-
-def _arms(pair: Pair) -> frozenset[Arm]:
-    return frozenset((pair.first, pair.second))
-
-
-def _oriented(pair: Pair, like: Pair) -> Pair:
-    """The pair with its arms in the order of another."""
-    if pair.first == like.first:
-        return pair
-    return Pair(first=pair.second, second=pair.first, found=pair.found.inverse(), p=pair.p)
-
-
-def _cells(pair: Pair) -> tuple[str, str]:
-    interval = pair.found.ratio_interval
-    told = pair.found.n >= LEAST_PAIRS
-    shown = f"{pair.found.ratio:.3f}" + (f" ({interval.low:.3f} to {interval.high:.3f})" if told else "")
-    return shown, written_p(pair.p).removeprefix("= ") if told else "too few"

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from grubench.comparison.pairs import name_pair, neighbours
-from grubench.comparison.statistics import holm, mann_whitney, written_p
+from grubench.comparison.pairs import find_neighbors
+from grubench.comparison.statistics import holm, mann_whitney
 from grubench.spec.arms import Arm
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MEASURES = {"rmse_scaled": "RMSE scaled", "directional_accuracy": "directional accuracy"}
 # With fewer series than this no test can show anything at 5 %: 2 / C(2n, n) is 0.1 for 3 and 0.03 for 4.
-LEAST_SERIES = 4
+MIN_SERIES = 4
 PERSISTENCE = Arm(name="persistence", cell="persistence")
 
 
@@ -45,56 +45,36 @@ class SeriesTest:
     corrected_p: float
 
 
-def figures(comparison: Comparison, measure: str) -> dict[Arm, list[float]]:
+def average_over_seeds(comparison: Comparison, measure: str) -> dict[Arm, list[float]]:
     """The measure of each series, `(series,)`, for each arm (the mean over its seeds) and for persistence."""
     names = list(comparison.runs[0].metrics.test.series)
-    found = {}
+    averages = {}
     for arm, runs in comparison.arms.items():
         rows = [[run.metrics.test.series[name][measure] for name in names] for run in runs]
-        found[arm] = np.mean(np.array(rows, float), axis=0).tolist()
+        averages[arm] = np.mean(np.array(rows, float), axis=0).tolist()
     persistence = comparison.runs[0].metrics.baselines["persistence"].series
-    return found | {PERSISTENCE: np.array([persistence[name][measure] for name in names], float).tolist()}
+    return averages | {PERSISTENCE: np.array([persistence[name][measure] for name in names], float).tolist()}
 
 
-def tests(comparison: Comparison) -> list[SeriesTest]:
-    """The Mann-Whitney tests of neighbouring arms and of each against persistence; none where series are too few."""
-    found: list[SeriesTest] = []
+def compare_over_series(comparison: Comparison) -> list[SeriesTest]:
+    """Test neighboring arms, and each arm against persistence (Mann-Whitney); nothing where series are too few."""
+    tests: list[SeriesTest] = []
     for measure in MEASURES:
-        values = figures(comparison, measure)
-        if len(values[PERSISTENCE]) < LEAST_SERIES or np.isnan(list(values.values())).any():
+        values = average_over_seeds(comparison, measure)
+        if len(values[PERSISTENCE]) < MIN_SERIES or np.isnan(list(values.values())).any():
             continue
-        pairs = [*neighbours(comparison), *((arm, PERSISTENCE) for arm in values if arm != PERSISTENCE)]
-        results = {(one, other): mann_whitney(values[one], values[other]) for one, other in pairs}
-        corrected = holm({f"{one}/{other}": result.p for (one, other), result in results.items()})
-        found += [
+        pairs = [*find_neighbors(comparison), *((arm, PERSISTENCE) for arm in values if arm != PERSISTENCE)]
+        results = {pair: mann_whitney(values[pair[0]], values[pair[1]]) for pair in pairs}
+        corrected = holm({pair: result.p for pair, result in results.items()})
+        tests += [
             SeriesTest(
                 measure=measure,
-                first=one,
-                second=other,
+                first=pair[0],
+                second=pair[1],
                 u=result.u,
                 p=result.p,
-                corrected_p=corrected[f"{one}/{other}"],
+                corrected_p=corrected[pair],
             )
-            for (one, other), result in results.items()
+            for pair, result in results.items()
         ]
-    return found
-
-
-def lines(comparison: Comparison) -> list[tuple[str, ...]]:
-    """A line a forecaster (mean and deviation over series) and a line a pair (U and p), a column a measure, to print.
-
-    The deviation is the population's, as the study prints it; p is Holm's where several pairs are tested.
-    """
-    made = tests(comparison)
-    if not made:
-        return []
-    keys = list(dict.fromkeys(test.measure for test in made))
-    values = {key: figures(comparison, key) for key in keys}
-    found = [
-        (arm.short_name, *(f"{np.mean(values[key][arm]):.4f} ± {np.std(values[key][arm]):.4f}" for key in keys))
-        for arm in values[keys[0]]
-    ]
-    for first, second in dict.fromkeys((test.first, test.second) for test in made):
-        ours = [test for test in made if (test.first, test.second) == (first, second)]
-        found.append((name_pair(first, second), *(f"U = {test.u:g}, p {written_p(test.corrected_p)}" for test in ours)))
-    return [("", *(MEASURES[key] for key in keys)), *found]
+    return tests

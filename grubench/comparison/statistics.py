@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from scipy import stats
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
+
+K = TypeVar("K")
 
 LEVEL = 0.95
 POWER = 0.8
@@ -49,7 +51,7 @@ class Interval:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Paired:
+class PairedComparison:
     """Two arms over the same seeds, `first` against `second`; both positive, such as errors or times.
 
     Attributes:
@@ -75,7 +77,7 @@ class Paired:
     wilcoxon_p: float
     a12: float
 
-    def inverse(self) -> Paired:
+    def inverse(self) -> PairedComparison:
         """The same with the arms swapped."""
         low, high = self.difference_interval.low, self.difference_interval.high
         return replace(
@@ -88,7 +90,7 @@ class Paired:
         )
 
 
-def paired(first: ArrayLike, second: ArrayLike, seed: int = 0) -> Paired:
+def compare_paired(first: ArrayLike, second: ArrayLike, seed: int = 0) -> PairedComparison:
     """Compare two arms over paired trials.
 
     Args:
@@ -96,19 +98,19 @@ def paired(first: ArrayLike, second: ArrayLike, seed: int = 0) -> Paired:
         second: `(pair,)`, positive, the same seeds in the same order.
         seed: The seed of the bootstrap.
     """
-    one, other = np.asarray(first, float), np.asarray(second, float)
-    logs = np.log(one / other)
+    ours, theirs = np.asarray(first, float), np.asarray(second, float)
+    logs = np.log(ours / theirs)
     ratio = mean_interval(logs, seed)
-    return Paired(
+    return PairedComparison(
         n=len(logs),
-        difference=float(np.mean(one - other)),
-        difference_interval=mean_interval(one - other, seed),
+        difference=float(np.mean(ours - theirs)),
+        difference_interval=mean_interval(ours - theirs, seed),
         ratio=float(np.exp(logs.mean())),
         ratio_interval=Interval(low=float(np.exp(ratio.low)), high=float(np.exp(ratio.high))),
         spread=float(logs.std(ddof=1)) if len(logs) > 1 else np.nan,
         p=t_test(logs),
         wilcoxon_p=float(stats.wilcoxon(logs).pvalue) if len(logs) > 1 and logs.any() else np.nan,
-        a12=a12(one, other),
+        a12=a12(ours, theirs),
     )
 
 
@@ -144,21 +146,21 @@ def mean_interval(values: NDArray[np.float64], seed: int = 0) -> Interval:
     if np.ptp(values) <= ROUNDING * np.max(np.abs(values)):
         return Interval(low=float(values[0]), high=float(values[0]))
     if not LEAST_BOOTSTRAP <= n <= MOST_BOOTSTRAP:
-        found: Any = stats.ttest_1samp(values, 0).confidence_interval(LEVEL)
-        return Interval(low=float(found.low), high=float(found.high))
-    return _bootstrapped(values.tobytes(), seed)
+        interval: Any = stats.ttest_1samp(values, 0).confidence_interval(LEVEL)
+        return Interval(low=float(interval.low), high=float(interval.high))
+    return _bootstrap_mean(values.tobytes(), seed)
 
 
 @lru_cache(maxsize=1024)  # the terminal, the files and the report show the same intervals
-def _bootstrapped(values_bytes: bytes, seed: int) -> Interval:
+def _bootstrap_mean(values_bytes: bytes, seed: int) -> Interval:
     """The widened BCa interval of a mean, of the bytes of its values."""
     values = np.frombuffer(values_bytes)
     n = len(values)
     tail = float(stats.norm.cdf(np.sqrt(n / (n - 1)) * stats.t.ppf((1 - LEVEL) / 2, n - 1)))
-    found: Any = stats.bootstrap(
+    interval: Any = stats.bootstrap(
         (values,), np.mean, confidence_level=1 - 2 * tail, n_resamples=RESAMPLES, rng=np.random.default_rng(seed)
     ).confidence_interval
-    return Interval(low=float(found.low), high=float(found.high))
+    return Interval(low=float(interval.low), high=float(interval.high))
 
 
 def median_interval(values: Sequence[float]) -> Interval:
@@ -167,8 +169,8 @@ def median_interval(values: Sequence[float]) -> Interval:
     References:
         Conover, "Practical Nonparametric Statistics", 1999, section 3.2 (`scipy.stats.quantile_test`).
     """
-    found: Any = stats.quantile_test(values, q=float(np.median(values)), p=0.5).confidence_interval(LEVEL)
-    return Interval(low=float(found.low), high=float(found.high))
+    interval: Any = stats.quantile_test(values, q=float(np.median(values)), p=0.5).confidence_interval(LEVEL)
+    return Interval(low=float(interval.low), high=float(interval.high))
 
 
 def a12(first: ArrayLike, second: ArrayLike) -> float:
@@ -182,15 +184,15 @@ def a12(first: ArrayLike, second: ArrayLike) -> float:
     return float((ranks[:n].sum() - n * (n + 1) / 2) / (n * m))
 
 
-def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+def holm(p_values: Mapping[K, float]) -> dict[K, float]:
     """Holm's correction of several p values; NaN stays NaN and does not count.
 
     References:
         Holm, "A Simple Sequentially Rejective Multiple Test Procedure", 1979.
     """
-    known = sorted((p, name) for name, p in p_values.items() if not np.isnan(p))
+    known = sorted(((name, p) for name, p in p_values.items() if not np.isnan(p)), key=lambda item: item[1])
     corrected, running = dict(p_values), 0.0
-    for rank, (p, name) in enumerate(known):
+    for rank, (name, p) in enumerate(known):
         running = max(running, min(1.0, (len(known) - rank) * p))
         corrected[name] = running
     return corrected
@@ -218,7 +220,7 @@ def power(effect: float, spread: float, n: int) -> float:
     return float(upper + np.nan_to_num(lower))
 
 
-def detectable(spread: float, n: int) -> float:
+def smallest_detectable_ratio(spread: float, n: int) -> float:
     """The smallest ratio above 1 that n pairs of this spread (of logarithms) show in 80 % of repetitions."""
     from scipy.optimize import brentq
 
@@ -242,7 +244,7 @@ def seeds_needed(ratio: float, spread: float) -> int | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OverSeries:
+class MannWhitney:
     """Two forecasters over the series of a dataset.
 
     Attributes:
@@ -254,19 +256,24 @@ class OverSeries:
     p: float
 
 
-def mann_whitney(first: Sequence[float], second: Sequence[float]) -> OverSeries:
+def mann_whitney(first: Sequence[float], second: Sequence[float]) -> MannWhitney:
     """The two-sided Mann-Whitney test of two forecasters' measures over series, `(series,)` each.
 
     References:
         Mann & Whitney, 1947; SciPy's `mannwhitneyu` with its defaults, as Velarde et al. call it.
     """
-    found = stats.mannwhitneyu(first, second, alternative="two-sided")
-    return OverSeries(u=float(found.statistic), p=float(found.pvalue))
+    result = stats.mannwhitneyu(first, second, alternative="two-sided")
+    return MannWhitney(u=float(result.statistic), p=float(result.pvalue))
 
 
-def written_p(p: float) -> str:
-    """A p value with its relation sign, to three decimals."""
-    return "unknown" if np.isnan(p) else "< 0.001" if p < 0.001 else f"= {p:.3f}"
+def format_p(p: float) -> str:
+    """A p value to three decimals: `0.012`, `< 0.001`."""
+    return "unknown" if np.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def state_p(p: float) -> str:
+    """A p value with its name: `p = 0.012`, `p < 0.001`."""
+    return f"p = {format_p(p)}" if p >= 0.001 else f"p {format_p(p)}"
 
 
 def mean_and_spread(values: Sequence[float]) -> tuple[float, float]:

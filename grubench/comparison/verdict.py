@@ -1,27 +1,18 @@
-"""What a comparison shows, in plain sentences: speed, error, what the seeds could have told, and the baselines.
+"""What a comparison shows, in plain sentences: speed, error, what the seeds could have shown, and the baselines.
 
 Over seeds the paired t-test on the logarithms of ratios decides (at 5 %, with Holm's correction where several pairs of
-arms are tested); an interval stands beside it. A tie is called one.
+arms are tested); an interval stands beside it. Where it decides nothing, the sentence says so.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from grubench.comparison.pairs import (
-    ERROR,
-    LEAST_PAIRS,
-    MOST_SENTENCES,
-    TIME,
-    compared,
-    figure,
-    kernels_apart,
-    neighbours,
-    why_not_timed,
-)
-from grubench.comparison.statistics import ALPHA, Paired, detectable, paired, seeds_needed, written_p
+from grubench.comparison.baseline_verdict import find_against_baselines
+from grubench.comparison.finding import MAX_NAMED, Finding, count_seeds, explain_too_few, summarize_pairs
+from grubench.comparison.pairs import ERROR, MIN_PAIRS, compare_neighbors, find_neighbors
+from grubench.comparison.speed_verdict import find_speed
+from grubench.comparison.statistics import seeds_needed, smallest_detectable_ratio, state_p
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,128 +20,79 @@ if TYPE_CHECKING:
     from grubench.comparison.comparison import Comparison
     from grubench.comparison.pairs import Pair
 
-# A spread of the time ratio over pairs, as a share, above which the machine was too restless to trust it.
-RESTLESS = 0.1
-# How many times a steady epoch the first one takes before it is worth a word.
-STICKS_OUT = 3.0
-# The difference in error whose seeds are told, as a share.
+# The difference in error whose seeds are stated, as a share.
 STATED_DIFFERENCE = 0.05
 
 
-def sentences(comparison: Comparison) -> list[str]:
-    """The verdict: speed and error for each pair of arms, what the seeds could have told, baselines, failures."""
-    found = _unpaired(comparison)
-    found += _speed(comparison)
-    errors = compared(comparison, ERROR)
-    after = _equal_time(comparison)
-    found += [_error(pair, after) for pair in errors] if len(errors) <= MOST_SENTENCES else [_many(errors, "Error")]
-    found += _power(errors)
-    found += _against_baselines(comparison)
-    found += [f"Failed: {one.arm} with seed {one.seed}. {one.message} {one.remedy}" for one in comparison.failures]
-    return found
-
-
-def _unpaired(comparison: Comparison) -> list[str]:
-    """A word on seeds that only one arm of a pair finished."""
-    found = []
-    for first, second in neighbours(comparison):
-        ours, theirs = ({run.experiment.seed for run in comparison.arms[name]} for name in (first, second))
-        alone, both = sorted(ours ^ theirs), len(ours & theirs)
-        if not both:
-            found.append(f"{first} and {second} share no seed that both finished: they cannot be compared in pairs.")
-        elif alone:
-            seeds = f"seed {alone[0]}" if len(alone) == 1 else f"seeds {', '.join(map(str, alone))}"
-            found.append(
-                f"Pairs: {both} of {first} and {second}; {seeds} of one of them alone "
-                f"{'is' if len(alone) == 1 else 'are'} left out of what follows, the tables and baselines apart."
-            )
-    return found
-
-
-def _many(pairs: Sequence[Pair], what: str) -> str:
-    """One sentence for many pairs; the table of pairs has the figures."""
-    if max(pair.found.n for pair in pairs) < LEAST_PAIRS:
-        return f"{what}: {_seeds(max(pair.found.n for pair in pairs))} cannot tell any difference from chance."
-    differing = [f"{pair.first} from {pair.second}" for pair in pairs if pair.differs]
-    told = f"{len(differing)} of {len(pairs)} pairs of neighbours differ" if differing else "no two neighbours differ"
-    named = f": {'; '.join(differing)}" if 0 < len(differing) <= MOST_SENTENCES else ""
-    return f"{what}: {told} (paired t-tests, Holm's correction over {len(pairs)} pairs){named}."
-
-
-def _speed(comparison: Comparison) -> list[str]:
-    why = why_not_timed(comparison)
-    if why:
-        return [f"Speed: {why}"]
-    pairs = compared(comparison, TIME)
-    apart = kernels_apart(comparison)
-    found = [f"Speed: {apart}"] * bool(apart)
-    few = len(pairs) <= MOST_SENTENCES
-    found += [_faster(pair) for pair in pairs] if few else [_many(pairs, "Speed")]
-    if not few and not apart:
-        found.append(_fastest(comparison, pairs))
-    restless = [pair for pair in pairs if pair.found.n >= LEAST_PAIRS and pair.found.spread > RESTLESS]
-    if restless:
-        most = max(restless, key=lambda pair: pair.found.spread)
-        found.append(
-            f"Speed: the ratio of {most.first} and {most.second} varies by {most.found.spread * 100:.0f} % "
-            "from pair to pair; close other programs, or use more --seeds."
-        )
-    return found + _first_epochs(comparison)
-
-
-def _faster(pair: Pair) -> str:
-    ratio = 1 / pair.found.ratio
-    if pair.found.n < LEAST_PAIRS:
-        return (
-            f"Speed: an epoch of {pair.first} was {ratio:.2f} times as fast as one of {pair.second}; "
-            f"{_seeds(pair.found.n)} cannot tell whether that is chance."
-        )
-    interval = pair.found.ratio_interval
-    numbers = (
-        f"95 % interval {1 / interval.high:.2f} to {1 / interval.low:.2f}, p {written_p(pair.p)}, "
-        f"{pair.found.n} pairs, epochs after the first"
-    )
-    called = "" if pair.differs else "no difference shown; "
-    return f"Speed: {called}{pair.first} trained {ratio:.2f} times as fast as {pair.second} ({numbers})."
-
-
-def _fastest(comparison: Comparison, pairs: Sequence[Pair]) -> str:
-    """Of many arms the one with the shortest epochs, beside the next and the last."""
-    arms = dict.fromkeys(arm for pair in pairs for arm in (pair.first, pair.second))
-    epochs = {name: float(np.mean([figure(run, TIME) for run in comparison.arms[name]])) for name in arms}
-    first, second, *_, last = sorted(epochs, key=lambda name: epochs[name])
-    pair = next((pair for pair in pairs if {pair.first, pair.second} == {first, second}), None)
-    if pair is None:
-        sure = " (they differ in more than one setting, and are not tested)"
-    else:
-        sure = "" if pair.differs else " (these seeds cannot tell the two apart)"
-    return (
-        f"Speed: {first} trained fastest, {epochs[second] / epochs[first]:.2f} times as fast as {second}, the next"
-        f"{sure}, and {epochs[last] / epochs[first]:.2f} times as fast as {last}, the slowest (mean epochs)."
-    )
-
-
-def _first_epochs(comparison: Comparison) -> list[str]:
-    """A word on first epochs that took much longer than the others, which are the ones compared."""
-    shares = {
-        arm.name: float(np.median([run.metrics.timing.first_epoch_s / run.metrics.timing.epoch_s for run in runs]))
-        for arm, runs in comparison.arms.items()
-    }
-    long = {name: share for name, share in shares.items() if share > STICKS_OUT}
-    if not long:
-        return []
-    shown = _span([f"{share:.1f}" for share in long.values()], list(long))
+def write_verdict(comparison: Comparison) -> list[Finding]:
+    """State what a comparison shows: left-out seeds, speed, error, power, baselines, failures."""
+    errors = compare_neighbors(comparison, ERROR)
     return [
-        f"Speed: the first epoch took {shown} times a later one, for tracing and compilation; it is left out, and "
-        "weighs in short trainings."
+        *find_unpaired(comparison),
+        *find_speed(comparison),
+        *find_errors(errors, _equal_time(comparison)),
+        *find_power(errors),
+        *find_against_baselines(comparison),
+        *find_failures(comparison),
     ]
 
 
-def _span(figures: list[str], names: list[str]) -> str:
-    """The figures of a few arms each by its name, of many from the least to the most."""
-    if len(figures) > MOST_SENTENCES:
-        return f"{min(figures, key=float)} to {max(figures, key=float)}"
-    return " and ".join(f"{one} ({name})" for one, name in zip(figures, names, strict=True))
+def find_unpaired(comparison: Comparison) -> list[Finding]:
+    """Name the seeds that only one arm of a pair finished."""
+    findings = []
+    for first, second in find_neighbors(comparison):
+        ours, theirs = ({run.experiment.seed for run in comparison.arms[arm]} for arm in (first, second))
+        single, common = sorted(ours ^ theirs), len(ours & theirs)
+        if not single and common:
+            continue
+        if common:
+            seeds = f"seed {single[0]}" if len(single) == 1 else f"seeds {', '.join(map(str, single))}"
+            text = (
+                f"{first} and {second} share {count_seeds(common)}; {seeds}, finished by one of them alone, "
+                "is left out of their comparison, but not of the tables and the baselines."
+            )
+        else:
+            text = f"{first} and {second} share no seed that both finished; they cannot be compared in pairs."
+        findings.append(Finding(topic="pairs", text=text, numbers={"pairs": common}, arms=(first.name, second.name)))
+    return findings
+
+
+def find_errors(pairs: Sequence[Pair], after: str) -> list[Finding]:
+    """Set the errors of each pair of arms against each other; many pairs in one sentence.
+
+    Args:
+        pairs: The pairs.
+        after: Words on the training time; empty where it has nothing to do with the errors.
+    """
+    if len(pairs) <= MAX_NAMED:
+        return [_find_error(pair, after) for pair in pairs]
+    return [summarize_pairs("error", pairs)]
+
+
+def _find_error(pair: Pair, after: str) -> Finding:
+    result, interval = pair.result, pair.result.ratio_interval
+    share = 1 - result.ratio
+    lower = f"RMSE of {pair.first} is {share * 100:.1f} % lower than that of {pair.second} on the test part{after}"
+    arms = (pair.first.name, pair.second.name)
+    numbers: dict[str, float] = {"lower_by": share, "pairs": result.n}
+    if result.n < MIN_PAIRS:
+        return Finding(topic="error", text=f"{explain_too_few(result.n)}; {lower}.", numbers=numbers, arms=arms)
+    in_words = (
+        f"RMSE ratio {result.ratio:.3f}, 95 % interval {interval.low:.3f} to {interval.high:.3f}, "
+        f"paired t-test {state_p(pair.p)}, Wilcoxon {state_p(result.wilcoxon_p)}, A12 {result.a12:.2f}, "
+        f"{result.n} pairs"
+    )
+    numbers |= {
+        "ratio": result.ratio,
+        "ratio_low": interval.low,
+        "ratio_high": interval.high,
+        "p": pair.p,
+        "wilcoxon_p": result.wilcoxon_p,
+        "a12": result.a12,
+    }
+    tie = f"no difference shown between {pair.first} and {pair.second} with {count_seeds(result.n)}{after}"
+    text = f"{lower if pair.differs else tie} ({in_words})."
+    return Finding(topic="error", text=text, numbers=numbers, arms=arms)
 
 
 def _equal_time(comparison: Comparison) -> str:
@@ -161,98 +103,54 @@ def _equal_time(comparison: Comparison) -> str:
     return f", after {seconds.pop():g} s of training each" if equal else ""
 
 
-def _error(pair: Pair, after: str) -> str:
-    found = pair.found
-    less = f"{pair.first} erred {(1 - found.ratio) * 100:.1f} % less than {pair.second} on the test part{after}"
-    if found.n < LEAST_PAIRS:
-        return f"Error: {less}; {_seeds(found.n)} cannot tell whether that is chance."
-    interval = found.ratio_interval
-    numbers = (
-        f"RMSE ratio {found.ratio:.3f}, 95 % interval {interval.low:.3f} to {interval.high:.3f}, "
-        f"paired t-test p {written_p(pair.p)}, Wilcoxon p {written_p(found.wilcoxon_p)}, A12 {found.a12:.2f}, "
-        f"{found.n} pairs"
+def find_power(pairs: Sequence[Pair]) -> list[Finding]:
+    """State which difference these seeds could have shown, from the spreads seen."""
+    tested = [pair for pair in pairs if pair.result.n >= MIN_PAIRS and pair.result.spread > 0]
+    if len(tested) <= MAX_NAMED:
+        return [_find_power_of_pair(pair) for pair in tested]
+    low, high = (choose(tested, key=lambda pair: pair.result.spread) for choose in (min, max))
+    text = (
+        f"with these spreads, {count_seeds(low.result.n)} show differences of {_detectable(low):.1f} % to "
+        f"{_detectable(high):.1f} % in 4 of 5 repetitions; a difference of {STATED_DIFFERENCE * 100:.0f} % needs "
+        f"{_needed(low)} to {_needed(high)} seeds."
     )
-    if pair.differs:
-        return f"Error: {less} ({numbers})."
-    return f"Error: a tie; {_seeds(found.n)} cannot tell {pair.first} and {pair.second} apart{after} ({numbers})."
+    numbers = {"seeds": low.result.n, "percent_low": _detectable(low), "percent_high": _detectable(high)}
+    return [Finding(topic="power", text=text, numbers=numbers)]
 
 
-def _power(pairs: list[Pair]) -> list[str]:
-    """What these seeds could have told, from the spreads seen."""
-    told = [pair for pair in pairs if pair.found.n >= LEAST_PAIRS and pair.found.spread > 0]
-    if len(told) > MOST_SENTENCES:
-        least, most = (f(told, key=lambda pair: pair.found.spread) for f in (min, max))
-        return [
-            f"Power: with these spreads, {_seeds(least.found.n)} show differences of {_shown(least)} to {_shown(most)} "
-            f"in 4 of 5 repetitions; one of {STATED_DIFFERENCE * 100:.0f} % needs {_needed(least)} to {_needed(most)}."
-        ]
-    return [
-        f"Power: with this spread, {_seeds(pair.found.n)} show a difference between {pair.first} and {pair.second} of "
-        f"{_shown(pair)} in 4 of 5 repetitions; one of {STATED_DIFFERENCE * 100:.0f} % needs {_needed(pair)}."
-        for pair in told
-    ]
+def _find_power_of_pair(pair: Pair) -> Finding:
+    percent = _detectable(pair)
+    text = (
+        f"with this spread, {count_seeds(pair.result.n)} show a difference between {pair.first} and {pair.second} of "
+        f"{percent:.1f} % in 4 of 5 repetitions; a difference of {STATED_DIFFERENCE * 100:.0f} % needs "
+        f"{_needed(pair)} seeds."
+    )
+    needed = seeds_needed(1 + STATED_DIFFERENCE, pair.result.spread)
+    numbers: dict[str, float] = {"seeds": pair.result.n, "percent": percent}
+    if needed is not None:
+        numbers["seeds_needed"] = max(needed, MIN_PAIRS)
+    return Finding(topic="power", text=text, numbers=numbers, arms=(pair.first.name, pair.second.name))
 
 
-def _shown(pair: Pair) -> str:
-    return f"{(detectable(pair.found.spread, pair.found.n) - 1) * 100:.1f} %"
+def _detectable(pair: Pair) -> float:
+    """The smallest difference that the seeds of a pair show, in percent."""
+    return (smallest_detectable_ratio(pair.result.spread, pair.result.n) - 1) * 100
 
 
 def _needed(pair: Pair) -> str:
-    needed = seeds_needed(1 + STATED_DIFFERENCE, pair.found.spread)
-    return "more than 10,000" if needed is None else str(max(needed, LEAST_PAIRS))
+    """The seeds that the stated difference needs, in words."""
+    needed = seeds_needed(1 + STATED_DIFFERENCE, pair.result.spread)
+    return "more than 10,000" if needed is None else str(max(needed, MIN_PAIRS))
 
 
-def _against_baselines(comparison: Comparison) -> list[str]:
-    """For each baseline, the arms that err less, those that err more, and those that cannot be told from it."""
-    errors = {arm.name: [figure(run, ERROR) for run in runs] for arm, runs in comparison.arms.items()}
+def find_failures(comparison: Comparison) -> list[Finding]:
+    """Name the trials that failed, each with its reason and remedy."""
     return [
-        _against(name, baseline.rmse_scaled, errors) for name, baseline in comparison.runs[0].metrics.baselines.items()
+        Finding(
+            topic="failed",
+            text=f"{failure.arm} with seed {failure.seed}. {failure.message} {failure.remedy}",
+            numbers={"seed": failure.seed},
+            arms=(failure.arm,),
+        )
+        for failure in comparison.failures
     ]
-
-
-def _against(baseline: str, error: float, errors: dict[str, list[float]]) -> str:
-    what = f"{baseline}, which repeats the last {'value' if baseline == 'persistence' else 'season'}"
-    if not error > 0:
-        return f"Baseline: {what}, makes no error at all."
-    ratios = {name: paired(values, [error] * len(values)) for name, values in errors.items()}
-    told = {name for name, one in ratios.items() if one.n >= LEAST_PAIRS and one.p < ALPHA}
-    better = [name for name, one in ratios.items() if name in told and one.ratio < 1]
-    worse = [name for name, one in ratios.items() if name in told and one.ratio > 1]
-    unclear = [name for name in ratios if name not in told]
-    few = max(one.n for one in ratios.values()) < LEAST_PAIRS
-    no = f"{_seeds(min(one.n for one in ratios.values()))} cannot tell {_all(unclear, ratios)} from"
-    parts = [_beat(better, ratios)] * bool(better) + [_err(worse, ratios)] * bool(worse)
-    parts += [no if few else f"{_all(unclear, ratios)} cannot be told from"] * bool(unclear)
-    if len(ratios) > MOST_SENTENCES:
-        shown = _span([f"{one.ratio:.2f}" for one in ratios.values()], [])
-    else:
-        shown = "; ".join(f"{name} {_times(one)}" for name, one in ratios.items())
-    return f"Baseline: {', '.join(parts)} {what} (RMSE as a multiple of its: {shown})."
-
-
-def _all(names: list[str], everyone: dict[str, Paired]) -> str:
-    """A few arms by name, many by number."""
-    if len(everyone) <= MOST_SENTENCES:
-        return " and ".join(names)
-    return f"all {len(names)} arms" if len(names) == len(everyone) else f"{len(names)} of {len(everyone)} arms"
-
-
-def _beat(names: list[str], everyone: dict[str, Paired]) -> str:
-    if len(names) == len(everyone) == 2:
-        return "both beat"
-    return f"{_all(names, everyone)} {'beats' if len(names) == 1 else 'beat'}"
-
-
-def _err(names: list[str], everyone: dict[str, Paired]) -> str:
-    if len(names) == len(everyone) == 2:
-        return "neither beats"
-    return f"{_all(names, everyone)} {'errs' if len(names) == 1 else 'err'} more than"
-
-
-def _times(ratio: Paired) -> str:
-    interval = ratio.ratio_interval
-    return f"{ratio.ratio:.2f}" + (f" ({interval.low:.2f} to {interval.high:.2f})" if ratio.n >= LEAST_PAIRS else "")
-
-
-def _seeds(n: int) -> str:
-    return "1 seed" if n == 1 else f"{n} seeds"

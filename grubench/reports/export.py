@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from grubench.comparison import pairs, series_tests, verdict
 from grubench.comparison.comparison import SCHEMA
-from grubench.reports.columns import COST, NONE, TEST, Row, cell, rows, settings, shown_columns
+from grubench.comparison.pairs import ERROR, TIME, compare_neighbors
+from grubench.comparison.series_tests import compare_over_series
+from grubench.comparison.verdict import write_verdict
+from grubench.reports.columns import COST, NONE, TEST, cell, rows, settings, shown_columns
 from grubench.reports.header import facts, kernel_line
-from grubench.reports.terminal import blocks
+from grubench.reports.pair_tables import make_tables
 from grubench.runs import files, locks
 from grubench.training import evaluate
 
@@ -96,34 +97,11 @@ def record(comparison: Comparison) -> dict[str, Any]:
         "notes": list(comparison.notes),
         "settings": settings(comparison),
         "kernels": {arm.name: kernel_line([run.environment for run in runs]) for arm, runs in comparison.arms.items()},
-        "rows": [_row_record(row) for row in rows(comparison)],
-        "pairs": {
-            name: [_pair_record(pair) for pair in pairs.compared(comparison, path)]
-            for name, path in (("error", pairs.ERROR), ("time", pairs.TIME))
-        },
-        "over_series": [_names_of_arms(test) for test in series_tests.tests(comparison)],
-        "verdict": verdict.sentences(comparison),
+        "rows": rows(comparison),
+        "pairs": {quantity: compare_neighbors(comparison, quantity) for quantity in (ERROR, TIME)},
+        "over_series": compare_over_series(comparison),
+        "verdict": write_verdict(comparison),
     }
-
-
-def _row_record(row: Row) -> dict[str, Any]:
-    return {
-        "arm": row.name,
-        "cell": row.cell,
-        "settings": row.settings,
-        "seeds": row.seeds,
-        "columns": row.values,
-        "shared": row.shared,
-    }
-
-
-def _names_of_arms(value: pairs.Pair | series_tests.SeriesTest) -> dict[str, Any]:
-    """The fields of two arms that are compared, the arms by their names."""
-    return vars(value) | {"first": value.first.name, "second": value.second.name}
-
-
-def _pair_record(pair: pairs.Pair) -> dict[str, Any]:
-    return _names_of_arms(pair) | {"found": asdict(pair.found)}
 
 
 def _json(comparison: Comparison) -> str:
@@ -164,10 +142,10 @@ def _markdown(comparison: Comparison) -> str:
             cells = (cell(row, key, joint=" ± ") for key, _ in shown)
             lines.append(f"| {row.name} | " + " | ".join(cells) + " |")
         lines.append("")
-    for _, block in blocks(comparison):
-        head, *body = (f"| {' | '.join(line)} |" for line in block)
-        lines += [head, "|---|" + "---:|" * (len(block[0]) - 1), *body, ""]
-    lines += [f"- {sentence}" for sentence in verdict.sentences(comparison)]
+    for table in make_tables(comparison):
+        head, *body = (f"| {' | '.join(line)} |" for line in (table.head, *table.lines))
+        lines += [head, "|---|" + "---:|" * (len(table.head) - 1), *body, ""]
+    lines += [f"- **{finding.heading}:** {finding.text}" for finding in write_verdict(comparison)]
     return "\n".join(lines) + "\n"
 
 
@@ -179,8 +157,8 @@ def _latex(comparison: Comparison) -> str:
         shown = shown_columns(chosen, columns)
         body = [[row.name, *(cell(row, key, joint=" ± ") for key, _ in shown)] for row in chosen]
         parts.append(_tabular([["", *(head for _, head in shown)], *body]))
-    parts += [_tabular(block) for _, block in blocks(comparison)]
-    parts += [f"% {sentence}" for sentence in verdict.sentences(comparison)]
+    parts += [_tabular([table.head, *table.lines]) for table in make_tables(comparison)]
+    parts += [f"% {finding}" for finding in write_verdict(comparison)]
     return "\n".join(parts) + "\n"
 
 

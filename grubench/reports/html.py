@@ -6,13 +6,13 @@ import importlib.util
 import json
 from typing import TYPE_CHECKING, Any
 
-from grubench.comparison import verdict
+from grubench.comparison.verdict import write_verdict
 from grubench.errors import UsageError
 from grubench.reports import vega
 from grubench.reports.columns import COST, TEST, cell, numbers, rows, settings, shown_columns
 from grubench.reports.export import write_aside
 from grubench.reports.header import facts
-from grubench.reports.terminal import blocks
+from grubench.reports.pair_tables import make_tables
 from grubench.spec.arms import find_differing_settings, flatten_spec, format_value
 
 if TYPE_CHECKING:
@@ -49,12 +49,12 @@ def render(comparison: Comparison) -> str:
     cells = dict.fromkeys(arm.cell for arm in comparison.arms)
     return environment.get_template("report.html").render(
         title=f"{comparison.spec.data_name}: {' against '.join(cells)}",
-        verdict=[one.partition(": ")[::2] for one in verdict.sentences(comparison)],
+        verdict=write_verdict(comparison),
         notes=comparison.notes,
         settings=settings(comparison),
         facts=facts(comparison),
         tables=[_table(comparison, "Test error", TEST), _table(comparison, "Training", COST, arms_only=True)],
-        blocks=blocks(comparison),
+        text_tables=make_tables(comparison),
         charts=[{"title": chart["title"], "description": chart["description"]} for chart in made],
         specs=_for_script([{key: value for key, value in chart.items() if key != "title"} for chart in made]),
         spec=_spec(comparison),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec.structs import asdict
 from rich import box
@@ -12,9 +12,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from grubench.comparison import pairs, series_tests, verdict
+from grubench.comparison.verdict import write_verdict
 from grubench.reports.columns import COST, TEST, Row, cell, measure_row, number, rows, settings, shown_columns, values
 from grubench.reports.header import clock_line, facts, kernel_line, resumed
+from grubench.reports.pair_tables import make_tables
 from grubench.reports.palette import find_color
 from grubench.runs.run import shared
 from grubench.spec.backends import BACKENDS
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from grubench.comparison.comparison import Comparison
+    from grubench.reports.pair_tables import TextTable
     from grubench.runs.records import Evaluation, Scores
     from grubench.runs.run import Run
     from grubench.training.predict import Forecast
@@ -48,30 +50,20 @@ def show_comparison(comparison: Comparison, console: Console) -> None:
         console.print(Padding(Text(note, style="yellow"), (0, 1)))
     _print_table(_title(unit), table_rows, TEST, console)
     _print_table("Training", [row for row in table_rows if row.seeds], COST, console)
-    for title, lines in blocks(comparison):
-        console.print(_lines(title, lines))
+    for table in make_tables(comparison):
+        console.print(_text_table(table))
     console.print(Padding(_explanation(comparison), (0, 1)))
-    for sentence in verdict.sentences(comparison):
-        head, _, rest = sentence.partition(":")
-        console.print(Padding(Text.assemble((f"{head}:", "bold"), rest) if rest else Text(sentence), (1, 1, 0, 1)))
+    for finding in write_verdict(comparison):
+        console.print(Padding(Text.assemble((f"{finding.heading}:", "bold"), f" {finding.text}"), (1, 1, 0, 1)))
     console.print()
 
 
-def blocks(comparison: Comparison) -> list[tuple[str, list[tuple[str, ...]]]]:
-    """The tables of pairs and of forecasters over series, those that there are: a title, and lines to print."""
-    count = len(comparison.runs[0].metrics.test.series)
-    two_by_two = "Pairs of neighbours, first over second, 95 % interval; p of the paired t-test (Holm)"
-    by_series = f"Over the {count} series: mean ± deviation; Mann-Whitney U, two-sided p (Holm)"
-    found = [(two_by_two, pairs.lines(comparison)), (by_series, series_tests.lines(comparison))]
-    return [(title, lines) for title, lines in found if lines]
-
-
-def _lines(title: str, lines: Sequence[tuple[str, ...]]) -> Table:
-    head, *body = lines
-    table = Table(title=Text(title, "bold"), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for position, name in enumerate(head):
-        table.add_column(Text(name), justify="right" if position else "left", no_wrap=bool(position), overflow="fold")
-    for name, *cells in body:
+def _text_table(content: TextTable) -> Table:
+    table = Table(title=Text(content.title, "bold"), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for position, heading in enumerate(content.head):
+        justify: Literal["left", "right"] = "right" if position else "left"
+        table.add_column(Text(heading), justify=justify, no_wrap=bool(position), overflow="fold")
+    for name, *cells in content.lines:
         table.add_row(Text(name, style=find_color(name)), *map(Text, cells))
     return table
 

@@ -19,8 +19,9 @@ from msgspec import structs
 from grubench import api
 from grubench.backends import machine, registry
 from grubench.backends.loader import backend
-from grubench.comparison import pairs, verdict
+from grubench.comparison import pairs
 from grubench.comparison.comparison import Comparison, differing_machines
+from grubench.comparison.verdict import write_verdict
 from grubench.data import windows
 from grubench.data.series import Dataset
 from grubench.errors import SpecError, UsageError
@@ -269,8 +270,8 @@ class TestComparisonsOfBackends:
 
     def test_their_times_are_compared_though_their_kernels_differ(self, trained: dict[str, Run]) -> None:
         found = self.compared(trained, tensorflow={}, torch=LOOP | {"versions": {"torch": "2"}})
-        assert not pairs.kernels_apart(found)
-        assert any("GRU backend=tensorflow trained 2.00 times as fast" in one for one in verdict.sentences(found))
+        assert not pairs.explain_other_kernels(found)
+        assert any("GRU backend=tensorflow trained 2.00 times as fast" in one for one in map(str, write_verdict(found)))
 
     def test_each_has_its_line_of_what_ran(self, trained: dict[str, Run]) -> None:
         found = self.compared(trained, tensorflow={}, torch=LOOP)
@@ -293,9 +294,9 @@ class TestComparisonsOfBackends:
             ]
             for threads in (1, 2)
         }
-        assert pairs.why_not_timed(compare_runs(arms)) == ""
+        assert pairs.explain_untimed(compare_runs(arms)) == ""
         unasked = [replace(run, environment=structs.replace(run.environment, threads=7)) for run in found.runs[:1]]
-        assert "different threads" in pairs.why_not_timed(compare_runs({"GRU": [*unasked, *found.runs[1:]]}))
+        assert "different threads" in pairs.explain_untimed(compare_runs({"GRU": [*unasked, *found.runs[1:]]}))
 
     def test_versions_that_one_alone_has_are_no_difference(self, trained: dict[str, Run]) -> None:
         def versions(**found: str) -> dict:
@@ -315,7 +316,7 @@ class TestComparisonsOfBackends:
             for name, runs in list(found.arms.items())[1:]
         }
         many = Comparison(arms=found.arms | slower)
-        (said,) = [one for one in verdict.sentences(many) if "fastest" in one]
+        (said,) = [one for one in map(str, write_verdict(many)) if "fastest" in one]
         assert said.startswith("Speed: GRU backend=tensorflow trained fastest")
 
     def test_a_gpus_memory_is_a_column(self, trained: dict[str, Run]) -> None:

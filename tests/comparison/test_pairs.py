@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from grubench.comparison import pairs, verdict
+from grubench.comparison import pairs
 from grubench.comparison.comparison import Comparison
-from grubench.comparison.statistics import paired
-from grubench.reports import export, terminal
+from grubench.comparison.statistics import compare_paired
+from grubench.comparison.verdict import write_verdict
+from grubench.reports import export, pair_tables, terminal
 from grubench.runs.run import Run
 from grubench.spec.arms import build_arms
 
@@ -35,10 +36,10 @@ def crossed(trained: dict[str, Run], vary: dict[str, Sequence[object]], seeds: i
 VARY = {"training.learning_rate": [1e-2, 1e-3, 1e-4], "training.loss": ["mse", "mae"]}
 
 
-def test_neighbours_differ_in_one_setting(trained: dict[str, Run]) -> None:
+def test_neighbors_differ_in_one_setting(trained: dict[str, Run]) -> None:
     found = crossed(trained, VARY)
     specs = {name: runs[0].experiment for name, runs in found.arms.items()}
-    kept = pairs.neighbours(found)
+    kept = pairs.find_neighbors(found)
     # 12 arms: a pair of cells at each of 6 settings, 3 pairs of rates at 4 places, a pair of losses at 6.
     assert len(kept) == 6 + 3 * 4 + 6
     for first, second in kept:
@@ -54,7 +55,7 @@ def test_neighbours_differ_in_one_setting(trained: dict[str, Run]) -> None:
 def test_two_arms_are_compared_whatever_they_differ_in(trained: dict[str, Run]) -> None:
     arms = crossed(trained, VARY).arms
     names = list(arms)
-    assert pairs.neighbours(Comparison(arms={name: arms[name] for name in (names[0], names[-1])})) == [
+    assert pairs.find_neighbors(Comparison(arms={name: arms[name] for name in (names[0], names[-1])})) == [
         (names[0], names[-1])
     ]
 
@@ -82,28 +83,30 @@ def test_many_pairs_stand_in_a_table_that_fits(trained: dict[str, Run], width: i
     assert max(map(len, text.splitlines())) <= width
     assert "\N{HORIZONTAL ELLIPSIS}" not in text
     assert "RMSE ratio" in text
-    assert len(pairs.lines(found)) == 1 + len(pairs.neighbours(found))
-    assert len(verdict.sentences(found)) < 10
+    table = pair_tables.tabulate_pairs(found)
+    assert table is not None
+    assert len(table.lines) == len(pairs.find_neighbors(found))
+    assert len(write_verdict(found)) < 10
     for ending in (".md", ".tex"):
         assert "GRU / LSTM, 0.01, mse" in export.text(found, ending)
 
 
 def test_few_pairs_have_sentences_and_no_table(trained: dict[str, Run]) -> None:
     found = crossed(trained, {})
-    assert pairs.lines(found) == []
-    assert any(one.startswith("Error: GRU erred") for one in verdict.sentences(found))
+    assert pair_tables.tabulate_pairs(found) is None
+    assert any(str(one).startswith("Error: RMSE of GRU") for one in write_verdict(found))
 
 
 def test_two_seeds_of_many_arms_tell_nothing(trained: dict[str, Run]) -> None:
-    said = verdict.sentences(crossed(trained, VARY, seeds=2))
-    assert "Error: 2 seeds cannot tell any difference from chance." in said
-    assert any("2 seeds cannot tell all 12 arms from" in one for one in said)
+    said = [str(finding) for finding in write_verdict(crossed(trained, VARY, seeds=2))]
+    assert "Error: undecided, 2 seeds are too few for a test." in said
+    assert any("2 seeds are too few to test all 12 arms against persistence" in one for one in said)
 
 
 @given(st.lists(st.tuples(st.floats(0.1, 10), st.floats(0.1, 10)), min_size=3, max_size=6, unique=True))
 def test_a_pair_turned_round_is_the_pair_of_the_arms_turned_round(values: list[tuple[float, float]]) -> None:
     first, second = zip(*values, strict=True)
-    there, back = paired(first, second).inverse(), paired(second, first)
+    there, back = compare_paired(first, second).inverse(), compare_paired(second, first)
     for key in ("difference", "ratio", "a12", "n"):
         assert getattr(there, key) == pytest.approx(getattr(back, key))
     for key in ("difference_interval", "ratio_interval"):

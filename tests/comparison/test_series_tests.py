@@ -12,6 +12,7 @@ from scipy import stats
 
 from grubench.comparison import series_tests
 from grubench.comparison.comparison import Comparison
+from grubench.reports import pair_tables
 from grubench.runs.records import Evaluation
 from grubench.runs.run import Run
 
@@ -47,25 +48,29 @@ def found(trained: dict[str, Run]) -> Comparison:
 
 
 def test_a_series_figure_is_the_mean_over_seeds(found: Comparison) -> None:
-    values = series_tests.figures(found, "rmse_scaled")
+    values = series_tests.average_over_seeds(found, "rmse_scaled")
     np.testing.assert_allclose(values[arm("GRU")], GRU)
     assert values[arm("LSTM")] == LSTM
     assert values[series_tests.PERSISTENCE] == [1.0] * 5
 
 
 def test_every_pair_is_tested_as_the_study_does(found: Comparison) -> None:
-    tests = {(test.measure, test.first.name, test.second.name): test for test in series_tests.tests(found)}
+    tests = {
+        (test.measure, test.first.name, test.second.name): test for test in series_tests.compare_over_series(found)
+    }
     assert len(tests) == 6
     ours = tests["rmse_scaled", "GRU", "LSTM"]
-    values = series_tests.figures(found, "rmse_scaled")[arm("GRU")]
+    values = series_tests.average_over_seeds(found, "rmse_scaled")[arm("GRU")]
     theirs = stats.mannwhitneyu(values, LSTM, alternative="two-sided")
     assert (ours.u, ours.p) == (theirs.statistic, theirs.pvalue)
     assert ours.corrected_p >= ours.p
 
 
 def test_the_lines_hold_means_and_tests(found: Comparison) -> None:
-    head, gru, *_, last = series_tests.lines(found)
-    assert head == ("", "RMSE scaled", "directional accuracy")
+    table = pair_tables.tabulate_series(found)
+    assert table is not None
+    gru, *_, last = table.lines
+    assert table.head == ("", "RMSE scaled", "directional accuracy")
     assert gru[:2] == ("GRU", f"{np.mean(GRU):.4f} ± {np.std(GRU):.4f}")
     assert last[0] == "LSTM / persistence"
     assert last[1].startswith("U = 0, p = ")
@@ -73,5 +78,5 @@ def test_the_lines_hold_means_and_tests(found: Comparison) -> None:
 
 def test_few_series_are_not_tested(trained: dict[str, Run]) -> None:
     found = compare_runs({name.upper(): [run] for name, run in trained.items()})
-    assert series_tests.tests(found) == []
-    assert series_tests.lines(found) == []
+    assert series_tests.compare_over_series(found) == []
+    assert pair_tables.tabulate_series(found) is None

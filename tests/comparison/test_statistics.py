@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from grubench.comparison import statistics
-from grubench.comparison.statistics import mean_and_spread, paired
+from grubench.comparison.statistics import compare_paired, mean_and_spread
 
 positive = st.floats(0.1, 100)
 pairs = st.lists(st.tuples(positive, positive), min_size=3, max_size=12)
@@ -23,7 +23,7 @@ pairs = st.lists(st.tuples(positive, positive), min_size=3, max_size=12)
 def test_the_decision_is_scipys_paired_t_test_on_logarithms(values: list[tuple[float, float]]) -> None:
     first, second = np.array(values).T
     assume(np.std(np.log(first / second)) > 1e-6)
-    found = paired(first, second)
+    found = compare_paired(first, second)
     assert found.p == pytest.approx(stats.ttest_rel(np.log(first), np.log(second)).pvalue, rel=1e-6)
     assert found.ratio == pytest.approx(stats.gmean(first) / stats.gmean(second))
     assert found.difference == pytest.approx(np.mean(first) - np.mean(second), abs=1e-9)
@@ -33,7 +33,7 @@ def test_the_decision_is_scipys_paired_t_test_on_logarithms(values: list[tuple[f
 @given(pairs)
 def test_swapping_the_arms_inverts_everything(values: list[tuple[float, float]]) -> None:
     first, second = np.array(values).T
-    there, back = paired(first, second), paired(second, first)
+    there, back = compare_paired(first, second), compare_paired(second, first)
     assert there.ratio * back.ratio == pytest.approx(1)
     assert there.a12 + back.a12 == pytest.approx(1)
     assert there.p == pytest.approx(back.p, nan_ok=True)
@@ -51,7 +51,7 @@ def test_wilcoxon_is_exact(first: list[float]) -> None:
     assume(len(set(ranks)) == len(ranks))
     observed = abs(np.sum(np.sign(logs) * ranks))
     sums = [abs(np.dot(signs, ranks)) for signs in itertools.product((-1, 1), repeat=len(ranks))]
-    assert paired(first, second).wilcoxon_p == pytest.approx(np.mean(np.array(sums) >= observed - 1e-9))
+    assert compare_paired(first, second).wilcoxon_p == pytest.approx(np.mean(np.array(sums) >= observed - 1e-9))
 
 
 def test_a12_by_brute_force() -> None:
@@ -67,7 +67,7 @@ class TestFiguresOfR:
     Y = (1.1, 1.21, 1.15, 1.08, 1.31)
 
     def test_paired_t_test(self) -> None:
-        found = paired(self.X, self.Y)
+        found = compare_paired(self.X, self.Y)
         # t.test(log(x), log(y), paired = TRUE)$p.value, and exp() of its $conf.int
         assert found.p == pytest.approx(0.009453727348, rel=1e-8)
         assert found.ratio_interval.low == pytest.approx(0.8470182121, rel=1e-8)
@@ -79,9 +79,9 @@ class TestFiguresOfR:
 
     def test_wilcoxon_signed_rank(self) -> None:
         # wilcox.test(log(x), log(y), paired = TRUE, exact = TRUE)$p.value
-        assert paired(self.X, self.Y).wilcoxon_p == pytest.approx(0.0625)
+        assert compare_paired(self.X, self.Y).wilcoxon_p == pytest.approx(0.0625)
         seven = (0.98, 1.05, 1.12, 0.93, 1.2, 1.31, 0.87), (1.1, 0.91, 1.15, 1.08, 1.11, 1.46, 0.89)
-        assert paired(*seven).wilcoxon_p == pytest.approx(0.46875)
+        assert compare_paired(*seven).wilcoxon_p == pytest.approx(0.46875)
 
     def test_mann_whitney(self) -> None:
         g = [0.0492, 0.0611, 0.0553, 0.0347, 0.0402, 0.0388, 0.0362, 0.0577, 0.0490, 0.0521]
@@ -101,7 +101,7 @@ class TestFiguresOfR:
         # power.t.test(n = 5, delta = 0.1, sd = 0.08, type = "paired", strict = TRUE)$power
         assert statistics.power(0.1, 0.08, 5) == pytest.approx(0.5621718247, abs=1e-6)
         # power.t.test(n = 5, sd = 0.08, power = 0.8, type = "paired", strict = TRUE, tol = 1e-12)$delta
-        assert math.log(statistics.detectable(0.08, 5)) == pytest.approx(0.1345597573, rel=1e-8)
+        assert math.log(statistics.smallest_detectable_ratio(0.08, 5)) == pytest.approx(0.1345597573, rel=1e-8)
         # power.t.test(delta = 0.05, sd = 0.1, power = 0.8, type = "paired", strict = TRUE)$n is 33.37
         assert statistics.seeds_needed(math.exp(0.05), 0.1) == 34
 
@@ -141,11 +141,11 @@ def test_power_is_what_simulation_finds() -> None:
 
 def test_what_is_detectable_and_what_it_needs_are_each_others_inverse() -> None:
     for spread, n in ((0.02, 5), (0.1, 8), (0.5, 12)):
-        ratio = statistics.detectable(spread, n)
+        ratio = statistics.smallest_detectable_ratio(spread, n)
         assert statistics.seeds_needed(ratio * 1.0001, spread) == n
     assert statistics.seeds_needed(1.0, 0.1) is None
     assert statistics.seeds_needed(1.000001, 5.0) is None
-    assert math.isnan(statistics.detectable(0.1, 1))
+    assert math.isnan(statistics.smallest_detectable_ratio(0.1, 1))
 
 
 def draws(seeds: int, effect: float, count: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -1,4 +1,4 @@
-"""The verdict: differences, ties, warnings and baselines, in sentences."""
+"""The verdict: differences, no difference, warnings and baselines, in sentences."""
 
 from __future__ import annotations
 
@@ -8,14 +8,25 @@ import pytest
 from conftest import arm, compare_runs, made, run_with
 from msgspec import structs
 
-from grubench.comparison import comparison, pairs, verdict
+from grubench.comparison import comparison, pairs
 from grubench.comparison.comparison import Comparison
+from grubench.comparison.finding import Finding
+from grubench.comparison.verdict import write_verdict
 from grubench.runs.run import Run
 
 
-def said(found: Comparison, about: str) -> str:
-    """The first sentence of the verdict about something."""
-    return next(one for one in verdict.sentences(found) if one.startswith(about))
+def find(comparison: Comparison, topic: str) -> Finding:
+    """The first finding about a topic."""
+    return next(finding for finding in write_verdict(comparison) if finding.topic == topic)
+
+
+def said(comparison: Comparison, topic: str) -> str:
+    """The first finding about a topic, in words."""
+    return str(find(comparison, topic))
+
+
+def sentences(comparison: Comparison) -> list[str]:
+    return list(map(str, write_verdict(comparison)))
 
 
 class TestVerdict:
@@ -23,48 +34,50 @@ class TestVerdict:
         found = made(
             trained, {"GRU": [(1.0, 2.0), (1.1, 2.1), (0.9, 1.9)], "LSTM": [(2.0, 4.1), (2.2, 4.2), (1.8, 3.7)]}
         )
-        assert said(found, "Speed").startswith("Speed: GRU trained 2.00 times as fast as LSTM (95 % interval ")
-        assert said(found, "Error").startswith("Error: GRU erred 50.0 % less than LSTM")
+        assert said(found, "speed").startswith("Speed: GRU trained 2.00 times as fast as LSTM (95 % interval ")
+        assert said(found, "error").startswith("Error: RMSE of GRU is 50.0 % lower than that of LSTM")
 
-    def test_a_tie_is_called_one(self, trained: dict[str, Run]) -> None:
+    def test_no_difference_is_called_so(self, trained: dict[str, Run]) -> None:
         found = made(
             trained, {"GRU": [(1.0, 2.0), (1.2, 2.4), (0.8, 1.9)], "LSTM": [(1.1, 2.2), (1.0, 2.1), (0.9, 2.0)]}
         )
-        assert "no difference shown" in said(found, "Speed")
-        assert "a tie; 3 seeds cannot tell" in said(found, "Error")
-        assert "3 seeds show a difference" in said(found, "Power")
+        assert "no difference shown" in said(found, "speed")
+        assert "no difference shown between GRU and LSTM with 3 seeds (RMSE ratio " in said(found, "error")
+        assert "3 seeds show a difference" in said(found, "power")
 
     def test_few_seeds_give_no_verdict(self, trained: dict[str, Run]) -> None:
         found = made(trained, {"GRU": [(1.0, 1.0), (1.0, 1.0)], "LSTM": [(2.0, 2.0), (2.1, 2.0)]})
-        assert "2 seeds cannot tell whether that is chance" in said(found, "Speed")
-        assert "2 seeds cannot tell whether that is chance" in said(found, "Error")
-        assert not [one for one in verdict.sentences(found) if one.startswith("Power")]
+        assert "undecided, 2 seeds are too few for a test; " in said(found, "speed")
+        assert "undecided, 2 seeds are too few for a test; " in said(found, "error")
+        assert not [one for one in sentences(found) if one.startswith("Power")]
 
     def test_only_seeds_that_both_arms_finished_are_paired(self, trained: dict[str, Run]) -> None:
         found = made(trained, {"GRU": [(1.0, 1.0)] * 4, "LSTM": [(2.0, 2.0), (2.1, 2.0), (2.2, 2.0)]})
-        assert "3 pairs" in said(found, "Error")
-        assert said(found, "Pairs").startswith("Pairs: 3 of GRU and LSTM; seed 3 of one of them alone is left out")
+        assert "3 pairs" in said(found, "error")
+        assert said(found, "pairs").startswith(
+            "Pairs: GRU and LSTM share 3 seeds; seed 3, finished by one of them alone, is left out"
+        )
 
     def test_other_kernels_are_not_raced(self, trained: dict[str, Run]) -> None:
         one, other = trained["gru"], run_with(trained["lstm"], kernel="cudnn")
         found = compare_runs({"GRU": [one], "LSTM": [other]})
-        assert "GRU on fused, LSTM on cudnn" in said(found, "Speed")
-        assert "would compare kernels, not cells" in said(found, "Speed")
+        assert "GRU on fused, LSTM on cudnn" in said(found, "speed")
+        assert "would compare kernels, not cells" in said(found, "speed")
 
     def test_a_restless_machine_is_told(self, trained: dict[str, Run]) -> None:
         found = made(
             trained, {"GRU": [(1.0, 1.0), (1.0, 2.0), (1.0, 1.0)], "LSTM": [(1.1, 1.0), (1.0, 1.0), (1.2, 2.0)]}
         )
-        assert any("varies by" in one and "--seeds" in one for one in verdict.sentences(found))
+        assert any("varies by" in one and "--seeds" in one for one in sentences(found))
 
     def test_several_pairs_are_corrected(self, trained: dict[str, Run]) -> None:
         """Three equal arms and p values that one by one would be called a difference."""
         arms = {"GRU": [(1.00, 1.0), (1.01, 1.0), (0.99, 1.0)], "LSTM": [(1.05, 1.0), (1.09, 1.0), (1.02, 1.0)]}
-        alone = pairs.compared(made(trained, arms), ("test", "overall", "rmse_scaled"))
+        alone = pairs.compare_neighbors(made(trained, arms), pairs.ERROR)
         runs = made(trained, arms).arms
         third = [run_with(trained["gru"], seed=k, error=e) for k, e in enumerate((1.02, 1.0, 1.03))]
-        together = pairs.compared(Comparison(arms=runs | {arm("RNN"): third}), ("test", "overall", "rmse_scaled"))
-        assert min(pair.p for pair in together) == pytest.approx(3 * min(pair.found.p for pair in together))
+        together = pairs.compare_neighbors(Comparison(arms=runs | {arm("RNN"): third}), pairs.ERROR)
+        assert min(pair.p for pair in together) == pytest.approx(3 * min(pair.result.p for pair in together))
         ours = next(pair for pair in together if {pair.first.name, pair.second.name} == {"GRU", "LSTM"})
         assert ours.p > alone[0].p
 
@@ -73,28 +86,28 @@ class TestVerdict:
         [
             ((1e-9, 1e-9), "both beat persistence"),
             ((9, 9), "neither beats persistence"),
-            ((1e-9, 9), "GRU beats, LSTM errs more than persistence"),
+            ((1e-9, 9), "GRU beats, LSTM is worse than persistence"),
         ],
     )
     def test_baselines_are_named(self, trained: dict[str, Run], errors: tuple[float, float], said: str) -> None:
         found = made(trained, {name: [(error, 1.0)] * 3 for name, error in zip(("GRU", "LSTM"), errors, strict=True)})
-        assert any(said in sentence for sentence in verdict.sentences(found))
+        assert any(said in sentence for sentence in sentences(found))
 
     def test_a_baseline_within_the_spread_is_not_beaten(self, trained: dict[str, Run]) -> None:
         error = trained["gru"].metrics.baselines["persistence"].overall["rmse_scaled"]
         wide = [(error * share, 1.0) for share in (0.7, 0.99, 1.2)]
         found = made(trained, {"GRU": wide, "LSTM": wide[:2]})
-        assert any("GRU and LSTM cannot be told from persistence" in sentence for sentence in verdict.sentences(found))
+        assert any("GRU and LSTM show no difference from persistence" in sentence for sentence in sentences(found))
 
     def test_times_of_other_machines_are_not_compared(self, trained: dict[str, Run]) -> None:
         other = replace(trained["lstm"], environment=structs.replace(trained["lstm"].environment, processor="another"))
         found = comparison.from_runs([trained["gru"], other])
         assert found.notes == ("The runs were made with different processor: errors may differ by it.",)
-        assert "their times are not compared" in said(found, "Speed")
+        assert "their times are not compared" in said(found, "speed")
 
     def test_an_equal_time_is_named(self, trained: dict[str, Run]) -> None:
         found = made(trained, {"GRU": [(1.0, 1.0)] * 3, "LSTM": [(2.0, 2.0), (2.1, 2.0), (2.2, 2.0)]})
-        assert "each" not in said(found, "Error")
+        assert "each" not in said(found, "error")
         for runs in found.arms.values():
             runs[:] = [
                 replace(
@@ -103,7 +116,7 @@ class TestVerdict:
                 )
                 for run in runs
             ]
-        assert "less than LSTM on the test part, after 90 s of training each (" in said(found, "Error")
+        assert "lower than that of LSTM on the test part, after 90 s of training each (" in said(found, "error")
         early = replace(found.runs[0].experiment.training, patience=3)
         found.runs_of("GRU")[0] = replace(found.runs[0], experiment=replace(found.runs[0].experiment, training=early))
-        assert "each" not in said(found, "Error")
+        assert "each" not in said(found, "error")

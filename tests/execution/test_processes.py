@@ -19,7 +19,7 @@ from conftest import half_done, tiny, visible
 
 from grubench import api
 from grubench.backends import machine
-from grubench.comparison import verdict
+from grubench.comparison.verdict import write_verdict
 from grubench.errors import TrainingError
 from grubench.execution.options import ExecutionOptions
 from grubench.execution.processes import Processes
@@ -57,7 +57,7 @@ def test_trials_at_a_time_give_the_same_weights_and_say_that_their_times_are_sha
     assert same_weights(comparison.runs_of("LSTM")[0], trained["lstm"])
     assert {run.environment.shared for run in comparison.runs} == {"with 3 trials at a time (--jobs 3)"}
     assert {run.environment.threads for run in comparison.runs} == {max(1, machine.cores() // 3)}
-    assert any("shared a machine" in sentence for sentence in verdict.sentences(comparison))
+    assert any("shared a machine" in sentence for sentence in map(str, write_verdict(comparison)))
     running, most = 0, 0
     for event in events:
         running += {TrialStart: 1, TrialEnd: -1}.get(type(event), 0)

@@ -12,8 +12,8 @@ import pytest
 from conftest import compare_runs, made, visible
 from rich.console import Console
 
-from grubench.comparison import verdict
 from grubench.comparison.comparison import Comparison
+from grubench.comparison.verdict import write_verdict
 from grubench.reports import columns, export, header, plots, terminal
 from grubench.runs.run import Run
 from grubench.spec.experiment import Experiment
@@ -37,9 +37,11 @@ def test_the_tables_fit(found: Comparison, width: int) -> None:
 
 def test_json_holds_every_seed(found: Comparison) -> None:
     tree = json.loads(export.text(found, ".json"))
-    row = next(row for row in tree["rows"] if row["arm"] == "GRU")
-    assert row["columns"]["rmse_scaled"] == [1.0, 1.2, 0.8]
-    assert tree["verdict"] == verdict.sentences(found)
+    row = next(row for row in tree["rows"] if row["name"] == "GRU")
+    assert row["values"]["rmse_scaled"] == [1.0, 1.2, 0.8]
+    assert [(one["topic"], one["text"]) for one in tree["verdict"]] == [
+        (finding.topic, finding.text) for finding in write_verdict(found)
+    ]
     assert Experiment.from_dict(tree["spec"]) == found.spec
 
 

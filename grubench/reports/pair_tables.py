@@ -1,0 +1,99 @@
+"""The tables that stand below a comparison's own: many pairs of arms, and forecasters over series."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from grubench.comparison.finding import MAX_NAMED
+from grubench.comparison.pairs import (
+    ERROR,
+    MIN_PAIRS,
+    TIME,
+    compare_neighbors,
+    explain_untimed,
+    name_pair,
+)
+from grubench.comparison.series_tests import MEASURES, average_over_seeds, compare_over_series
+from grubench.comparison.statistics import format_p, state_p
+
+if TYPE_CHECKING:
+    from grubench.comparison.comparison import Comparison
+    from grubench.comparison.pairs import Pair
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextTable:
+    """A table of texts.
+
+    Attributes:
+        title: What stands above it.
+        head: The headings of its columns; that of the names is empty.
+        lines: Its lines, the name first.
+    """
+
+    title: str
+    head: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+
+
+def make_tables(comparison: Comparison) -> list[TextTable]:
+    """Make the tables of pairs and of forecasters over series, those that there are."""
+    return [table for table in (tabulate_pairs(comparison), tabulate_series(comparison)) if table]
+
+
+def tabulate_pairs(comparison: Comparison) -> TextTable | None:
+    """Make a line a pair of arms, where there are too many for sentences: ratios, intervals, corrected p."""
+    errors = compare_neighbors(comparison, ERROR)
+    if len(errors) <= MAX_NAMED:
+        return None
+    by_time = [] if explain_untimed(comparison) else compare_neighbors(comparison, TIME)
+    times = {frozenset((pair.first, pair.second)): pair for pair in by_time}
+    untimed = ("kernels differ", "") if times else ()
+    lines = []
+    # Cell against cell first: that is the question.
+    for pair in sorted(errors, key=lambda pair: pair.first.cell == pair.second.cell):
+        time = times.get(frozenset((pair.first, pair.second)))
+        cells = _format_pair(time.orient_like(pair)) if time else untimed
+        lines.append((name_pair(pair.first, pair.second), *_format_pair(pair), *cells))
+    return TextTable(
+        title="Pairs that differ in one setting, first over second, 95 % interval; p of the paired t-test (Holm)",
+        head=("", "RMSE ratio", "p", *(("time ratio", "p") if times else ())),
+        lines=tuple(lines),
+    )
+
+
+def _format_pair(pair: Pair) -> tuple[str, ...]:
+    """The ratio with its interval, and p."""
+    if pair.result.n < MIN_PAIRS:
+        return f"{pair.result.ratio:.3f}", "too few"
+    interval = pair.result.ratio_interval
+    return f"{pair.result.ratio:.3f} ({interval.low:.3f} to {interval.high:.3f})", format_p(pair.p)
+
+
+def tabulate_series(comparison: Comparison) -> TextTable | None:
+    """Make a line a forecaster (mean and deviation over series) and a line a pair (U and p), a column a measure.
+
+    The deviation is the population's, as the study prints it; p is Holm's where several pairs are tested.
+    """
+    tests = compare_over_series(comparison)
+    if not tests:
+        return None
+    keys = list(dict.fromkeys(test.measure for test in tests))
+    values = {key: average_over_seeds(comparison, key) for key in keys}
+    lines = [
+        (arm.short_name, *(f"{np.mean(values[key][arm]):.4f} ± {np.std(values[key][arm]):.4f}" for key in keys))
+        for arm in values[keys[0]]
+    ]
+    for pair in dict.fromkeys((test.first, test.second) for test in tests):
+        of_pair = {test.measure: test for test in tests if (test.first, test.second) == pair}
+        cells = (f"U = {of_pair[key].u:g}, {state_p(of_pair[key].corrected_p)}" for key in keys)
+        lines.append((name_pair(*pair), *cells))
+    count = len(comparison.runs[0].metrics.test.series)
+    return TextTable(
+        title=f"Over the {count} series: mean ± deviation; Mann-Whitney U, two-sided p (Holm)",
+        head=("", *(MEASURES[key] for key in keys)),
+        lines=tuple(lines),
+    )
