@@ -1,12 +1,19 @@
 """`grubench bench`: which cell and which kernel is faster here, and by how much, as it grows."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from grubench.cli.command import check_file, command
+from grubench.cli.flags import Tree
 from grubench.errors import UsageError
+
+if TYPE_CHECKING:
+    from grubench.spec.experiment import Experiment
+    from grubench.training.step_benchmark import Arm, Benchmark
 
 PICTURES = (".png", ".svg")
 INTERRUPTED = 130
@@ -106,21 +113,21 @@ def bench(
         raise typer.Exit(INTERRUPTED)
 
 
-def _resolve(preset: str | None, **values: Any) -> Any:
+def _resolve(preset: str | None, **values: str | int) -> Experiment:
     from grubench.presets import merge, resolve
 
-    flags: dict[str, Any] = {"training": {name: value for name, value in values.items() if value}}
+    flags: Tree = {"training": {name: value for name, value in values.items() if value}}
     return resolve(preset, flags if preset else merge(DEFAULT_SHAPE, flags))
 
 
-def _load_keras(spec: Any) -> None:
+def _load_keras(spec: Experiment) -> None:
     from grubench.backends import loader
 
     loader.start(spec.training.backend)
     from grubench.training import step_benchmark  # noqa: F401
 
 
-def _save(measured: Any, axis: str, export: Path | None, picture: Path | None) -> None:
+def _save(measured: Benchmark, axis: str, export: Path | None, picture: Path | None) -> None:
     from grubench.reports import benchmark, plots
     from grubench.reports.export import write_aside
 
@@ -139,7 +146,7 @@ def _parse_numbers(flag: str, text: str) -> list[int]:
     return [int(item) for item in items]
 
 
-def _list_arms(cells: str, kernels: str, spec: Any) -> list[Any]:
+def _list_arms(cells: str, kernels: str, spec: Experiment) -> list[Arm]:
     """Every cell on every kernel, once each after `auto` is resolved."""
     from grubench.spec.cells import CELLS
     from grubench.spec.sections import KERNELS
@@ -156,7 +163,7 @@ def _list_arms(cells: str, kernels: str, spec: Any) -> list[Any]:
     return list(dict.fromkeys(arms))
 
 
-def _choose_kernel(spec: Any, cell: str, name: str) -> str:
+def _choose_kernel(spec: Experiment, cell: str, name: str) -> str:
     """The kernel of an arm: `auto` is resolved, unless it is a backend's own loop, which has no other name."""
     from dataclasses import replace
 

@@ -35,7 +35,11 @@ def command(
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
-        own = [parameter for parameter in inspect.signature(function).parameters.values() if parameter.name != "flags"]
+        own = [
+            parameter
+            for parameter in inspect.signature(function, eval_str=True).parameters.values()
+            if parameter.name != "flags"
+        ]
         settings, rare_settings = make_spec_parameters() if spec else ([], frozenset())
         hidden = rare_settings.union(rare)
         general = _general_parameters(has_levels=bool(hidden))

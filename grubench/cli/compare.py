@@ -1,14 +1,19 @@
 """`grubench compare`: cells against each other over seeds, or finished runs."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from grubench.cli.command import check_file, command, show_error
-from grubench.cli.flags import parse_variation
+from grubench.cli.flags import Tree, parse_variation
 from grubench.cli.options import CheckpointEvery, InProcess, Output
 from grubench.errors import RunError, UsageError
+
+if TYPE_CHECKING:
+    from grubench.comparison.comparison import Comparison
 
 SOME_FAILED = 3
 EXPORTS = (".json", ".csv", ".md", ".tex")
@@ -70,7 +75,7 @@ def register(app: typer.Typer) -> None:
 
 
 def compare(
-    flags: dict[str, Any],
+    flags: Tree,
     names: Names = None,
     cells: Cells = "gru,lstm",
     vary: Vary = None,
@@ -131,7 +136,7 @@ def compare(
     _finish(comparison, export or [], report, pictures)
 
 
-def _finish(comparison: Any, export: list[Path], report: Path | None, pictures: str) -> None:
+def _finish(comparison: Comparison, export: list[Path], report: Path | None, pictures: str) -> None:
     """Show the comparison; the exit code says that trials failed, whatever else fails."""
     try:
         _show(comparison, export, report, pictures)
@@ -153,7 +158,7 @@ def _check_files(export: list[Path], report: Path | None) -> None:
         check_installed()
 
 
-def _check_settings(names: list[str], flags: dict[str, Any], pictures: str) -> None:
+def _check_settings(names: list[str], flags: Tree, pictures: str) -> None:
     if pictures not in ("png", "svg"):
         raise UsageError(f"--pictures: unknown value {pictures!r}.", "Valid: png, svg.")
     if "cell" in flags.get("model", {}):
@@ -169,7 +174,7 @@ def _compare_runs(names: list[str], output: Path, export: list[Path], report: Pa
     _show(from_runs([runs.load(runs.folder_of(Path(name), output)) for name in names]), export, report, "")
 
 
-def _show(comparison: Any, export: list[Path], report: Path | None, pictures: str) -> None:
+def _show(comparison: Comparison, export: list[Path], report: Path | None, pictures: str) -> None:
     from rich.console import Console
 
     from grubench.reports import export as record

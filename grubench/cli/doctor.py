@@ -1,10 +1,9 @@
 """`grubench doctor`: versions, devices, threads, and which kernel a stack would use and why."""
 
-from typing import Any
-
 import typer
 
 from grubench.cli.command import command
+from grubench.cli.flags import Tree
 from grubench.cli.options import Preset
 
 
@@ -13,7 +12,7 @@ def register(app: typer.Typer) -> None:
     command(app, "doctor", spec=True, rare=("debug",))(doctor)
 
 
-def doctor(flags: dict[str, Any], preset: Preset = None) -> None:
+def doctor(flags: Tree, preset: Preset = None) -> None:
     """Show versions, devices, and which kernel runs."""
     from grubench.backends import loader
     from grubench.presets import resolve

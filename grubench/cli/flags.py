@@ -13,7 +13,9 @@ from grubench.spec.cells import CELLS
 from grubench.spec.sections import SECTIONS
 
 if TYPE_CHECKING:
-    from grubench.spec.fields import Setting
+    from collections.abc import Mapping
+
+    from grubench.spec.fields import Scalar, Setting
 
 Tree = dict[str, Any]
 # More than one name for a field.
@@ -44,12 +46,12 @@ def make_spec_parameters() -> tuple[list[inspect.Parameter], frozenset[str]]:
     return [*parameters, make_parameter("seed", Annotated[int | None, seed])], frozenset(rare)
 
 
-def make_parameter(name: str, annotation: Any, default: Any = None) -> inspect.Parameter:
+def make_parameter(name: str, annotation: object, default: object = None) -> inspect.Parameter:
     """A parameter that is given by its name alone."""
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def collect(values: dict[str, Any]) -> Tree:
+def collect(values: Mapping[str, object]) -> Tree:
     """The flags that were given, as nested dictionaries in the spec's types.
 
     Args:
@@ -72,11 +74,11 @@ def collect(values: dict[str, Any]) -> Tree:
             part[name] = str(value)
         else:
             default = defaults[key]
-            part[name] = _split_list(f"{section}.{name}", value, default) if isinstance(default, tuple) else value
+            part[name] = _split_list(f"{section}.{name}", str(value), default) if isinstance(default, tuple) else value
     return tree
 
 
-def parse_variation(text: str) -> tuple[str, list[Any]]:
+def parse_variation(text: str) -> tuple[str, list[Scalar]]:
     """A setting to vary and its values, from `training.learning_rate=1e-3,3e-4`.
 
     Raises:
@@ -98,27 +100,27 @@ def parse_variation(text: str) -> tuple[str, list[Any]]:
     return key, [_parse_value(key, item, item_default) for item in items]
 
 
-def _parse_value(key: str, item: str, default: Any) -> Any:
+def _parse_value(key: str, item: str, default: object) -> Scalar:
     if isinstance(default, bool):
         choices = {"true": True, "on": True, "false": False, "off": False}
         if item.lower() not in choices:
             raise SpecError(f"--vary: {key}: {item!r} is neither true nor false.")
         return choices[item.lower()]
     try:
-        return type(default)(item)
+        return float(item) if isinstance(default, float) else int(item) if isinstance(default, int) else item
     except ValueError as error:
         raise SpecError(f"--vary: {key}: {item!r} is not a number.") from error
 
 
-def _read_defaults() -> dict[str, Any]:
+def _read_defaults() -> dict[str, object]:
     """The default of each setting, whose type is the setting's, by the name of its parameter."""
-    defaults = {
+    defaults: dict[str, object] = {
         f"{section}__{setting.name}": setting.default for section, kind in SECTIONS.items() for setting in kind.settings
     }
     return defaults | {"model__cell": "", "model__units": (0,)}
 
 
-def _split_list(key: str, text: str, default: tuple[Any, ...]) -> list[Any]:
+def _split_list(key: str, text: str, default: tuple[Scalar, ...]) -> list[Scalar]:
     kind = type(default[0]) if default else str
     try:
         return [kind(item.strip()) for item in text.split(",") if item.strip()]
@@ -134,10 +136,10 @@ def _make_short_form(name: str, text: str, heading: str) -> inspect.Parameter:
     return make_parameter(f"model__{name}", Annotated[str | None, option])
 
 
-def _annotate(section: str, setting: Setting, heading: str) -> Any:
+def _annotate(section: str, setting: Setting, heading: str) -> object:
     flag = "--" + setting.name.replace("_", "-")
     names = NAMES.get(f"{section}.{setting.name}", (flag,))
-    kind: Any = Path if setting.name == "file" else type(setting.default)
+    kind: type = Path if setting.name == "file" else type(setting.default)
     metavar = METAVARS.get(kind)
     if kind is bool:
         names = (f"{flag}/--no-{flag[2:]}",)

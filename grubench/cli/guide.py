@@ -1,11 +1,16 @@
 """`grubench guide`: the pages of the guide, listed or shown in the terminal."""
 
+from __future__ import annotations
+
 import os
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from grubench.cli.command import command
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def register(app: typer.Typer) -> None:
@@ -23,7 +28,7 @@ def guide(topic: Annotated[str | None, typer.Argument(help="The page to show.")]
         _show_page(topic, Console())
 
 
-def _show_list(console: Any) -> None:
+def _show_list(console: Console) -> None:
     from rich.table import Table
 
     from grubench.cli.pages import list_topics, read_page, summarize_page
@@ -35,7 +40,7 @@ def _show_list(console: Any) -> None:
     console.print("\nShow one with `grubench guide TOPIC`.", highlight=False)
 
 
-def _show_page(topic: str, console: Any) -> None:
+def _show_page(topic: str, console: Console) -> None:
     from rich.markdown import Markdown
 
     from grubench.cli.pages import adapt_to_terminal, read_page

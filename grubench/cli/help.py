@@ -88,7 +88,7 @@ def read_applied_defaults() -> dict[str, str]:
     return texts
 
 
-def format_default(value: Any) -> str:
+def format_default(value: object) -> str:
     """A setting's value as a person would write it; empty where it is not set."""
     if isinstance(value, bool):
         return "on" if value else "off"

@@ -1,11 +1,11 @@
 """`grubench train`: one trial."""
 
 from pathlib import Path
-from typing import Any
 
 import typer
 
 from grubench.cli.command import command
+from grubench.cli.flags import Tree
 from grubench.cli.options import CheckpointEvery, InProcess, Output, Preset
 
 
@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    flags: dict[str, Any],
+    flags: Tree,
     preset: Preset = None,
     output: Output = Path("runs"),
     checkpoint_every: CheckpointEvery = 0,
