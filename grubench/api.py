@@ -11,7 +11,7 @@ from grubench.comparison.comparison import Comparison, Failure, differences
 from grubench.errors import UsageError
 from grubench.execution.options import ExecutionOptions
 from grubench.execution.session import Results, Session
-from grubench.runs import run as runs
+from grubench.runs import folder
 from grubench.spec.arms import build_arms, name_cells, plan_trials
 from grubench.spec.cells import REFERENCE
 from grubench.training.events import Note, ignore
@@ -150,5 +150,7 @@ def _folder_name(root: Path, arms: Sequence[Experiment], seeds: int) -> str:
     """The name of the comparison's folder: the one that it had before, or a new one."""
     digest = hashlib.sha256(" ".join([*(arm.digest for arm in arms), str(seeds)]).encode()).hexdigest()
     middle = f"compare-{arms[0].data_name}"
-    before = [name for name in runs.names(root) if name.endswith(f"-{middle}-{digest[: runs.DIGEST_DIGITS]}")]
-    return before[0] if before else runs.free_name(root, middle, digest)
+    before = [
+        name for name in folder.list_folders(root) if name.endswith(f"-{middle}-{digest[: folder.DIGEST_DIGITS]}")
+    ]
+    return before[0] if before else folder.free_name(root, middle, digest)

@@ -81,17 +81,17 @@ def test_when_every_trial_fails_the_first_error_is_reported(tmp_path: Path, monk
         api.compare(tiny(), seeds=1, output=tmp_path)
 
 
-def test_a_trial_that_cannot_be_claimed_is_a_failure_and_the_others_go_on(
+def test_a_trial_that_cannot_be_locked_is_a_failure_and_the_others_go_on(
     trained: dict[str, Run], tmp_path: Path, monkeypatch
 ) -> None:
-    take = locks.take
+    acquire = locks.acquire
 
-    def full_for_one(root: Path, key: str, **more: object) -> locks.Claim | None:
+    def full_for_one(root: Path, key: str, **more: object) -> locks.FolderLock | None:
         if key == trained["lstm"].experiment.digest[:KEY_DIGITS]:
             raise RunError(f"{root} could not be written: No space left on device.")
-        return take(root, key, **more)
+        return acquire(root, key, **more)
 
-    monkeypatch.setattr(locks, "take", full_for_one)
+    monkeypatch.setattr(locks, "acquire", full_for_one)
     monkeypatch.setattr(session, "make_executor", lambda *_: Scripted(lambda trial: trained[trial.model.cell]))
     comparison = api.compare(tiny(), seeds=1, output=tmp_path)
     assert [(failure.arm, "No space left" in failure.message) for failure in comparison.failures] == [("LSTM", True)]
@@ -102,8 +102,8 @@ def test_what_is_wrong_with_every_trial_ends_the_comparison(tmp_path: Path, monk
     monkeypatch.setattr(session, "make_executor", lambda *_: Scripted(lambda _: UsageError("a wrong setting")))
     with pytest.raises(UsageError, match="a wrong setting"):
         api.compare(tiny(), seeds=3, output=tmp_path)
-    claim = locks.take(tmp_path, tiny().digest[:KEY_DIGITS])
-    assert claim  # it was let go
+    lock = locks.acquire(tmp_path, tiny().digest[:KEY_DIGITS])
+    assert lock  # it was let go
 
 
 def test_what_only_a_later_arm_cannot_have_is_its_failure(trained: dict[str, Run], tmp_path: Path, monkeypatch) -> None:
@@ -145,13 +145,13 @@ def test_a_trial_of_another_process_is_waited_for_and_taken(
     trained: dict[str, Run], tmp_path: Path, monkeypatch
 ) -> None:
     spec = trained["gru"].experiment
-    other = locks.take(tmp_path, spec.digest[:KEY_DIGITS])
+    other = locks.acquire(tmp_path, spec.digest[:KEY_DIGITS])
     events: list[Event] = []
 
     def on_event(event: Event) -> None:
         events.append(event)
         if isinstance(event, Note):  # the other process ends its trial while this one waits
-            shutil.copytree(trained["gru"].folder, other.aside)
+            shutil.copytree(trained["gru"].folder, other.partial)
             other.publish(f"x-{spec.digest[:6]}")
             other.release()
 
@@ -165,8 +165,8 @@ def test_a_trial_of_another_process_is_waited_for_and_taken(
 
 def test_what_another_process_leaves_is_trained_here(trained: dict[str, Run], tmp_path: Path, monkeypatch) -> None:
     spec = trained["gru"].experiment
-    other = locks.take(tmp_path, spec.digest[:KEY_DIGITS])
-    other.aside.mkdir()
+    other = locks.acquire(tmp_path, spec.digest[:KEY_DIGITS])
+    other.partial.mkdir()
 
     def on_event(event: Event) -> None:
         if isinstance(event, Note):  # it dies: the system frees its lock, and what is half done stays

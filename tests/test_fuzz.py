@@ -295,7 +295,7 @@ def console() -> Console:
 @fuzz
 def test_runs(folders: Folders, data: st.DataObject) -> None:
     with folders.damage(*data.draw(damage_of_a_run(folders))):
-        assert {run.name for run in runs.listed(folders.root)} >= {"lstm"}
+        assert {run.name for run in runs.list_runs(folders.root)} >= {"lstm"}
         with read_or_refused():
             run = runs.load(folders.root / "gru")
             for read in (run.history, run.scalings, run.predictions):

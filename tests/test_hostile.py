@@ -38,6 +38,7 @@ from grubench.errors import DataError, GrubenchError, RunError, SpecError, Usage
 from grubench.reports import export, html, terminal
 from grubench.runs import files
 from grubench.runs import run as runs
+from grubench.runs.folder import FILES
 from grubench.runs.records import LayerKernel, Metrics
 from grubench.runs.run import Run
 from grubench.spec.experiment import Experiment
@@ -71,7 +72,7 @@ def changed(path: Path, change: Callable[[Any], None]) -> None:
 
 
 class TestRunFolders:
-    @pytest.mark.parametrize("name", [*runs.FILES, ".forecast.png.partial.png", "notes"])
+    @pytest.mark.parametrize("name", [*FILES, ".forecast.png.partial.png", "notes"])
     def test_a_link_in_a_run_is_refused_wherever_it_leads(self, folder: Path, name: str, tmp_path: Path) -> None:
         outside = tmp_path / "outside"
         outside.write_text("mine")
@@ -79,7 +80,7 @@ class TestRunFolders:
         (folder / name).symlink_to(outside)
         with pytest.raises(RunError, match="a link or a pipe"):
             runs.load(folder)
-        assert runs.listed(folder.parent) == []
+        assert runs.list_runs(folder.parent) == []
         assert outside.read_text() == "mine"
 
     def test_a_pipe_is_refused_before_anything_waits_for_it(self, folder: Path) -> None:
@@ -92,7 +93,7 @@ class TestRunFolders:
         elsewhere = folder.parent.parent / "elsewhere"
         folder.rename(elsewhere)
         folder.symlink_to(elsewhere)
-        assert runs.listed(folder.parent) == []
+        assert runs.list_runs(folder.parent) == []
 
     @pytest.mark.parametrize("name", ["metrics.json", "environment.json", "history.csv", "scaling.json"])
     def test_a_file_of_any_size_is_not_read_whole(self, folder: Path, name: str) -> None:

@@ -129,10 +129,10 @@ def _load_keras(spec: Experiment) -> None:
 
 def _save(measured: Benchmark, axis: str, export: Path | None, picture: Path | None) -> None:
     from grubench.reports import benchmark, plots
-    from grubench.reports.export import write_aside
+    from grubench.reports.export import write_text
 
     if export:
-        write_aside(export, benchmark.record(measured))
+        write_text(export, benchmark.record(measured))
     if picture and measured.timings:
         plots.growth(measured, axis, picture)
 

@@ -169,9 +169,10 @@ def _check_settings(names: list[str], flags: Tree, pictures: str) -> None:
 
 def _compare_runs(names: list[str], output: Path, export: list[Path], report: Path | None) -> None:
     from grubench.comparison.comparison import from_runs
-    from grubench.runs import run as runs
+    from grubench.runs.folder import resolve
+    from grubench.runs.run import load
 
-    _show(from_runs([runs.load(runs.folder_of(Path(name), output)) for name in names]), export, report, "")
+    _show(from_runs([load(resolve(Path(name), output)) for name in names]), export, report, "")
 
 
 def _show(comparison: Comparison, export: list[Path], report: Path | None, pictures: str) -> None:

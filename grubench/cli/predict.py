@@ -44,14 +44,15 @@ def predict(
     """Forecast with a finished run."""
     from rich.console import Console
 
-    from grubench.runs import run as runs
+    from grubench.runs.folder import resolve
+    from grubench.runs.run import load
 
     if export:
         check_file("--export", export, (".csv",))
     if picture:
         check_file("--picture", picture, (".png", ".svg"))
     console = Console()
-    trained = runs.load(runs.folder_of(run, output))
+    trained = load(resolve(run, output))
     with Console(stderr=True).status("loading Keras and the model"):
         from grubench.reports import export as record
         from grubench.reports import plots, terminal

@@ -28,9 +28,9 @@ def report(
 
     from grubench.comparison.comparison import load
     from grubench.reports import html
-    from grubench.runs.run import folder_of
+    from grubench.runs.folder import resolve
 
-    folder = folder_of(comparison, output)
+    folder = resolve(comparison, output)
     target = to or folder / "report.html"
     html.write(load(folder), target)
     Console().print(f"Report: {target}", highlight=False, soft_wrap=True, markup=False)

@@ -22,13 +22,14 @@ def runs(
     from rich.console import Console
 
     from grubench.reports import terminal
-    from grubench.runs.run import folder_of, listed, load
+    from grubench.runs.folder import resolve
+    from grubench.runs.run import list_runs, load
 
     console = Console()
     if run is not None:
-        terminal.show_run(load(folder_of(run, output)), console)
+        terminal.show_run(load(resolve(run, output)), console)
         return
-    finished = listed(output)
+    finished = list_runs(output)
     if finished:
         terminal.show_runs(finished, console)
     else:

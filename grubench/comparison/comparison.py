@@ -13,6 +13,7 @@ from grubench.backends import machine
 from grubench.errors import RunError, UsageError
 from grubench.runs import run as runs
 from grubench.runs.files import read_record
+from grubench.runs.folder import list_files
 from grubench.runs.records import Whole
 from grubench.spec.arms import UNNAMED_KEYS, Arm, find_differing_settings, flatten_spec, name_arms
 from grubench.text import quote
@@ -106,7 +107,7 @@ def load(folder: Path) -> Comparison:
         RunError: It is damaged, or a newer grubench wrote it.
     """
     path = folder / "comparison.json"
-    if not folder.is_dir() or "comparison.json" not in runs.file_names(folder):
+    if not folder.is_dir() or "comparison.json" not in list_files(folder):
         raise UsageError(f"{folder} is not a comparison: it has no comparison.json.", "`grubench compare` makes one.")
     file = read_record(path, ComparisonFile, SCHEMA)
     reader = runs.RunReader()

@@ -10,7 +10,6 @@ import numpy as np
 
 from grubench.comparison.comparison import differing_machines
 from grubench.comparison.statistics import ALPHA, PairedComparison, compare_paired, holm
-from grubench.runs.run import shared
 from grubench.spec.arms import Arm, find_differing_settings
 
 if TYPE_CHECKING:
@@ -109,7 +108,7 @@ def explain_untimed(comparison: Comparison) -> str:
     differing = [key for key in differing_machines(comparison.runs) if key not in compared]  # such as threads
     if differing:
         return f"the runs were made with different {', '.join(differing)}; their times are not compared."
-    if any(shared(run) for run in comparison.runs):
+    if any(run.environment.shared for run in comparison.runs):
         return "trials shared a machine, and their times say little; train with --jobs 1 (and --fresh) to compare them."
     if any(not run.metrics.timing.steady_epochs for run in comparison.runs):
         more = "a larger --seconds" if comparison.spec.training.seconds else "--epochs 2 or more"

@@ -217,8 +217,8 @@ def _train(
 
 def _unpack(files: dict[str, bytes], folder: Path) -> None:
     """Write the files of a run; others, whose names could lead elsewhere, are ignored."""
-    from grubench.runs.locks import os_errors
-    from grubench.runs.run import FILES
+    from grubench.runs.files import os_errors
+    from grubench.runs.folder import FILES
 
     with os_errors(folder.parent):
         folder.mkdir(parents=True)

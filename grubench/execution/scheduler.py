@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from grubench.backends import machine
 from grubench.errors import DataError, RunError, UsageError
 from grubench.execution.executor import Job
-from grubench.runs import locks, run
+from grubench.runs import atomic, folder, locks
+from grubench.runs.run import load
 from grubench.spec.kernel_rules import may_be_refused
 from grubench.training.events import Note, TrialEnd, TrialFound, TrialStart
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from grubench.data.series import Dataset
     from grubench.errors import GrubenchError
     from grubench.execution.executor import Executor, Outcome
-    from grubench.runs.locks import Claim
+    from grubench.runs.locks import FolderLock
     from grubench.runs.run import Run
     from grubench.spec.experiment import Experiment
     from grubench.training.events import OnEvent
@@ -65,7 +66,7 @@ class _RunningTrial:
     """
 
     spec: Experiment
-    lock: Claim
+    lock: FolderLock
     slot: int
 
 
@@ -163,7 +164,7 @@ class Scheduler:
                 break
             trial = waiting.popleft()
             try:
-                lock = locks.take(self._root, trial.spec.digest[:KEY_DIGITS])
+                lock = locks.acquire(self._root, trial.spec.digest[:KEY_DIGITS])
             except RunError as error:  # a disk that is full by now
                 self._errors[trial.spec] = error
                 self._on_event(Note(text=f"{trial.arm} seed {trial.spec.seed}: {error}"))
@@ -175,7 +176,7 @@ class Scheduler:
                 self._start(trial, lock, beside_others=locked > 0)
         return locked
 
-    def _take_finished(self, trial: _Trial, lock: Claim) -> bool:
+    def _take_finished(self, trial: _Trial, lock: FolderLock) -> bool:
         """Take the run of a trial that another process has finished since, if there is one, and release the lock."""
         finished = self._find_run(trial.spec)
         if finished is None:
@@ -185,7 +186,7 @@ class Scheduler:
         self._on_event(TrialFound(arm=trial.arm, seed=trial.spec.seed))
         return True
 
-    def _start(self, trial: _Trial, lock: Claim, *, beside_others: bool) -> None:
+    def _start(self, trial: _Trial, lock: FolderLock, *, beside_others: bool) -> None:
         spec, training = trial.spec, trial.spec.training
         used = {running.slot for running in self._running.values()}
         slot = next(slot for slot in count() if slot not in used)
@@ -198,7 +199,7 @@ class Scheduler:
         options = self._options(spec, slot, beside_others=beside_others)
         self._remove_checkpoint(spec, partial_only=self._resume)
         self._executor.start(
-            Job(number=trial.number, spec=spec, folder=lock.aside, options=options, dataset=self._dataset)
+            Job(number=trial.number, spec=spec, folder=lock.partial, options=options, dataset=self._dataset)
         )
 
     def _options(self, spec: Experiment, slot: int, *, beside_others: bool) -> TrialOptions:
@@ -228,8 +229,8 @@ class Scheduler:
         """Give a finished run its name and read it; what went wrong with that, if anything did."""
         spec = running.spec
         try:
-            name = run.free_name(self._root, f"{spec.data_name}-{spec.model.cell}-s{spec.seed}", spec.digest)
-            self._runs[spec] = run.load(running.lock.publish(name), spec)
+            name = folder.free_name(self._root, f"{spec.data_name}-{spec.model.cell}-s{spec.seed}", spec.digest)
+            self._runs[spec] = load(running.lock.publish(name), spec)
         except (RunError, UsageError) as error:
             return error
         self._remove_checkpoint(spec, partial_only=False)
@@ -241,7 +242,7 @@ class Scheduler:
     def _remove_checkpoint(self, spec: Experiment, *, partial_only: bool) -> None:
         """Remove a trial's checkpoint, or only the half-written ones that processes left when they died."""
         checkpoint = self._checkpoint(spec)
-        pattern = f"{checkpoint.name}-*" if partial_only else f"{checkpoint.name}*"
-        for path in checkpoint.parent.glob(pattern):
+        atomic.remove_partial(checkpoint)
+        if not partial_only:
             with suppress(OSError):
-                path.unlink(missing_ok=True)
+                checkpoint.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from msgspec import convert
 from grubench.backends import machine
 from grubench.execution.preload import preload
 from grubench.execution.scheduler import Scheduler
-from grubench.runs import locks
+from grubench.runs import atomic, locks
 from grubench.runs.records import Machine
 from grubench.runs.store import RunStore
 from grubench.training.events import Plan
@@ -62,8 +62,8 @@ class Session:
     def __init__(
         self, spec: Experiment, root: Path, options: ExecutionOptions, on_event: OnEvent, *, reuse: bool, resume: bool
     ) -> None:
-        locks.check_writable(root)
-        locks.sweep(root)
+        atomic.check_writable(root)
+        locks.remove_partial(root)
         self._spec, self._root, self._options, self._on_event = spec, root, options, on_event
         self._resume = resume
         self._store = RunStore(root, cache(_machine)) if reuse else None

@@ -10,7 +10,6 @@ from msgspec.structs import asdict
 
 from grubench.comparison.statistics import mean_and_spread
 from grubench.reports.header import MARK
-from grubench.runs.run import shared
 from grubench.spec.arms import find_differing_settings, format_value
 from grubench.text import count_epochs
 
@@ -104,7 +103,7 @@ def arm_row(arm: Arm, runs: Sequence[Run]) -> Row:
         settings=arm.settings,
         seeds=tuple(run.experiment.seed for run in runs),
         values={key: [figures[key] for figures in per_seed] for key in per_seed[0]},
-        shared=any(map(shared, runs)),
+        shared=any(run.environment.shared for run in runs),
     )
 
 

@@ -13,7 +13,7 @@ from grubench.comparison.verdict import write_verdict
 from grubench.reports.columns import COST, NONE, TEST, cell, rows, settings, shown_columns
 from grubench.reports.header import facts, kernel_line
 from grubench.reports.pair_tables import make_tables
-from grubench.runs import files, locks
+from grubench.runs import atomic, files
 from grubench.training import evaluate
 
 if TYPE_CHECKING:
@@ -40,11 +40,11 @@ def keep(comparison: Comparison, pictures: str = "png") -> None:
     folder = comparison.folder
     if folder is None:
         return
-    with locks.written_aside(folder.parent, folder.name) as aside:
+    with atomic.write_folder(folder.parent, folder.name) as partial:
         for ending in (".json", ".md"):
-            (aside / f"comparison{ending}").write_text(text(comparison, ending), encoding="utf-8")
-        plots.loss_curves(comparison, aside / f"loss.{pictures}")
-        plots.forecasts(comparison, aside / f"forecast.{pictures}")
+            (partial / f"comparison{ending}").write_text(text(comparison, ending), encoding="utf-8")
+        plots.loss_curves(comparison, partial / f"loss.{pictures}")
+        plots.forecasts(comparison, partial / f"forecast.{pictures}")
 
 
 def export(comparison: Comparison, path: Path) -> None:
@@ -53,7 +53,7 @@ def export(comparison: Comparison, path: Path) -> None:
     Raises:
         RunError: It cannot be written.
     """
-    write_aside(path, text(comparison, path.suffix))
+    write_text(path, text(comparison, path.suffix))
 
 
 def export_forecast(made: Forecast, path: Path) -> None:
@@ -62,17 +62,17 @@ def export_forecast(made: Forecast, path: Path) -> None:
     Raises:
         RunError: It cannot be written.
     """
-    write_aside(path, evaluate.csv_text(made.rows))
+    write_text(path, evaluate.csv_text(made.rows))
 
 
-def write_aside(path: Path, content: str) -> None:
-    """Write a text file aside and rename it: it is whole or is not there.
+def write_text(path: Path, content: str) -> None:
+    """Write a text file, atomically.
 
     Raises:
         RunError: It cannot be written.
     """
-    with locks.file_aside(path, "Give another path.") as aside:
-        aside.write_text(content, encoding="utf-8")
+    with atomic.write_file(path, "Give another path.") as temporary:
+        temporary.write_text(content, encoding="utf-8")
 
 
 def text(comparison: Comparison, ending: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from grubench.runs.run import shared
 from grubench.spec.backends import BACKENDS
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ def facts(comparison: Comparison) -> list[str]:
 
 def _shared_line(runs: Sequence[Run]) -> str:
     """What the mark at a time means; empty where none is marked."""
-    why = "; ".join(dict.fromkeys(shared(run) for run in runs if shared(run)))
+    why = "; ".join(dict.fromkeys(run.environment.shared for run in runs if run.environment.shared))
     return f"{MARK} Timed {why}" if why else ""
 
 

@@ -10,7 +10,7 @@ from grubench.comparison.verdict import write_verdict
 from grubench.errors import UsageError
 from grubench.reports import vega
 from grubench.reports.columns import COST, TEST, cell, numbers, rows, settings, shown_columns
-from grubench.reports.export import write_aside
+from grubench.reports.export import write_text
 from grubench.reports.header import facts
 from grubench.reports.pair_tables import make_tables
 from grubench.spec.arms import find_differing_settings, flatten_spec, format_value
@@ -28,7 +28,7 @@ def write(comparison: Comparison, path: Path) -> None:
         UsageError: The extra `report` is not installed.
         RunError: The file cannot be written.
     """
-    write_aside(path, render(comparison))
+    write_text(path, render(comparison))
 
 
 def render(comparison: Comparison) -> str:

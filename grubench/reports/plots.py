@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, LogFormatter, NullLocator
 from grubench.errors import RunError
 from grubench.reports import palette
 from grubench.reports.benchmark import AXES, axis_value, varied
-from grubench.runs import locks
+from grubench.runs import atomic
 from grubench.spec.arms import name_arms
 from grubench.spec.cells import CELLS
 
@@ -122,14 +122,14 @@ def forecast(made: Forecast, path: Path) -> Path:
 
 
 def save(figure: Figure, path: Path) -> Path:
-    """Write a picture aside and rename it; the ending says PNG or SVG.
+    """Write a picture, atomically; the ending says PNG or SVG.
 
     Raises:
         RunError: It cannot be written.
     """
     try:
-        with locks.file_aside(path, "Free some space, or give another path.") as aside:
-            figure.savefig(aside, dpi=150)
+        with atomic.write_file(path) as temporary:
+            figure.savefig(temporary, dpi=150)
     except ValueError as error:
         raise RunError(
             f"The picture {path} could not be written: {error}", "Give a path ending in .png or .svg."

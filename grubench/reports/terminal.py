@@ -17,7 +17,6 @@ from grubench.reports.columns import COST, TEST, Row, cell, measure_row, number,
 from grubench.reports.header import clock_line, facts, kernel_line, resumed
 from grubench.reports.pair_tables import make_tables
 from grubench.reports.palette import find_color
-from grubench.runs.run import shared
 from grubench.spec.backends import BACKENDS
 from grubench.text import count_epochs
 
@@ -155,7 +154,7 @@ def show_run(run: Run, console: Console) -> None:
         "time": f"{number(timing.train_s)} s for {count_epochs(run.metrics.loss.epochs)}; "
         f"first step {number(timing.first_step_s)} s, "
         f"then {number(timing.epoch_s)} s/epoch, {number(timing.sequences_per_s)} windows/s"
-        + "".join(f"; {one}" for one in (shared(run), resumed(run)) if one),
+        + "".join(f"; {one}" for one in (run.environment.shared, resumed(run)) if one),
         "ran on": kernel_line([run.environment]),
         "clock": clock_line(run).partition(": ")[2],
     }

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
@@ -41,6 +43,20 @@ def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
         writer.writerows(rows)
 
 
+@contextmanager
+def os_errors(path: Path, remedy: str = "Free some space, or choose another --output.") -> Iterator[None]:
+    """Turn an OSError while writing into an error that names the path.
+
+    Raises:
+        RunError: In place of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise RunError(f"{path} could not be written: {reason}.", remedy) from error
+
+
 def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
     """The content of a file of an untrusted folder.
 
@@ -49,10 +65,12 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
     """
     try:
         with path.open("rb") as file:
-            content = file.read(most + 1)
+            size = os.fstat(file.fileno()).st_size
+            # Not `read(most)`: Python would reserve that many bytes for each file.
+            content = file.read() if size <= most else b""
     except OSError as error:
         raise RunError(f"{path} cannot be read: {list_names([error])}.", DAMAGED) from error
-    if len(content) > most:
+    if size > most:
         raise RunError(f"{path} has more than {most:,} bytes, and no such file has.", DAMAGED)
     return content
 

@@ -1,11 +1,8 @@
-"""The run folder: written complete or not at all, read, found and listed. JSON, TOML and CSV; never pickle."""
+"""A finished trial, read from its folder. JSON, TOML and CSV; never pickle."""
 
 from __future__ import annotations
 
 import csv
-import os
-import re
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +11,7 @@ from msgspec import Struct, json, structs
 
 from grubench.errors import RunError, SpecError, UsageError
 from grubench.runs.files import DAMAGED, read_record, read_text
+from grubench.runs.folder import FILES, list_files, list_folders
 from grubench.runs.records import (
     LARGEST_NUMBER,
     SCHEMA,
@@ -35,18 +33,6 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound=Struct)
 
-# A run's name ends with the start of its spec's digest, and a number where that name was taken.
-DIGEST_DIGITS = 6
-DIGEST_START = re.compile(rf"-([0-9a-f]{{{DIGEST_DIGITS}}})(?:-\d+)?$")
-FILES = (
-    "experiment.toml",
-    "environment.json",
-    "history.csv",
-    "metrics.json",
-    "scaling.json",
-    "predictions.csv",
-    "model.keras",
-)
 # The scores that tables and pictures need: of the test part and each series, and of each step of the horizon.
 NEEDED = ("rmse_scaled", "directional_accuracy", "skill")
 NEEDED_BY_STEP = ("rmse_scaled", "rmse")
@@ -153,7 +139,7 @@ class RunReader:
             UsageError: It is not a run folder.
             RunError: It is damaged, or a newer or older grubench wrote it.
         """
-        present = file_names(folder)
+        present = list_files(folder)
         absent = [name for name in FILES if name not in present]
         if absent:
             raise UsageError(
@@ -182,33 +168,6 @@ def load(folder: Path, spec: Experiment | None = None) -> Run:
         RunError: It is damaged, or a newer or older grubench wrote it.
     """
     return RunReader().read(folder, spec)
-
-
-def file_names(folder: Path) -> set[str]:
-    """The names of the files of a folder that may be a stranger's.
-
-    A link in it could lead what is read, or the picture that is written beside, to another place; a pipe would wait.
-
-    Raises:
-        UsageError: There is no such folder.
-        RunError: It holds links or pipes, or cannot be read.
-    """
-    found = set()
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_file(follow_symlinks=False):
-                    found.add(entry.name)
-                elif not entry.is_dir(follow_symlinks=False):
-                    raise RunError(
-                        f"{entry.path} is no file but a link or a pipe.", "Put the file itself in its place."
-                    )
-    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a name with a NUL in it
-        what = f"{folder} is not a run: there is no such folder."
-        raise UsageError(what, "`grubench runs` lists the runs there are.") from error
-    except OSError as error:
-        raise RunError(f"{folder} cannot be read: {error.strerror}.", "Mend its permissions.") from error
-    return found
 
 
 def _spec(folder: Path) -> Experiment:
@@ -278,39 +237,11 @@ def _whole_forecasts(rows: dict[str, NDArray[Any]]) -> bool:
     )
 
 
-def shared(run: Run) -> str:
-    """What the trial shared its machine with while it was timed, in words; empty where it had it for itself."""
-    return run.environment.shared
-
-
-def folder_of(given: Path, root: Path) -> Path:
-    """The folder that a person means: a path, or the name of a run below `root`."""
-    return root / given if not given.is_dir() and (root / given).is_dir() else given
-
-
-def listed(root: Path) -> list[Run]:
+def list_runs(root: Path) -> list[Run]:
     """All runs below a folder, newest first; what is not a complete run is passed over."""
-    found = []
+    runs = []
     reader = RunReader()
-    for name in names(root):
+    for name in list_folders(root):
         with suppress(UsageError, RunError):
-            found.append(reader.read(root / name))
-    return found
-
-
-def names(root: Path) -> list[str]:
-    """The names of what may be runs, newest first; a link is none, wherever it leads."""
-    if not root.is_dir():
-        return []
-    with os.scandir(root) as entries:
-        found = [one.name for one in entries if not one.name.startswith(".") and one.is_dir(follow_symlinks=False)]
-    return sorted(found, reverse=True)
-
-
-def free_name(root: Path, middle: str, digest: str) -> str:
-    """A folder name not yet taken: the time, what it is, and the start of the digest."""
-    name = f"{time.strftime('%Y-%m-%d-%H%M%S')}-{middle}-{digest[:DIGEST_DIGITS]}"
-    number = 1
-    while (root / (name if number == 1 else f"{name}-{number}")).exists():
-        number += 1
-    return name if number == 1 else f"{name}-{number}"
+            runs.append(reader.read(root / name))
+    return runs

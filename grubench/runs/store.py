@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from grubench.errors import RunError, UsageError
+from grubench.runs.folder import DIGEST_DIGITS, DIGEST_START, list_folders
 from grubench.runs.records import Machine
-from grubench.runs.run import DIGEST_DIGITS, DIGEST_START, RunReader, names, shared
+from grubench.runs.run import RunReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +29,7 @@ class RunStore:
         self.root, self.machine = root, machine
         self._names: dict[str, list[str]] = {}
         self._reader = RunReader()
-        for name in names(root):
+        for name in list_folders(root):
             start = DIGEST_START.search(name)
             if start:
                 self._names.setdefault(start[1], []).append(name)
@@ -60,7 +61,7 @@ class RunStore:
     def _fits(self, run: Run, spec: Experiment, fingerprint: str) -> bool:
         # A trial that shared its machine may have run on any node of a cluster: its times are not compared anyway.
         machine = self.machine(spec.training.backend)
-        fields = ("versions",) if shared(run) else Machine.__struct_fields__
+        fields = ("versions",) if run.environment.shared else Machine.__struct_fields__
         return (
             run.metrics.digest == spec.digest
             and run.metrics.data.fingerprint == fingerprint

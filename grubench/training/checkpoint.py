@@ -8,7 +8,6 @@ with the weights of one that was never stopped.
 from __future__ import annotations
 
 import json
-import os
 import time
 import zipfile
 from dataclasses import dataclass
@@ -18,7 +17,8 @@ import keras
 import numpy as np
 
 from grubench.backends.loader import backend
-from grubench.runs.locks import os_errors
+from grubench.runs import atomic
+from grubench.runs.files import os_errors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from grubench.training.callbacks import Recorder
 
-PARTIAL = ".partial"
 # The entry of the file that is JSON; the others are arrays.
 STATE = "state"
 
@@ -142,16 +141,10 @@ def _numbered(letter: str, arrays: dict[str, NDArray[Any]]) -> list[str]:
 
 
 def _write(path: Path, state: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
-    """Write aside and rename: a process that dies meanwhile leaves the checkpoint before."""
+    """Write atomically: a process that is killed meanwhile leaves the checkpoint before."""
     text = np.frombuffer(json.dumps(state).encode(), np.uint8)
-    aside = path.with_name(f"{path.name}-{os.getpid()}{PARTIAL}")
     with os_errors(path):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with aside.open("wb") as file:
-                np.savez(file, allow_pickle=False, **{STATE: text}, **arrays)
-                file.flush()
-                os.fsync(file.fileno())
-            aside.replace(path)
-        finally:
-            aside.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+    remedy = "Free some space, or choose another --output."
+    with atomic.write_file(path, remedy) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **{STATE: text}, **arrays)

@@ -14,7 +14,6 @@ from msgspec.structs import asdict
 from grubench.backends import machine
 from grubench.backends.loader import backend, import_s
 from grubench.runs import files
-from grubench.runs.locks import os_errors
 from grubench.runs.records import (
     SCHEMA,
     DataSummary,
@@ -113,7 +112,7 @@ def save(folder: Path, trained: Trained, clock: Clock) -> None:
         RunError: It cannot be written.
     """
     spec, windows = trained.spec, trained.windows
-    with os_errors(folder.parent):
+    with files.os_errors(folder.parent):
         folder.mkdir(parents=True)
         trained.model.save(folder / "model.keras")
         clock.lap("save_s")

@@ -151,8 +151,8 @@ class TestWhatRuns:
 
     def test_a_run_records_it(self, trained: dict[str, Run]) -> None:
         found = trained["gru"].environment
-        assert (found["backend"], found["precision"], found["jit_compile"]) == ("tensorflow", "float32", False)
-        assert found["kernels"][0]["operation"] == ("PyFuncStateless" if found["devices"] == ["CPU"] else "CudnnRNNV3")
+        assert (found.backend, found.precision, found.jit_compile) == ("tensorflow", "float32", False)
+        assert found.kernels[0].operation == ("PyFuncStateless" if found.devices == ("CPU",) else "CudnnRNNV3")
         assert trained["gru"].metrics.size.peak_gpu_memory_bytes == backend().peak_memory_bytes()
 
     def test_looking_changes_no_weight_and_no_state_of_chance(self) -> None:

@@ -12,7 +12,8 @@ import typer
 from typer.testing import CliRunner
 
 from grubench.cli import app
-from grubench.runs.run import SCHEMA, Run
+from grubench.runs.records import SCHEMA
+from grubench.runs.run import Run
 from grubench.spec.sections import SECTIONS
 
 COMMANDS = ("compare", "report", "train", "predict", "bench", "datasets", "runs", "doctor", "guide")
@@ -216,7 +217,7 @@ class TestBadInput:
         assert result.exit_code == code, result.output
         assert said in " ".join(result.output.split())
         assert "Traceback" not in result.output
-        left = {path for path in Path().rglob("*") if path != Path("runs") and ".claims" not in path.parts}
+        left = {path for path in Path().rglob("*") if path != Path("runs") and ".locks" not in path.parts}
         assert left == before
 
     def test_a_dataset_that_cannot_be_had(self, call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

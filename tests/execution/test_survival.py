@@ -52,7 +52,7 @@ def processes(group: int) -> list[int]:
 
 def check(folder: Path) -> list[str]:
     """What must hold at any moment: every run that is listed is whole, and no trial is listed twice."""
-    listed = runs.listed(folder)
+    listed = runs.list_runs(folder)
     twice = [name for name, count in Counter((run.experiment.digest) for run in listed).items() if count > 1]
     assert not twice
     named = [name for name in visible(folder) if "compare" not in name]

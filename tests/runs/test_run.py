@@ -12,8 +12,9 @@ import pytest
 
 from grubench.backends import machine as environment
 from grubench.errors import RunError, UsageError
+from grubench.runs import folder
 from grubench.runs import run as runs
-from grubench.runs.records import Machine
+from grubench.runs.records import SCHEMA, Machine
 from grubench.runs.run import Run
 from grubench.runs.store import RunStore
 
@@ -33,11 +34,11 @@ def test_runs_are_listed_newest_first_and_others_passed_over(copy: Path) -> None
     shutil.copytree(copy, half)
     (half / "model.keras").unlink()
     shutil.copytree(copy, copy.with_name(".partial-x-12345678"))
-    assert [run.name for run in runs.listed(copy.parent)] == ["newer", "copy"]
-    assert runs.listed(copy.parent / "absent") == []
+    assert [run.name for run in runs.list_runs(copy.parent)] == ["newer", "copy"]
+    assert runs.list_runs(copy.parent / "absent") == []
 
 
-@pytest.mark.parametrize("name", runs.FILES)
+@pytest.mark.parametrize("name", folder.FILES)
 def test_a_folder_without_one_of_its_files_is_no_run(copy: Path, name: str) -> None:
     (copy / name).unlink()
     with pytest.raises(UsageError, match=f"is not a run: it has no {name}"):
@@ -51,7 +52,7 @@ def test_no_folder_is_no_run(tmp_path: Path) -> None:
 
 def test_a_newer_schema_is_refused(copy: Path) -> None:
     metrics = json.loads((copy / "metrics.json").read_text())
-    (copy / "metrics.json").write_text(json.dumps(metrics | {"schema": runs.SCHEMA + 1}))
+    (copy / "metrics.json").write_text(json.dumps(metrics | {"schema": SCHEMA + 1}))
     with pytest.raises(RunError, match="newer grubench") as caught:
         runs.load(copy)
     assert "pip install -U" in caught.value.remedy
@@ -91,16 +92,6 @@ def test_a_run_is_found_by_spec_data_and_machine(trained: dict[str, Run]) -> Non
     assert RunStore(root, here).find(run.experiment, "other") is None
     assert RunStore(root, elsewhere).find(run.experiment, fingerprint) is None
     assert RunStore(root / "absent", here).find(run.experiment, fingerprint) is None
-
-
-def test_two_runs_of_one_second_get_names_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs.time, "strftime", lambda _: "2026-01-31-101502")
-    first = runs.free_name(tmp_path, "a-gru-s0", "3f2a9c00")
-    (tmp_path / first).mkdir()
-    assert (first, runs.free_name(tmp_path, "a-gru-s0", "3f2a9c00")) == (
-        "2026-01-31-101502-a-gru-s0-3f2a9c",
-        "2026-01-31-101502-a-gru-s0-3f2a9c-2",
-    )
 
 
 def test_the_environment_names_what_decides_a_result() -> None:

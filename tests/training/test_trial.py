@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from grubench import api, presets
 from grubench.data import datasets, windows
 from grubench.errors import RunError, TrainingError
-from grubench.runs.run import FILES, Run, load
+from grubench.runs.folder import FILES
+from grubench.runs.run import Run, load
 from grubench.spec.experiment import Experiment
 from grubench.spec.sections import Data, Window
 from grubench.training import fit
@@ -173,9 +174,9 @@ def test_early_stopping_keeps_the_best_weights(tmp_path: Path) -> None:
     run = train(tiny(epochs=12, patience=1, learning_rate=0.5), tmp_path)
     history = run.history()
     loss = run.metrics.loss
-    assert loss["epochs"] == len(history["loss"]) < 12
-    assert loss["validation"] == min(history["val_loss"])
-    assert history["epoch"][np.argmin(history["val_loss"])] == loss["best_epoch"]
+    assert loss.epochs == len(history["loss"]) < 12
+    assert loss.validation == min(history["val_loss"])
+    assert history["epoch"][np.argmin(history["val_loss"])] == loss.best_epoch
 
 
 def test_an_output_at_every_step_is_trained_and_measured(tmp_path: Path) -> None:
@@ -245,12 +246,12 @@ class TestRecorder:
 
     def test_the_first_epoch_is_no_steady_one(self) -> None:
         found = self.recorded([9.0, 1.0, 2.0, 3.0])
-        assert (found["epoch_s"], found["epoch_s_quartiles"]) == (2.0, [1.5, 2.5])
-        assert (found["sequences_per_s"], found["train_s"]) == (50.0, 15.0)
+        assert (found.epoch_s, found.epoch_s_quartiles) == (2.0, (1.5, 2.5))
+        assert (found.sequences_per_s, found.train_s) == (50.0, 15.0)
 
     def test_of_a_single_epoch_the_first_step_is_taken_out(self) -> None:
-        assert self.recorded([1.4])["epoch_s"] == pytest.approx((1.4 - 0.5) * 10 / 9)
-        assert self.recorded([1.4], steps=1)["epoch_s"] == 1.4
+        assert self.recorded([1.4]).epoch_s == pytest.approx((1.4 - 0.5) * 10 / 9)
+        assert self.recorded([1.4], steps=1).epoch_s == 1.4
 
     def test_a_last_step_that_is_compiled_anew_is_taken_out_too(self) -> None:
         """JAX compiles a step of another size, and the last batch of an epoch may be smaller."""
@@ -259,9 +260,9 @@ class TestRecorder:
             recorder.first_call_s, recorder.first_steps, recorder.last_call_s = 0.5, 1, 1.1
             recorder.epochs = [{"seconds": one} for one in seconds]
             found = recorder.timing()
-            assert found["epoch_s"] == pytest.approx(epoch_s)
-            assert found["first_step_s"] == pytest.approx(0.5 + 1.1 - epoch_s / 10)
-            assert found["train_s"] == pytest.approx(sum(seconds))
+            assert found.epoch_s == pytest.approx(epoch_s)
+            assert found.first_step_s == pytest.approx(0.5 + 1.1 - epoch_s / 10)
+            assert found.train_s == pytest.approx(sum(seconds))
 
     def test_epochs_that_traced_anew_are_neither_steady_nor_counted_in_full(self) -> None:
         recorder = Recorder(windows=100, steps=10, on_event=ignore)
@@ -275,8 +276,8 @@ class TestRecorder:
         )
         recorder.epochs += [{"seconds": one} for one in (7.0, 2.0)]
         found = recorder.timing()
-        assert (found["epoch_s"], found["steady_epochs"], found["resumed_after_epochs"]) == (1.0, 3, [3])
-        assert found["train_s"] == 9 + 1 + 1 + 1 + 2
+        assert (found.epoch_s, found.steady_epochs, found.resumed_after_epochs) == (1.0, 3, (3,))
+        assert found.train_s == 9 + 1 + 1 + 1 + 2
 
     @given(st.floats(0.1, 5), st.floats(0.01, 3), st.floats(0.1, 60), st.integers(1, 9))
     def test_a_budget_ends_at_the_epoch_that_comes_nearest(

@@ -1,0 +1,106 @@
+"""Atomic writes: files and folders appear complete or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from conftest import visible
+
+from grubench.errors import RunError
+from grubench.runs import atomic
+
+
+def test_a_folder_whose_block_fails_is_not_there(tmp_path: Path) -> None:
+    def fail() -> None:
+        with atomic.write_folder(tmp_path, "run") as folder:
+            (folder / "half").write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert not visible(tmp_path)
+
+
+def test_a_folder_appears_complete_and_replaces_an_older_one(tmp_path: Path) -> None:
+    with atomic.write_folder(tmp_path, "run") as folder:
+        (folder / "a").write_text("new")
+        assert not (tmp_path / "run").exists()
+    assert (tmp_path / "run" / "a").read_text() == "new"
+    with atomic.write_folder(tmp_path, "run") as folder:
+        (folder / "b").write_text("newer")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["b"]
+    assert visible(tmp_path) == ["run"]
+
+
+def test_a_file_appears_complete_and_replaces_an_older_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("old")
+    with atomic.write_file(path) as temporary:
+        temporary.write_text("new")
+        assert path.read_text() == "old"
+        assert temporary.suffix == ".csv"
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_whose_block_fails_stays_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("old")
+
+    def fail() -> None:
+        with atomic.write_file(path) as temporary:
+            temporary.write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_two_writers_of_a_file_do_not_share_a_temporary_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    with atomic.write_file(path) as first, atomic.write_file(path) as second:
+        first.write_text("first")
+        second.write_text("second")
+        assert first != second
+    assert path.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_in_place_of_a_link_does_not_write_through_it(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("mine")
+    (tmp_path / "a.csv").symlink_to(outside)
+    with atomic.write_file(tmp_path / "a.csv") as temporary:
+        temporary.write_text("new")
+    assert outside.read_text() == "mine"
+    assert (tmp_path / "a.csv").read_text() == "new"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
+def test_a_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    with atomic.write_file(tmp_path / "a") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_what_a_killed_process_left_of_a_file_is_removed_and_no_more(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    with atomic.write_file(path) as temporary:
+        (tmp_path / f"{temporary.name}.left").touch()  # as a process that was killed would leave one
+    (tmp_path / ".b.csv.partial-0").touch()
+    path.write_text("old")
+    atomic.remove_partial(path)
+    assert sorted(one.name for one in tmp_path.iterdir()) == [".b.csv.partial-0", "a.csv"]
+    atomic.remove_partial(tmp_path / "absent" / "a.csv")
+
+
+def test_a_file_in_the_output_folders_place_is_an_error(tmp_path: Path) -> None:
+    taken = tmp_path / "runs"
+    taken.write_text("a file")
+    with pytest.raises(RunError, match="cannot be written"):
+        atomic.check_writable(taken)
