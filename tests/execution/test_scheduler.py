@@ -87,7 +87,7 @@ def test_a_kernel_that_the_machine_accepts_is_checked_once_and_then_trained(tmp_
 def test_a_checkpoint_is_resumed_and_removed_before_a_fresh_trial(resume: bool, tmp_path: Path) -> None:
     spec = tiny()
     checkpoint = tmp_path / CHECKPOINTS / f"{spec.digest[:KEY_DIGITS]}.npz"
-    half_written = checkpoint.with_name(f"{checkpoint.name}-77.partial")
+    half_written = checkpoint.with_name(f".{checkpoint.name}.partial-77.npz")
     other = checkpoint.with_name("other.npz")
     checkpoint.parent.mkdir()
     for path in (checkpoint, half_written, other):
