@@ -30,7 +30,7 @@ from grubench import presets
 from grubench.comparison import comparison
 from grubench.data import datasets
 from grubench.errors import GrubenchError
-from grubench.reports import export, html, terminal
+from grubench.reports import export, forecast, html, terminal
 from grubench.runs import run as runs
 from grubench.runs.run import Run
 from grubench.spec.experiment import Experiment
@@ -260,7 +260,7 @@ class Folders:
         (root / "both").mkdir()
         arms = {"GRU": ("gru", "gru1"), "LSTM": ("lstm",)}
         found = compare_runs({arm: [runs.load(root / name) for name in names] for arm, names in arms.items()})
-        (root / "both" / "comparison.json").write_text(export.text(found, ".json"))
+        (root / "both" / "comparison.json").write_text(export.format_comparison(found, ".json"))
         self.valid = {
             path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()
         }
@@ -312,7 +312,7 @@ def test_comparing_runs(folders: Folders, data: st.DataObject) -> None:
         found = comparison.from_runs([runs.load(folders.root / name) for name in ("gru", "gru1", "lstm")])
         terminal.show_comparison(found, console())
         for ending in (".json", ".csv", ".md", ".tex"):
-            export.text(found, ending).encode()
+            export.format_comparison(found, ending).encode()
 
 
 @given(data=st.data())
@@ -349,7 +349,7 @@ def test_predicting(folders: Folders, data: st.DataObject, file: Path) -> None:
         patch.setattr(predict, "load_model", lambda run: Zeros())
         with folders.damage(*data.draw(damage_of_a_run(folders))), read_or_refused():
             made = predict.predict(folders.root / "gru", file=file, steps=5, series="activity0")
-            terminal.show_forecast(made, console())
+            forecast.show_forecast(made, console())
 
 
 @st.composite

@@ -61,7 +61,7 @@ def both(trained: dict[str, Run], tmp_path: Path) -> Path:
     found = {name: shutil.copytree(run.folder, root / name) for name, run in trained.items()}
     made = compare_runs({name.upper(): [runs.load(path)] for name, path in found.items()})
     (root / "both").mkdir()
-    (root / "both" / "comparison.json").write_text(export.text(made, ".json"))
+    (root / "both" / "comparison.json").write_text(export.format_comparison(made, ".json"))
     return root / "both"
 
 

@@ -111,7 +111,7 @@ def work(vary: dict[str, list[float]], seeds: int, folder: str) -> None:
     console = Console(file=StringIO(), width=120)
     terminal.show_comparison(found, console)
     clock.append(time.perf_counter())
-    export.keep(found)
+    export.write_folder(found)
     clock.append(time.perf_counter())
     assert found.reused == len(found.runs)
     assert found.folder

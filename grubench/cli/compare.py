@@ -184,10 +184,10 @@ def _show(comparison: Comparison, export: list[Path], report: Path | None, pictu
     console = Console()
     terminal.show_comparison(comparison, console)
     if comparison.folder:
-        record.keep(comparison, pictures)
+        record.write_folder(comparison, pictures)
         console.print(f"Tables and pictures: {comparison.folder}", highlight=False, soft_wrap=True, markup=False)
     for path in export:
-        record.export(comparison, path)
+        record.export_comparison(comparison, path)
         console.print(f"Wrote {path}", highlight=False, soft_wrap=True, markup=False)
     if report:
         from grubench.reports.html import write

@@ -55,11 +55,12 @@ def predict(
     trained = load(resolve(run, output))
     with Console(stderr=True).status("loading Keras and the model"):
         from grubench.reports import export as record
-        from grubench.reports import plots, terminal
+        from grubench.reports import forecast as forecast_view
+        from grubench.reports import plots
         from grubench.training import predict
 
         forecast = predict.predict(trained, file=csv, steps=steps, series=series, backend=backend)
-    terminal.show_forecast(forecast, console)
+    forecast_view.show_forecast(forecast, console)
     target = picture or trained.folder / ("ahead.png" if steps else "forecast.png")
     console.print(f"Picture: {plots.forecast(forecast, target)}", highlight=False, soft_wrap=True, markup=False)
     if export:

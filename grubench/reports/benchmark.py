@@ -14,7 +14,7 @@ from rich.text import Text
 
 from grubench.backends import machine
 from grubench.comparison.statistics import mean_interval, median_interval
-from grubench.reports.columns import NONE, number
+from grubench.reports.numbers import NONE, format_number
 from grubench.reports.palette import find_color
 from grubench.runs.files import to_json
 from grubench.spec.backends import BACKENDS
@@ -97,7 +97,7 @@ def _cells(one: Timing, limit: float) -> tuple[str, ...]:
     median, (low, high) = float(np.median(one.step_s)), _interval(one.step_s)
     speed = one.flops / median
     return (
-        number(1e3 * median),
+        format_number(1e3 * median),
         f"{1e3 * low:.3g}-{1e3 * high:.3g}" if np.isfinite(low) else NONE,
         f"{1e3 * float(np.median(one.forward_s)):.3g}",
         _short(one.shape.batch / median),

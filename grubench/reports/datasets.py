@@ -49,8 +49,8 @@ def read(source: Source) -> Dataset:
 
 def show_dataset(source: Source, dataset: Dataset, console: Console) -> None:
     """Print what each series holds, with a sparkline of its values."""
-    from grubench.reports.columns import NONE, number
-    from grubench.reports.terminal import sparkline
+    from grubench.reports.numbers import NONE, format_number
+    from grubench.reports.score_table import draw_sparkline
 
     console.print(Text(f"{source.name}: {source.summary}", style="bold"))
     console.print(Text(f"{source.size}. From: {source.origin}.", style="dim"))
@@ -61,8 +61,8 @@ def show_dataset(source: Source, dataset: Dataset, console: Console) -> None:
     table.add_column("values", no_wrap=True)
     shown = dataset.series[:12]
     for series in shown:
-        line = sparkline(series.target.tolist(), 20 if console.width < 100 else 40)
-        lowest, highest = number(float(series.target.min())), number(float(series.target.max()))
+        line = draw_sparkline(series.target.tolist(), 20 if console.width < 100 else 40)
+        lowest, highest = format_number(float(series.target.min())), format_number(float(series.target.max()))
         counts = (str(series.duplicated), str(series.missing)) if series.has_timestamps else (NONE, NONE)
         table.add_row(series.name, f"{len(series):,}", *counts, lowest, highest, line)
     console.print(table)
@@ -80,12 +80,14 @@ def _facts(dataset: Dataset) -> Text:
 
 def _span(series: Sequence[Series]) -> str:
     from grubench.data.datasets.timestamps import find_step
-    from grubench.reports.terminal import stamp
+    from grubench.reports.forecast import format_timestamp
 
     if not series[0].has_timestamps:
         return f"Rows in order, without a clock: 0 to {max(len(one) for one in series) - 1}."
     first, last = min(one.time[0] for one in series), max(one.time[-1] for one in series)
-    return f"From {stamp(first)} to {stamp(last)}, a step of {_duration(find_step(series[0].time))}."
+    return (
+        f"From {format_timestamp(first)} to {format_timestamp(last)}, a step of {_duration(find_step(series[0].time))}."
+    )
 
 
 def _duration(step: np.timedelta64) -> str:

@@ -1,23 +1,27 @@
-"""A comparison as files: its folder of tables and pictures, and exports to JSON, CSV and Markdown."""
+"""A comparison as files: its folder of tables and pictures, and exports to JSON, CSV, Markdown and LaTeX."""
 
 from __future__ import annotations
 
 import csv
 import io
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from grubench.comparison.comparison import SCHEMA
-from grubench.comparison.pairs import ERROR, TIME, compare_neighbors
-from grubench.comparison.series_tests import compare_over_series
+from grubench.comparison.comparison import SCHEMA, Failure
+from grubench.comparison.finding import Finding
+from grubench.comparison.pairs import ERROR, TIME, Pair, compare_neighbors
+from grubench.comparison.series_tests import SeriesTest, compare_over_series
 from grubench.comparison.verdict import write_verdict
-from grubench.reports.columns import COST, NONE, TEST, cell, rows, settings, shown_columns
-from grubench.reports.header import facts, kernel_line
-from grubench.reports.pair_tables import make_tables
+from grubench.reports.header import describe_kernels
+from grubench.reports.latex import write_latex
+from grubench.reports.markdown import write_markdown
+from grubench.reports.rows import Row, make_rows
+from grubench.reports.settings_line import write_settings
 from grubench.runs import atomic, files
 from grubench.training import evaluate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     from grubench.comparison.comparison import Comparison
@@ -25,7 +29,40 @@ if TYPE_CHECKING:
     from grubench.training.predict import Forecast
 
 
-def keep(comparison: Comparison, pictures: str = "png") -> None:
+@dataclass(frozen=True, kw_only=True)
+class ComparisonExport:
+    """What comparison.json and `--export FILE.json` hold.
+
+    Attributes:
+        schema: The version of the format.
+        command: The command line that made the comparison.
+        spec: The settings of the first run.
+        arms: The names of the runs of each arm.
+        failures: The trials that failed.
+        notes: The notes above the tables.
+        settings: The line of what the arms share.
+        kernels: What ran each arm.
+        rows: The tables' rows, with the values of every seed.
+        pairs: The pairs of arms by `error` and by `time`.
+        over_series: The tests over series.
+        verdict: The verdict.
+    """
+
+    schema: int
+    command: str
+    spec: dict[str, Any]
+    arms: dict[str, list[str]]
+    failures: tuple[Failure, ...]
+    notes: tuple[str, ...]
+    settings: str
+    kernels: dict[str, str]
+    rows: list[Row]
+    pairs: dict[str, list[Pair]]
+    over_series: list[SeriesTest]
+    verdict: list[Finding]
+
+
+def write_folder(comparison: Comparison, pictures: str = "png") -> None:
     """Write the comparison's folder: comparison.json, comparison.md, and the pictures `loss` and `forecast`.
 
     Args:
@@ -42,27 +79,27 @@ def keep(comparison: Comparison, pictures: str = "png") -> None:
         return
     with atomic.write_folder(folder.parent, folder.name) as partial:
         for ending in (".json", ".md"):
-            (partial / f"comparison{ending}").write_text(text(comparison, ending), encoding="utf-8")
+            (partial / f"comparison{ending}").write_text(format_comparison(comparison, ending), encoding="utf-8")
         plots.loss_curves(comparison, partial / f"loss.{pictures}")
         plots.forecasts(comparison, partial / f"forecast.{pictures}")
 
 
-def export(comparison: Comparison, path: Path) -> None:
+def export_comparison(comparison: Comparison, path: Path) -> None:
     """Write the comparison to a file; the ending says how.
 
     Raises:
         RunError: It cannot be written.
     """
-    write_text(path, text(comparison, path.suffix))
+    write_text(path, format_comparison(comparison, path.suffix))
 
 
-def export_forecast(made: Forecast, path: Path) -> None:
+def export_forecast(forecast: Forecast, path: Path) -> None:
     """Write forecasts as CSV: series, origin, step, time, actual, predicted, in the data's unit.
 
     Raises:
         RunError: It cannot be written.
     """
-    write_text(path, evaluate.csv_text(made.rows))
+    write_text(path, evaluate.csv_text(forecast.rows))
 
 
 def write_text(path: Path, content: str) -> None:
@@ -75,108 +112,52 @@ def write_text(path: Path, content: str) -> None:
         temporary.write_text(content, encoding="utf-8")
 
 
-def text(comparison: Comparison, ending: str) -> str:
-    """The comparison as a file's text: `.json` has every seed's value, `.csv` a row a seed, the others are to paste."""
+def format_comparison(comparison: Comparison, ending: str) -> str:
+    """The text of a file: `.json` has every seed's value, `.csv` a row a seed, the others are to paste."""
     writers: dict[str, Callable[[Comparison], str]] = {
-        ".json": _json,
-        ".csv": _csv,
-        ".md": _markdown,
-        ".tex": _latex,
+        ".json": _write_json,
+        ".csv": _write_csv,
+        ".md": write_markdown,
+        ".tex": write_latex,
     }
     return writers[ending](comparison)
 
 
-def record(comparison: Comparison) -> dict[str, Any]:
-    """The comparison as plain values: what comparison.json and `--export FILE.json` hold."""
-    return {
-        "schema": SCHEMA,
-        "command": comparison.command,
-        "spec": comparison.spec.to_dict(),
-        "arms": {arm.name: [run.name for run in runs] for arm, runs in comparison.arms.items()},
-        "failures": list(comparison.failures),
-        "notes": list(comparison.notes),
-        "settings": settings(comparison),
-        "kernels": {arm.name: kernel_line([run.environment for run in runs]) for arm, runs in comparison.arms.items()},
-        "rows": rows(comparison),
-        "pairs": {quantity: compare_neighbors(comparison, quantity) for quantity in (ERROR, TIME)},
-        "over_series": compare_over_series(comparison),
-        "verdict": write_verdict(comparison),
-    }
+def _write_json(comparison: Comparison) -> str:
+    arms = comparison.arms.items()
+    export = ComparisonExport(
+        schema=SCHEMA,
+        command=comparison.command,
+        spec=comparison.spec.to_dict(),
+        arms={arm.name: [run.name for run in runs] for arm, runs in arms},
+        failures=comparison.failures,
+        notes=comparison.notes,
+        settings=write_settings(comparison),
+        kernels={arm.name: describe_kernels([run.environment for run in runs]) for arm, runs in arms},
+        rows=make_rows(comparison),
+        pairs={quantity: compare_neighbors(comparison, quantity) for quantity in (ERROR, TIME)},
+        over_series=compare_over_series(comparison),
+        verdict=write_verdict(comparison),
+    )
+    return files.to_json(export).decode()
 
 
-def _json(comparison: Comparison) -> str:
-    return files.to_json(record(comparison)).decode()
-
-
-def _csv(comparison: Comparison) -> str:
-    table_rows = rows(comparison)
+def _write_csv(comparison: Comparison) -> str:
+    rows = make_rows(comparison)
     runs_of = {arm.name: runs for arm, runs in comparison.arms.items()}
-    keys = list(dict.fromkeys(key for row in table_rows for key in row.values))
+    keys = list(dict.fromkeys(key for row in rows for key in row.values))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["arm", "seed", *keys, "backend", "precision", "kernel"])
-    for row in table_rows:
-        for position, seed in enumerate(row.seeds or [""]):
-            found = [row.values.get(key) for key in keys]
-            ran = _ran_on(runs_of[row.name][position]) if row.seeds else ("", "", "")
-            writer.writerow([row.name, seed, *("" if one is None else one[position] for one in found), *ran])
+    for row in rows:
+        for place, seed in enumerate(row.seeds or [""]):
+            values = [row.values[key][place] if key in row.values else "" for key in keys]
+            ran_on = _list_ran_on(runs_of[row.name][place]) if row.seeds else ("", "", "")
+            writer.writerow([row.name, seed, *values, *ran_on])
     return text.getvalue()
 
 
-def _ran_on(run: Run) -> tuple[str, str, str]:
+def _list_ran_on(run: Run) -> tuple[str, str, str]:
     """Backend, precision and the kernels of the layers."""
     training = run.experiment.training
     return training.backend, training.precision, " ".join(kernel.kernel for kernel in run.environment.kernels)
-
-
-def _markdown(comparison: Comparison) -> str:
-    table_rows = rows(comparison)
-    lines = [f"**{settings(comparison)}**", "", *(f"{line}\n" for line in facts(comparison))]
-    lines += [f"- {note}" for note in comparison.notes] + [""] * bool(comparison.notes)
-    arms_only = [row for row in table_rows if row.seeds]
-    for chosen, columns in ((table_rows, TEST), (arms_only, COST)):
-        shown = shown_columns(chosen, columns)
-        lines.append("| | " + " | ".join(head for _, head in shown) + " |")
-        lines.append("|---|" + "---:|" * len(shown))
-        for row in chosen:
-            cells = (cell(row, key, joint=" ± ") for key, _ in shown)
-            lines.append(f"| {row.name} | " + " | ".join(cells) + " |")
-        lines.append("")
-    for table in make_tables(comparison):
-        head, *body = (f"| {' | '.join(line)} |" for line in (table.head, *table.lines))
-        lines += [head, "|---|" + "---:|" * (len(table.head) - 1), *body, ""]
-    lines += [f"- **{finding.heading}:** {finding.text}" for finding in write_verdict(comparison)]
-    return "\n".join(lines) + "\n"
-
-
-def _latex(comparison: Comparison) -> str:
-    """Tables for a paper's appendix; they need the package booktabs."""
-    table_rows = rows(comparison)
-    parts = [f"% {line}" for line in (settings(comparison), *facts(comparison), *comparison.notes)]
-    for chosen, columns in ((table_rows, TEST), ([row for row in table_rows if row.seeds], COST)):
-        shown = shown_columns(chosen, columns)
-        body = [[row.name, *(cell(row, key, joint=" ± ") for key, _ in shown)] for row in chosen]
-        parts.append(_tabular([["", *(head for _, head in shown)], *body]))
-    parts += [_tabular([table.head, *table.lines]) for table in make_tables(comparison)]
-    parts += [f"% {finding}" for finding in write_verdict(comparison)]
-    return "\n".join(parts) + "\n"
-
-
-def _tabular(lines: Sequence[Sequence[str]]) -> str:
-    head, *body = (" & ".join(map(_tex, line)) + r" \\" for line in lines)
-    columns = "l" + "r" * (len(lines[0]) - 1)
-    return "\n".join(
-        [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", *body, r"\bottomrule", r"\end{tabular}"]
-    )
-
-
-def _tex(text: str) -> str:
-    """Text with what LaTeX would take for commands escaped."""
-    special = {
-        "\\": r"\textbackslash{}",
-        "±": r"$\pm$",
-        NONE: "--",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-    }
-    return "".join(special.get(one, f"\\{one}" if one in "&%$#_{}" else one) for one in text)

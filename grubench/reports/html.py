@@ -4,21 +4,44 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 from grubench.comparison.verdict import write_verdict
 from grubench.errors import UsageError
 from grubench.reports import vega
-from grubench.reports.columns import COST, TEST, cell, numbers, rows, settings, shown_columns
+from grubench.reports.columns import COST_COLUMNS, TEST_COLUMNS
 from grubench.reports.export import write_text
-from grubench.reports.header import facts
+from grubench.reports.header import write_header
 from grubench.reports.pair_tables import make_tables
+from grubench.reports.rows import format_cell, list_numbers, make_rows, select_columns
+from grubench.reports.score_table import title_test_error
+from grubench.reports.settings_line import write_settings
 from grubench.spec.arms import find_differing_settings, flatten_spec, format_value
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from grubench.comparison.comparison import Comparison
+    from grubench.reports.columns import Column
+    from grubench.reports.rows import Row
+
+
+@dataclass(frozen=True, kw_only=True)
+class HtmlTable:
+    """A table that can be sorted.
+
+    Attributes:
+        title: What stands above it.
+        head: The headings of its numbers.
+        lines: For each row its name, and the text and the number of each cell.
+    """
+
+    title: str
+    head: list[str]
+    lines: list[tuple[str, list[tuple[str, str]]]]
 
 
 def write(comparison: Comparison, path: Path) -> None:
@@ -42,7 +65,7 @@ def render(comparison: Comparison) -> str:
     import vl_convert
 
     pictures = [vega.loss, vega.forecasts, vega.horizon, vega.by_series, vega.time, vega.parameters]
-    made = [chart for chart in (draw(comparison) for draw in pictures) if chart]
+    charts = [chart for chart in (draw(comparison) for draw in pictures) if chart]
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("grubench.reports", "templates"), autoescape=True, undefined=jinja2.StrictUndefined
     )
@@ -51,14 +74,14 @@ def render(comparison: Comparison) -> str:
         title=f"{comparison.spec.data_name}: {' against '.join(cells)}",
         verdict=write_verdict(comparison),
         notes=comparison.notes,
-        settings=settings(comparison),
-        facts=facts(comparison),
-        tables=[_table(comparison, "Test error", TEST), _table(comparison, "Training", COST, arms_only=True)],
+        settings=write_settings(comparison),
+        header=write_header(comparison),
+        tables=_make_tables(comparison),
         text_tables=make_tables(comparison),
-        charts=[{"title": chart["title"], "description": chart["description"]} for chart in made],
-        specs=_for_script([{key: value for key, value in chart.items() if key != "title"} for chart in made]),
-        spec=_spec(comparison),
-        environment=_environment(comparison),
+        charts=[{"title": chart["title"], "description": chart["description"]} for chart in charts],
+        specs=_for_script([{key: value for key, value in chart.items() if key != "title"} for chart in charts]),
+        spec=_list_settings(comparison),
+        environment=_list_environment(comparison),
         command=comparison.command or comparison.runs[0].environment.command,
         runs=[run.name for run in comparison.runs],
         vega=vl_convert.javascript_bundle().replace("</script", r"<\/script"),  # type: ignore[call-arg]
@@ -78,41 +101,43 @@ def check_installed() -> None:
             )
 
 
-def _for_script(tree: Any) -> str:
+def _for_script(tree: object) -> str:
     """JSON that can stand inside a script element: nothing in it can close the element or open a comment."""
     text = json.dumps(tree, allow_nan=False)
     return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
 
 
-def _table(comparison: Comparison, title: str, columns: Any, *, arms_only: bool = False) -> dict[str, Any]:
-    chosen = [row for row in rows(comparison) if row.seeds or not arms_only]
-    kept = shown_columns(chosen, columns)
-    body = []
-    for row in chosen:
-        found = [numbers(row, key) for key, _ in kept]
-        cells = [
-            {"text": cell(row, key, joint=" ± "), "value": sum(one) / len(one) if one else ""}
-            for (key, _), one in zip(kept, found, strict=True)
-        ]
-        body.append({"name": row.name, "cells": cells})
-    unit = comparison.runs[0].metrics.data.unit
-    caption = f"{title}, in {unit} where not scaled" if unit and not arms_only else title
-    return {"title": caption, "heads": [head for _, head in kept], "rows": body}
+def _make_tables(comparison: Comparison) -> list[HtmlTable]:
+    rows = make_rows(comparison)
+    title = title_test_error(comparison.runs[0].metrics.data.unit)
+    return [
+        _make_table(title, rows, TEST_COLUMNS),
+        _make_table("Training", [row for row in rows if row.seeds], COST_COLUMNS),
+    ]
 
 
-def _spec(comparison: Comparison) -> list[tuple[str, str, bool]]:
+def _make_table(title: str, rows: Sequence[Row], columns: Sequence[Column]) -> HtmlTable:
+    shown = select_columns(rows, columns)
+    lines = []
+    for row in rows:
+        numbers = [list_numbers(row, column) for column in shown]
+        means = [str(sum(values) / len(values)) if values else "" for values in numbers]
+        lines.append((row.name, list(zip(map(partial(format_cell, row), shown), means, strict=True))))
+    return HtmlTable(title=title, head=[column.heading for column in shown], lines=lines)
+
+
+def _list_settings(comparison: Comparison) -> list[tuple[str, str, bool]]:
     """Every setting with its value, those that differ between the arms first and marked."""
     specs = [run.experiment for run in comparison.runs]
     differing = find_differing_settings(specs)
     flat = [flatten_spec(spec) for spec in specs]
-    ordered = [*differing, *(key for key in flat[0] if key not in differing)]
-    return [
-        (key, " | ".join(dict.fromkeys(format_value(one[key]) for one in flat)), key in differing) for key in ordered
-    ]
+    values = {key: " | ".join(dict.fromkeys(format_value(settings[key]) for settings in flat)) for key in flat[0]}
+    ordered = [*differing, *(key for key in values if key not in differing)]
+    return [(key, values[key], key in differing) for key in ordered]
 
 
-def _environment(comparison: Comparison) -> list[tuple[str, str]]:
-    where = comparison.runs[0].environment
-    facts = {key: getattr(where, key) for key in ("processor", "cores", "threads", "system", "commit")}
-    facts["devices"] = ", ".join(where.devices)
-    return [(key, str(value)) for key, value in {**where.versions, **facts}.items()]
+def _list_environment(comparison: Comparison) -> list[tuple[str, str]]:
+    environment = comparison.runs[0].environment
+    machine = {key: getattr(environment, key) for key in ("processor", "cores", "threads", "system", "commit")}
+    devices = {"devices": ", ".join(environment.devices)}
+    return [(key, str(value)) for key, value in {**environment.versions, **machine, **devices}.items()]

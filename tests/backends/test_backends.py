@@ -26,7 +26,7 @@ from grubench.data import windows
 from grubench.data.series import Dataset
 from grubench.errors import SpecError, UsageError
 from grubench.execution.options import ExecutionOptions
-from grubench.reports import columns, header
+from grubench.reports import columns, header, rows
 from grubench.runs.records import LayerKernel
 from grubench.runs.run import Run
 from grubench.spec.arms import find_setting_key
@@ -275,11 +275,11 @@ class TestComparisonsOfBackends:
 
     def test_each_has_its_line_of_what_ran(self, trained: dict[str, Run]) -> None:
         found = self.compared(trained, tensorflow={}, torch=LOOP)
-        assert header.kernel_lines(found) == [
+        assert header.write_kernel_lines(found) == [
             "GRU backend=tensorflow: TensorFlow on CPU, kernel fused",
             "GRU backend=torch: PyTorch on CPU, kernel keras (not fused: it is TensorFlow's)",
         ]
-        assert len(header.kernel_lines(self.compared(trained, tensorflow={}))) == 1
+        assert len(header.write_kernel_lines(self.compared(trained, tensorflow={}))) == 1
 
     def test_times_are_compared_where_threads_are_the_question(self, trained: dict[str, Run]) -> None:
         found = made(trained, {"GRU": [(1.0, 2.0), (1.1, 2.1), (0.9, 1.9)]})
@@ -319,14 +319,18 @@ class TestComparisonsOfBackends:
         (said,) = [one for one in map(str, write_verdict(many)) if "fastest" in one]
         assert said.startswith("Speed: GRU backend=tensorflow trained fastest")
 
+    def shown_columns(self, comparison: Comparison) -> list[str]:
+        shown = rows.select_columns(rows.make_rows(comparison), columns.COST_COLUMNS)
+        return [column.key for column in shown]
+
     def test_a_gpus_memory_is_a_column(self, trained: dict[str, Run]) -> None:
         found = made(trained, {"GRU": [(1.0, 2.0)]})
-        assert "gpu_mb" not in dict(columns.shown_columns(columns.rows(found), columns.COST))
+        assert "gpu_mb" not in self.shown_columns(found)
         size = structs.replace(found.runs[0].metrics.size, peak_gpu_memory_bytes=123_000_000)
         metrics = structs.replace(found.runs[0].metrics, size=size)
         found = compare_runs({"GRU": [replace(found.runs[0], metrics=metrics)]})
-        assert "gpu_mb" in dict(columns.shown_columns(columns.rows(found), columns.COST))
-        assert columns.rows(found)[0].values["gpu_mb"] == [123.0]
+        assert "gpu_mb" in self.shown_columns(found)
+        assert rows.make_rows(found)[0].values["gpu_mb"] == [123.0]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands for the tool")

@@ -88,7 +88,7 @@ def test_many_pairs_stand_in_a_table_that_fits(trained: dict[str, Run], width: i
     assert len(table.lines) == len(pairs.find_neighbors(found))
     assert len(write_verdict(found)) < 10
     for ending in (".md", ".tex"):
-        assert "GRU / LSTM, 0.01, mse" in export.text(found, ending)
+        assert "GRU / LSTM, 0.01, mse" in export.format_comparison(found, ending)
 
 
 def test_few_pairs_have_sentences_and_no_table(trained: dict[str, Run]) -> None:

@@ -23,7 +23,7 @@ from grubench.comparison.verdict import write_verdict
 from grubench.errors import TrainingError
 from grubench.execution.options import ExecutionOptions
 from grubench.execution.processes import Processes
-from grubench.reports import columns, header
+from grubench.reports import header, rows
 from grubench.runs.run import Run, load
 from grubench.training.events import EpochEnd, Event, Stage, TrialEnd, TrialStart, ignore
 
@@ -63,7 +63,7 @@ def test_trials_at_a_time_give_the_same_weights_and_say_that_their_times_are_sha
         running += {TrialStart: 1, TrialEnd: -1}.get(type(event), 0)
         most = max(most, running)
     assert most == 3
-    assert all(row.shared for row in columns.rows(comparison) if row.seeds)
+    assert all(row.shared for row in rows.make_rows(comparison) if row.seeds)
 
 
 @slow
@@ -113,7 +113,7 @@ def test_a_killed_trial_goes_on_from_its_checkpoint_to_the_same_weights(tmp_path
     resumed = run.metrics.timing.resumed_after_epochs
     assert len(resumed) == 2
     assert f"going on after epoch {resumed[-1]}" in [event.text for event in events if isinstance(event, Stage)]
-    assert "resumed after epoch" in header.resumed(run)
+    assert "resumed after epoch" in header.describe_resumption(run)
     assert not half_done(tmp_path)
     assert not list(tmp_path.glob(".checkpoints/*"))
 

@@ -14,7 +14,8 @@ from rich.console import Console
 
 from grubench.comparison.comparison import Comparison
 from grubench.comparison.verdict import write_verdict
-from grubench.reports import columns, export, header, plots, terminal
+from grubench.reports import export, header, numbers, plots, rows, score_table, terminal
+from grubench.reports.columns import Column
 from grubench.runs.run import Run
 from grubench.spec.experiment import Experiment
 
@@ -36,7 +37,7 @@ def test_the_tables_fit(found: Comparison, width: int) -> None:
 
 
 def test_json_holds_every_seed(found: Comparison) -> None:
-    tree = json.loads(export.text(found, ".json"))
+    tree = json.loads(export.format_comparison(found, ".json"))
     row = next(row for row in tree["rows"] if row["name"] == "GRU")
     assert row["values"]["rmse_scaled"] == [1.0, 1.2, 0.8]
     assert [(one["topic"], one["text"]) for one in tree["verdict"]] == [
@@ -46,7 +47,7 @@ def test_json_holds_every_seed(found: Comparison) -> None:
 
 
 def test_csv_has_a_row_a_seed(found: Comparison) -> None:
-    rows = list(csv.DictReader(StringIO(export.text(found, ".csv"))))
+    rows = list(csv.DictReader(StringIO(export.format_comparison(found, ".csv"))))
     assert [(row["arm"], row["seed"]) for row in rows[:3]] == [("GRU", "0"), ("GRU", "1"), ("GRU", "2")]
     assert [float(row["epoch_s"]) for row in rows[3:6]] == [2.2, 2.1, 2.0]
     assert [row["arm"] for row in rows[6:]] == ["persistence", "seasonal"]
@@ -57,17 +58,19 @@ def test_csv_has_a_row_a_seed(found: Comparison) -> None:
 
 
 def test_markdown_tables_have_as_many_cells_as_heads(found: Comparison) -> None:
-    lines = [line for line in export.text(found, ".md").splitlines() if line.startswith("|")]
+    lines = [line for line in export.format_comparison(found, ".md").splitlines() if line.startswith("|")]
     assert len({line.count("|") for line in lines[:6]}) == 1
     assert "± " in lines[2]
 
 
 def test_latex_is_escaped_and_has_as_many_cells_as_heads(found: Comparison) -> None:
-    text = export.text(compare_runs({"G_R&U": found.runs_of("GRU"), "LSTM": found.runs_of("LSTM")}), ".tex")
+    text = export.format_comparison(
+        compare_runs({"G_R&U": found.runs_of("GRU"), "LSTM": found.runs_of("LSTM")}), ".tex"
+    )
     terminal = [part.split(r"\end{tabular}")[0] for part in text.split(r"\begin{tabular}")[1:]]
     assert r"G\_R\&U & " in terminal[0]
     assert r"$\pm$" in terminal[0]
-    assert f"% {header.facts(found)[0]}" in text
+    assert f"% {header.write_header(found)[0]}" in text
     for table in terminal:
         assert len({line.replace(r"\&", "").count("&") for line in table.splitlines() if line.endswith(r"\\")}) == 1
 
@@ -75,7 +78,7 @@ def test_latex_is_escaped_and_has_as_many_cells_as_heads(found: Comparison) -> N
 def test_the_folder_is_whole(trained: dict[str, Run], tmp_path: Path) -> None:
     arms = {name.upper(): [run] for name, run in trained.items()}
     for _ in range(2):  # a second call replaces the first
-        export.keep(compare_runs(arms, folder=tmp_path / "c"))
+        export.write_folder(compare_runs(arms, folder=tmp_path / "c"))
     assert {path.name for path in (tmp_path / "c").iterdir()} == {
         "comparison.json",
         "comparison.md",
@@ -106,7 +109,7 @@ def test_a_picture_can_be_svg_and_nothing_else_unknown(found: Comparison, tmp_pa
     ],
 )
 def test_numbers_are_written_with_four_digits(value: float | None, shown: str) -> None:
-    assert columns.number(value) == shown
+    assert numbers.format_number(value) == shown
 
 
 @pytest.mark.parametrize(
@@ -116,14 +119,15 @@ def test_numbers_are_written_with_four_digits(value: float | None, shown: str) -
         ([1.0, 2.0], "1.50 ± 0.71"),
         ([2000.0, 3000.0], "2,500 ± 707"),
         ([5.0], "5"),
-        ([None], "\N{EN DASH}"),
+        ([None, float("nan")], "\N{EN DASH}"),
     ],
 )
 def test_spread_decides_the_digits(values: list, shown: str) -> None:
-    assert columns.cell(columns.Row(name="", cell="", values={"x": values}), "x", joint=" ± ") == shown
+    row = rows.Row(name="", cell="", values={"x": values})
+    assert rows.format_cell(row, Column(key="x", heading="")) == shown
 
 
 def test_a_sparkline_goes_from_lowest_to_highest() -> None:
-    line = terminal.sparkline(np.linspace(0, 1, 200).tolist(), 8)
+    line = score_table.draw_sparkline(np.linspace(0, 1, 200).tolist(), 8)
     assert line == "▁▂▃▄▅▆▇█"
-    assert terminal.sparkline([3.0, 3.0]) == "▁▁"
+    assert score_table.draw_sparkline([3.0, 3.0]) == "▁▁"

@@ -1,0 +1,64 @@
+"""A comparison as LaTeX tables, for a paper's appendix; they need the package booktabs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from grubench.comparison.verdict import write_verdict
+from grubench.reports.columns import COST_COLUMNS, TEST_COLUMNS
+from grubench.reports.header import write_header
+from grubench.reports.numbers import NONE
+from grubench.reports.pair_tables import make_tables
+from grubench.reports.rows import format_cell, make_rows, select_columns
+from grubench.reports.settings_line import write_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from grubench.comparison.comparison import Comparison
+
+# What LaTeX would take for a command, and how it is written.
+SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "±": r"$\pm$",
+    NONE: "--",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+} | {character: f"\\{character}" for character in "&%$#_{}"}
+
+
+def write_latex(comparison: Comparison) -> str:
+    """Write the tables; what is not a table stands in comments."""
+    rows = make_rows(comparison)
+    lines = [f"% {line}" for line in (write_settings(comparison), *write_header(comparison), *comparison.notes)]
+    for table_rows, columns in ((rows, TEST_COLUMNS), ([row for row in rows if row.seeds], COST_COLUMNS)):
+        shown = select_columns(table_rows, columns)
+        body = [[row.name, *(format_cell(row, column) for column in shown)] for row in table_rows]
+        lines.append(_write_table(["", *(column.heading for column in shown)], body))
+    lines += [_write_table(table.head, table.lines) for table in make_tables(comparison)]
+    lines += [f"% {finding}" for finding in write_verdict(comparison)]
+    return "\n".join(lines) + "\n"
+
+
+def _write_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    columns = "l" + "r" * (len(head) - 1)
+    return "\n".join(
+        [
+            rf"\begin{{tabular}}{{{columns}}}",
+            r"\toprule",
+            _write_line(head),
+            r"\midrule",
+            *map(_write_line, lines),
+            r"\bottomrule",
+            r"\end{tabular}",
+        ]
+    )
+
+
+def _write_line(cells: Sequence[str]) -> str:
+    return " & ".join(map(escape_latex, cells)) + r" \\"
+
+
+def escape_latex(text: str) -> str:
+    """The text with what LaTeX would take for commands escaped."""
+    return "".join(SPECIAL.get(character, character) for character in text)

@@ -1,0 +1,97 @@
+"""From a comparison to the rows that every view shows, and the text of a cell."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from msgspec.structs import asdict
+
+from grubench.reports.columns import COST_COLUMNS, Column
+from grubench.reports.header import MARK
+from grubench.reports.numbers import format_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from grubench.comparison.comparison import Comparison
+    from grubench.runs.records import Evaluation, Scores
+    from grubench.runs.run import Run
+    from grubench.spec.arms import Arm
+
+C = TypeVar("C", bound=Column)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One forecaster of a table: an arm, a baseline or a series.
+
+    Attributes:
+        name: Its whole name.
+        cell: The cell of an arm, else the name.
+        settings: What tells an arm from others, by key.
+        seeds: The seeds of an arm's runs; none for what is not trained.
+        values: Its values by the key of their column, one for each seed.
+        shared: Whether its trials shared a machine while they were timed.
+    """
+
+    name: str
+    cell: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+    seeds: tuple[int, ...] = ()
+    values: Mapping[str, Sequence[float | None]]
+    shared: bool = False
+
+
+def read_values(run: Run) -> dict[str, float | None]:
+    """Read every number of a run that tables show or exports hold, by its key."""
+    costs = {column.key: column.read(run) for column in COST_COLUMNS}
+    return {**run.metrics.test.overall, **costs, **asdict(run.metrics.size)}
+
+
+def make_rows(comparison: Comparison) -> list[Row]:
+    """Make a row for each arm and each baseline."""
+    arms = [_make_arm_row(arm, runs) for arm, runs in comparison.arms.items()]
+    baselines = comparison.runs[0].metrics.baselines.items()
+    return arms + [_make_score_row(name, baseline.overall) for name, baseline in baselines]
+
+
+def make_series_rows(test: Evaluation, baselines: Mapping[str, Evaluation]) -> list[Row]:
+    """Make a row for each series (where there are several), for their mean, and for the baselines' means."""
+    several = len(test.series) > 1
+    series = [_make_score_row(name, scores) for name, scores in test.series.items()] if several else []
+    name_of_all = "all series" if several else next(iter(test.series))
+    means = {name_of_all: test, **baselines}
+    return series + [_make_score_row(name, evaluation.overall) for name, evaluation in means.items()]
+
+
+def _make_arm_row(arm: Arm, runs: Sequence[Run]) -> Row:
+    per_seed = [read_values(run) for run in runs]
+    return Row(
+        name=arm.name,
+        cell=arm.cell,
+        settings=arm.settings,
+        seeds=tuple(run.experiment.seed for run in runs),
+        values={key: [values[key] for values in per_seed] for key in per_seed[0]},
+        shared=any(run.environment.shared for run in runs),
+    )
+
+
+def _make_score_row(name: str, scores: Scores) -> Row:
+    return Row(name=name, cell=name, values={key: [score] for key, score in scores.items()})
+
+
+def list_numbers(row: Row, column: Column) -> list[float]:
+    """The finite values of a row in a column."""
+    return [value for value in row.values.get(column.key, []) if value is not None and math.isfinite(value)]
+
+
+def select_columns(rows: Sequence[Row], columns: Sequence[C]) -> list[C]:
+    """The columns in which any row has a number."""
+    return [column for column in columns if any(list_numbers(row, column) for row in rows)]
+
+
+def format_cell(row: Row, column: Column, joint: str = " ± ") -> str:
+    """The mean over the seeds and, behind `joint`, their standard deviation; marked where times were disturbed."""
+    return format_mean(list_numbers(row, column), joint, MARK if column.is_timed and row.shared else "")

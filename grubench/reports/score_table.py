@@ -1,0 +1,91 @@
+"""Tables of rows and columns in the terminal, as wide as it is."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from grubench.reports.columns import TEST_COLUMNS
+from grubench.reports.numbers import format_number
+from grubench.reports.palette import find_color
+from grubench.reports.rows import format_cell, make_series_rows, select_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.console import Console
+
+    from grubench.reports.columns import Column
+    from grubench.reports.rows import Row
+    from grubench.runs.records import Evaluation
+
+# Columns that a narrow terminal goes without, the first first; the exports have them all.
+DISPENSABLE = ("total_s", "mae_scaled", "sequences_per_s", "mase", "mae", "validation_loss")
+
+
+def print_scores(test: Evaluation, baselines: Mapping[str, Evaluation], unit: str, console: Console) -> None:
+    """Print the errors of each series beside the baselines, and a line of the errors by step of the horizon."""
+    print_table(title_test_error(unit), make_series_rows(test, baselines), TEST_COLUMNS, console)
+    if len(test.horizon) > 1:
+        errors = [step["rmse"] or 0.0 for step in test.horizon]
+        line = f"{format_number(errors[0])} {draw_sparkline(errors)} {format_number(errors[-1])}"
+        steps = f" RMSE by step of the horizon, 1 to {len(errors)}: "
+        console.print(Text(steps + line + (f" {unit}" if unit else "")))
+
+
+def title_test_error(unit: str) -> str:
+    """The title of a table of test errors."""
+    return f"Test error, in {unit} where not scaled" if unit else "Test error"
+
+
+def print_table(title: str, rows: Sequence[Row], columns: Sequence[Column], console: Console) -> list[Column]:
+    """Print a table as it fits: the spread behind the mean, or below it, or without dispensable columns.
+
+    Returns:
+        The columns that it has.
+    """
+    shown = select_columns(rows, columns)
+    table = _make_table(title, rows, shown, wide=True)
+    for key in ("", *DISPENSABLE):
+        if _fits(table, console):
+            break
+        shown = [column for column in shown if column.key != key]
+        table = _make_table(title, rows, shown, wide=False)
+    console.print(table)
+    return shown
+
+
+def _fits(table: Table, console: Console) -> bool:
+    return console.measure(table, options=console.options.update(width=10_000)).maximum <= console.width
+
+
+def _make_table(title: str, rows: Sequence[Row], columns: Sequence[Column], *, wide: bool) -> Table:
+    padding = (0, 1 if wide else 0, 0, 0)
+    table = Table(title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=padding)
+    settings = list(dict.fromkeys(key for row in rows for key in row.settings))
+    for heading in ("", *settings):
+        table.add_column(Text(heading.replace("_", "\n")), overflow="fold")
+    for column in columns:
+        heading = column.heading if wide else column.heading.replace(" ", "\n")
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        name = Text(row.cell, style=find_color(row.cell))
+        chosen = (Text(row.settings.get(key, "")) for key in settings)
+        cells = (format_cell(row, column, joint=" ± " if wide else "\n±") for column in columns)
+        table.add_row(name, *chosen, *cells)
+    return table
+
+
+def draw_sparkline(values: Sequence[float], width: int = 60) -> str:
+    """A line of block characters, the values averaged into `width` of them."""
+    bars = "▁▂▃▄▅▆▇█"
+    count = min(width, len(values))
+    edges = [round(place * len(values) / count) for place in range(count + 1)]
+    means = [sum(values[start:end]) / (end - start) for start, end in pairwise(edges)]
+    low, high = min(means), max(means)
+    scale = (len(bars) - 1) / (high - low) if high > low else 0
+    return "".join(bars[round((mean - low) * scale)] for mean in means)
