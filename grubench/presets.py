@@ -11,7 +11,7 @@ from typing import Any
 from grubench.data.datasets.catalog import CATALOG, find
 from grubench.errors import SpecError, UsageError
 from grubench.spec.cells import CELLS
-from grubench.spec.experiment import MOST_TOML, Experiment, check_keys, parse_toml
+from grubench.spec.experiment import MAX_TOML_CHARACTERS, Experiment, check_keys, parse_toml
 from grubench.spec.sections import Data, Model
 from grubench.text import is_file, list_names, quote
 
@@ -45,7 +45,7 @@ def read(name: str) -> Tree:
         )
     try:
         with path.open(encoding="utf-8") as file:
-            tree = parse_toml(file.read(MOST_TOML + 1))
+            tree = parse_toml(file.read(MAX_TOML_CHARACTERS + 1))
     except (SpecError, UnicodeDecodeError, OSError) as error:
         reason = error.message if isinstance(error, SpecError) else f"{error}."
         raise SpecError(

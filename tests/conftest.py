@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import hypothesis
 import numpy as np
@@ -111,6 +112,17 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
 
     root = tmp_path_factory.mktemp("runs")
     return {cell: train(tiny().with_cell(cell), output=root, options=IN_PROCESS) for cell in ("gru", "lstm")}
+
+
+@pytest.fixture(scope="session")
+def keras() -> ModuleType:
+    """Keras with its backend."""
+    from grubench.backends.loader import backend
+
+    backend()
+    import keras
+
+    return keras
 
 
 @pytest.fixture

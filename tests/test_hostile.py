@@ -336,7 +336,7 @@ class TestTables:
     def test_parquet_that_would_unpack_to_more_than_memory_is_refused(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(tables, "MOST_CELLS", 999)
+        monkeypatch.setattr(tables, "MAX_CELLS", 999)
         pd.DataFrame({"price": np.ones(1000)}).to_parquet(tmp_path / "my.parquet")
         with pytest.raises(DataError, match="it has 1,000 rows"):
             self.read(tmp_path / "my.parquet")
@@ -679,7 +679,7 @@ class TestDownloads:
     def test_a_publisher_that_sends_without_end_is_cut_off(
         self, source: catalog.Source, asked: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(download, "MOST_BYTES", 10)
+        monkeypatch.setattr(download, "MAX_BYTES", 10)
         asked[1]["https://data.invalid/AEP_hourly.csv"] = (200, {}, self.CONTENT)
         with pytest.raises(DataError, match="more than 10 bytes"):
             download.fetch(source)

@@ -16,6 +16,7 @@ import tensorflow as tf  # only imported where it is the backend
 from grubench.backends import private_api
 from grubench.kernels.cells import select_cell
 from grubench.kernels.recurrence import Outputs, Recurrence
+from grubench.spec.cells import CELLS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 # The token of a forward pass that saved nothing, and the most forward passes that are saved at a time.
 NOT_SAVED = 0
 MAX_SAVED = 4
-CELL_NAMES = {keras.layers.GRU: "gru", keras.layers.LSTM: "lstm", keras.layers.SimpleRNN: "rnn"}
+CELL_NAMES = {getattr(keras.layers, cell.keras_class): cell.name for cell in CELLS.values() if cell.has_fused_kernel}
 
 
 def fuse_layer(layer: keras.layers.RNN, threads: int = 0, *, need_d_x: bool) -> None:

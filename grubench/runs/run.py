@@ -22,7 +22,7 @@ from grubench.runs.records import (
     Scores,
     SeriesScaling,
 )
-from grubench.spec.experiment import MOST_TOML, Experiment
+from grubench.spec.experiment import MAX_TOML_CHARACTERS, Experiment
 from grubench.text import list_names
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def load(folder: Path, spec: Experiment | None = None) -> Run:
 
 def _spec(folder: Path) -> Experiment:
     try:
-        return Experiment.from_toml(read_text(folder / "experiment.toml", MOST_TOML))
+        return Experiment.from_toml(read_text(folder / "experiment.toml", MAX_TOML_CHARACTERS))
     except SpecError as error:
         raise RunError(f"{folder / 'experiment.toml'} cannot be read: {error}", DAMAGED) from error
 

@@ -20,9 +20,9 @@ from grubench.spec.sections import SECTIONS, Data, Model, Training, Window
 from grubench.text import closest_match, list_names, quote
 
 # Characters of a spec in TOML: a page, with room for the names of ten thousand series.
-MOST_TOML = 2**20
+MAX_TOML_CHARACTERS = 2**20
 # Parts of a dotted key.
-MOST_PARTS = 100
+MAX_KEY_PARTS = 100
 # What ends a dotted key in TOML.
 TOML_MARKS = re.compile(r"[=,\n\[{]")
 
@@ -102,12 +102,12 @@ def parse_toml(text: str) -> dict[str, Any]:
     Raises:
         SpecError: It is not TOML, or so large that parsing it could take very long.
     """
-    if len(text) > MOST_TOML:
-        raise SpecError(f"Not a spec: {len(text):,} characters.", f"At most {MOST_TOML:,} are read.")
+    if len(text) > MAX_TOML_CHARACTERS:
+        raise SpecError(f"Not a spec: {len(text):,} characters.", f"At most {MAX_TOML_CHARACTERS:,} are read.")
     # tomllib's time grows with the square of a key's parts: 30,000 of them take eight seconds.
-    if text.count(".") > MOST_PARTS and any(piece.count(".") > MOST_PARTS for piece in TOML_MARKS.split(text)):
+    if text.count(".") > MAX_KEY_PARTS and any(piece.count(".") > MAX_KEY_PARTS for piece in TOML_MARKS.split(text)):
         raise SpecError(
-            f"Not a spec: a key has more than {MOST_PARTS} parts.",
+            f"Not a spec: a key has more than {MAX_KEY_PARTS} parts.",
             "The keys of a spec have at most two, such as model.layers.",
         )
     try:

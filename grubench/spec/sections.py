@@ -30,7 +30,7 @@ INITIALIZERS = (
 )
 ACTIVATIONS = ("linear", "tanh", "sigmoid", "relu", "elu", "selu", "gelu", "softplus", "softsign", "hard_sigmoid")
 # Digits of a layer's units.
-MOST_DIGITS = 9
+MAX_UNITS_DIGITS = 9
 LOSS_TITLES = ", ".join(f"{loss.name} ({loss.title})" for loss in LOSSES.values())
 TIME_FEATURES = ("hour", "weekday", "month", "dayofyear")
 
@@ -51,7 +51,7 @@ class Layer:
                 f"model.layers: {quote(text)} has an unknown cell.",
                 f"Write CELL:UNITS, such as gru:64, with a cell of {', '.join(CELLS)}.",
             )
-        if not units.isdecimal() or len(units) > MOST_DIGITS or int(units) < 1:
+        if not units.isdecimal() or len(units) > MAX_UNITS_DIGITS or int(units) < 1:
             raise SpecError(
                 f"model.layers: {quote(text)} has no valid number of units.", "Write CELL:UNITS, such as gru:64."
             )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 VARIABLE = "GRUBENCH_DATA_DIR"
 # No file of the catalog comes near it; a server that sends without end is cut off.
-MOST_BYTES = 2**28
+MAX_BYTES = 2**28
 TIMEOUT_S = 30
 
 
@@ -106,5 +106,5 @@ def _get(url: str, output: str, _: object) -> None:
             response.raise_for_status()
             for block in response.iter_content(2**20):
                 file.write(block)
-                if file.tell() > MOST_BYTES:
-                    raise ValueError(f"it has more than {MOST_BYTES:,} bytes.")
+                if file.tell() > MAX_BYTES:
+                    raise ValueError(f"it has more than {MAX_BYTES:,} bytes.")

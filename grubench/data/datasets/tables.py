@@ -17,9 +17,9 @@ from grubench.errors import DataError, SpecError, UsageError
 from grubench.text import LARGEST_VALUE, has_control_characters, is_file, list_names, quote
 
 # pandas would take minutes over the columns of a wider table.
-MOST_COLUMNS = 100_000
+MAX_COLUMNS = 100_000
 # A Parquet file of a few bytes can unpack to any size.
-MOST_CELLS = 10**9
+MAX_CELLS = 10**9
 # The years that Python and Matplotlib can show; Parquet's go further.
 FIRST, LAST = np.datetime64("0001-01-01", "us"), np.datetime64("9999-12-31T23:59:59.999999", "us")
 
@@ -77,7 +77,7 @@ def read_table(path: Path, text_column: str = "") -> pd.DataFrame:
 def _load_parquet(path: Path) -> pd.DataFrame:
     if importlib.util.find_spec("pyarrow"):
         metadata = importlib.import_module("pyarrow.parquet").read_metadata(path)
-        if metadata.num_rows * metadata.num_columns > MOST_CELLS:
+        if metadata.num_rows * metadata.num_columns > MAX_CELLS:
             raise ValueError(f"it has {metadata.num_rows:,} rows of {metadata.num_columns:,} columns")
     frame = pd.read_parquet(path).reset_index()
     frame.columns = pd.Index([str(name) for name in frame.columns])
@@ -89,7 +89,7 @@ def _load_csv(path: Path, text_column: str) -> pd.DataFrame:
     options: dict[str, Any] = {"skipinitialspace": True, "encoding": "utf-8-sig", "index_col": False}
     with path.open("rb") as file:
         commas = sum(piece.count(b",") for piece in _read_first_line(file))
-    if commas >= MOST_COLUMNS:
+    if commas >= MAX_COLUMNS:
         raise ValueError(f"it has {commas + 1:,} columns")
     frame: pd.DataFrame = pd.read_csv(path, **options)
     head = pd.read_csv(path, **options, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0]

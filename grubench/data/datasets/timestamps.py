@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from grubench.spec.sections import Data
 
 # More missing timestamps than this come from a wrong one, and would fill the memory.
-MOST_FILLED = 20_000_000
+MAX_FILLED = 20_000_000
 
 
 def arrange(
@@ -55,7 +55,7 @@ def arrange(
             "Use --gaps keep or --gaps fill, or fix the file.",
         )
     if missing and spec.gaps == "fill":
-        if missing > MOST_FILLED:
+        if missing > MAX_FILLED:
             raise DataError(
                 f"data.gaps: series {list_names([name])} has {missing:,} missing timestamps, too many to fill.",
                 "Look for a wrong timestamp, years before or after the others; or use --gaps keep.",
