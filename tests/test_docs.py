@@ -6,6 +6,7 @@ import ast
 import inspect
 import re
 import shlex
+import tomllib
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -85,6 +86,15 @@ def test_every_make_target_in_the_docs_exists(path: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
     named = re.findall(r"(?:^|`)make ([a-z-]+)", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
     assert set(named) <= targets
+
+
+def test_every_extra_in_the_docs_exists() -> None:
+    extras = set(
+        tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    )
+    for path in MARKDOWN:
+        for listed in re.findall(r"'\.\[([a-z,]+)\]'", path.read_text(encoding="utf-8")):
+            assert set(listed.split(",")) <= extras
 
 
 def anchors(path: Path) -> set[str]:
