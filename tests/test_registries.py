@@ -1,4 +1,4 @@
-"""What is registered once is seen everywhere: a made-up dataset in lists, messages, tables and exports."""
+"""What is registered once is seen everywhere: a made-up dataset and cell in lists, messages, tables and exports."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 from grubench.data.datasets import CATALOG, Source, register
 from grubench.data.series import Series
+from grubench.spec.cells import CELLS, Cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,17 +54,33 @@ def test_a_dataset_is_named_where_another_is_not_known(call, tides: Source) -> N
     assert "tides" in call("train", "--dataset", "tides", "--time", "date").output
 
 
-def test_a_dataset_is_compared_with_its_defaults_and_exported(call, tides: Source) -> None:
+@pytest.fixture
+def plain(monkeypatch: pytest.MonkeyPatch) -> Cell:
+    """A cell that grubench does not come with."""
+    cell = Cell(
+        name="plain", label="Plain", keras_class="SimpleRNN", color="#000000", gates=1, has_recurrent_activation=False
+    )
+    monkeypatch.setitem(CELLS, cell.name, cell)
+    return cell
+
+
+def test_all_of_them_are_compared_and_exported(call, tides: Source, plain: Cell) -> None:
     exports = [word for ending in ("json", "csv", "md") for word in ("--export", f"a.{ending}")]
-    result = call("compare", "--dataset", "tides", *SMALL, *exports)
+    result = call("compare", "--dataset", "tides", "--cells", "gru,plain", "--match", "params", *SMALL, *exports)
     assert result.exit_code == 0, result.output
-    for part in ("tides: 9 steps in, 2 out", "Test error, in cm"):
+    for part in ("tides: 9 steps in, 2 out", "Test error, in cm", " Plain "):
         assert part in result.output
     assert "tides: 9 steps in, 2 out" in Path("a.md").read_text()
+    assert "| Plain |" in Path("a.md").read_text()
     rows = Path("a.csv").read_text().splitlines()
-    assert [row.partition(",")[0] for row in rows] == ["arm", "GRU", "LSTM", "persistence"]
+    assert [row.partition(",")[0] for row in rows] == ["arm", "GRU", "Plain", "persistence"]
     data = json.loads(Path("a.json").read_text())["spec"]["data"]
     assert (data["dataset"], data["unit"], data["period"]) == ("tides", "cm", 12)
+
+
+def test_a_cell_is_named_where_another_is_not_known(call, plain: Cell) -> None:
+    assert "gru, lstm, rnn, plain" in call("train", "--cell", "plane").output
+    assert "gru, lstm, rnn, plain" in call("compare", "--cells", "gru,plane").output
 
 
 def test_a_name_is_registered_once(tides: Source) -> None:
