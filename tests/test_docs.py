@@ -88,6 +88,12 @@ def test_every_make_target_in_the_docs_exists(path: Path) -> None:
     assert set(named) <= targets
 
 
+@pytest.mark.parametrize("path", MARKDOWN, ids=lambda path: path.name)
+def test_every_module_in_the_docs_exists(path: Path) -> None:
+    for name in re.findall(r"`([a-z_/]+/[a-z_]+\.py)`", path.read_text(encoding="utf-8")):
+        assert (ROOT / name).is_file() or (ROOT / "grubench" / name).is_file(), name
+
+
 def test_every_extra_in_the_docs_exists() -> None:
     extras = set(
         tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
