@@ -159,7 +159,7 @@ def build(dataset: Dataset, spec: Experiment) -> Windows:
     scalings = _fit_scalings(used, train, splits, window)
     first_row = _find_first_rows(used)
 
-    def starts(part: str, members: tuple[Series, ...]) -> dict[str, NDArray[np.int64]]:
+    def find_part_starts(part: str, members: tuple[Series, ...]) -> dict[str, NDArray[np.int64]]:
         rows = {
             series.name: find_starts(
                 splits[series.name].span(part),
@@ -177,9 +177,9 @@ def build(dataset: Dataset, spec: Experiment) -> Windows:
         rows=_scale_rows(used, scalings),
         first_row=first_row,
         starts={
-            "train": starts("train", train),
-            "validation": starts("validation", train),
-            "test": starts("test", test),
+            "train": find_part_starts("train", train),
+            "validation": find_part_starts("validation", train),
+            "test": find_part_starts("test", test),
         },
         scalings=scalings,
         splits=splits,

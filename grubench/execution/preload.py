@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from grubench.backends import machine
 from grubench.execution import forkservers
-from grubench.spec.kernel_rules import fused_reasons
+from grubench.spec.kernel_rules import explain_no_fused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ def _compile_kernels(specs: Sequence[Experiment]) -> None:
         select_cell(layer.cell, reset_after=spec.model.reset_after)
         for spec in specs
         for layer in spec.model.stack
-        if not fused_reasons(spec.model, spec.training, layer)
+        if not explain_no_fused(spec.model, spec.training, layer)
     }
     if not cells or machine.visible_cards():
         return

@@ -17,7 +17,7 @@ from grubench.errors import DataError, RunError, UsageError
 from grubench.execution.executor import Job
 from grubench.runs import atomic, folder, locks
 from grubench.runs.run import load
-from grubench.spec.kernel_rules import may_be_refused
+from grubench.spec.kernel_rules import needs_machine_check
 from grubench.training.events import Note, TrialEnd, TrialFound, TrialStart
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class Scheduler:
         Raises:
             GrubenchError: Why one cannot run.
         """
-        doubtful = dict.fromkeys(spec.with_seed(0) for spec in specs if may_be_refused(spec.training))
+        doubtful = dict.fromkeys(spec.with_seed(0) for spec in specs if needs_machine_check(spec.training))
         for number, spec in enumerate(doubtful):
             options = self._executor.trial_options(spec, 0)
             self._executor.start(Job(number=number, spec=spec, folder=None, options=options, dataset=None))

@@ -26,8 +26,8 @@ def show_catalog(sources: Sequence[Source], console: Console) -> None:
     for head in ("dataset", "what", "size", "from", "here"):
         table.add_column(head)
     for source in sources:
-        paths = None if source.generated else find_local_files(source)
-        here = "generated" if source.generated else str(paths[0].parent) if paths else "no; fetched when used"
+        paths = None if source.is_generated else find_local_files(source)
+        here = "generated" if source.is_generated else str(paths[0].parent) if paths else "no; fetched when used"
         table.add_row(Text(source.name, style="bold"), source.summary, source.size, source.origin, here)
     console.print(table)
     console.print(

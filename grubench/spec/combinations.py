@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from grubench.errors import KernelError, SpecError
 from grubench.spec.backends import BACKENDS, list_backends
-from grubench.spec.kernel_rules import cudnn_reasons, fused_reasons
+from grubench.spec.kernel_rules import explain_no_cudnn, explain_no_fused
 
 if TYPE_CHECKING:
     from grubench.spec.experiment import Experiment
@@ -84,7 +84,7 @@ def _check_test(spec: Experiment) -> SpecError | None:
 
 
 def _check_kernel(spec: Experiment) -> SpecError | None:
-    rules = {"cudnn": ("cuDNN", cudnn_reasons), "fused": ("the fused kernel", fused_reasons)}
+    rules = {"cudnn": ("cuDNN", explain_no_cudnn), "fused": ("the fused kernel", explain_no_fused)}
     if spec.training.kernel not in rules:
         return None
     name, reasons = rules[spec.training.kernel]

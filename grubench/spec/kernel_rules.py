@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from grubench.spec.sections import Layer, Model, Training
 
 
-def cudnn_reasons(model: Model, training: Training, layer: Layer) -> list[str]:
+def explain_no_cudnn(model: Model, training: Training, layer: Layer) -> list[str]:
     """Why a layer cannot run on cuDNN on any machine; empty where it can.
 
     References:
@@ -28,7 +28,7 @@ def cudnn_reasons(model: Model, training: Training, layer: Layer) -> list[str]:
             has_cudnn_kernel and not backend.has_mixed_cudnn and training.precision.startswith("mixed"),
             f"{backend.title} has cuDNN in float32 alone (set --precision float32 or tf32)",
         ),
-        *_shared("cuDNN", model, layer),
+        *_list_shared_rules("cuDNN", model, layer),
         (
             cell.has_reset_after and not model.reset_after,
             "cuDNN applies the reset gate after the product (set --reset-after)",
@@ -37,7 +37,7 @@ def cudnn_reasons(model: Model, training: Training, layer: Layer) -> list[str]:
     return [reason for applies, reason in rules if applies]
 
 
-def fused_reasons(model: Model, training: Training, layer: Layer) -> list[str]:
+def explain_no_fused(model: Model, training: Training, layer: Layer) -> list[str]:
     """Why a layer cannot run on the fused CPU kernel on any machine; empty where it can."""
     titles, names = list_backends("has_fused_kernels")
     rules = (
@@ -47,7 +47,7 @@ def fused_reasons(model: Model, training: Training, layer: Layer) -> list[str]:
         (training.jit, "XLA compiles Keras's loop (leave out --jit)"),
         (training.precision != "float32", "it computes in float32 (set --precision float32)"),
         (training.strategy == "mirrored", "it runs on one device (set --strategy one)"),
-        *_shared("it", model, layer),
+        *_list_shared_rules("it", model, layer),
     )
     return [reason for applies, reason in rules if applies]
 
@@ -61,12 +61,12 @@ def _explain_no_cudnn_kernel(cell: Cell, backend: str) -> str:
     return f"Keras has no cuDNN kernel for {cell.keras_class} on {BACKENDS[backend].title} (use {backends}, or {cells})"
 
 
-def may_be_refused(training: Training) -> bool:
+def needs_machine_check(training: Training) -> bool:
     """Whether only a check of the machine, with the backend loaded, can tell that a training can run there."""
     return training.kernel in ("cudnn", "fused") or training.precision in ("mixed_float16", "tf32")
 
 
-def _shared(what: str, model: Model, layer: Layer) -> tuple[tuple[bool, str], ...]:
+def _list_shared_rules(what: str, model: Model, layer: Layer) -> tuple[tuple[bool, str], ...]:
     """The rules that cuDNN and the fused kernel share."""
     gates = CELLS[layer.cell].has_recurrent_activation and model.recurrent_activation != "sigmoid"
     return (

@@ -140,10 +140,10 @@ def kernels(spec: Experiment) -> list[LayerKernel]:
 
 def _kernel(spec: Experiment, layer: Layer, lacking: str) -> LayerKernel:
     training = spec.training
-    reasons = [*([lacking] if lacking else []), *kernel_rules.cudnn_reasons(spec.model, training, layer)]
+    reasons = [*([lacking] if lacking else []), *kernel_rules.explain_no_cudnn(spec.model, training, layer)]
     if not reasons:
         return LayerKernel(layer=str(layer), kernel="cudnn", reasons=())
-    fused = kernel_rules.fused_reasons(spec.model, training, layer)
+    fused = kernel_rules.explain_no_fused(spec.model, training, layer)
     if not lacking and training.kernel != "fused":
         fused.append("it runs on the processor, and there is a GPU (--kernel fused takes it)")
     if not fused and not _has_vectors():
@@ -208,7 +208,7 @@ def check(spec: Experiment) -> None:
     Raises:
         UsageError: Naming the setting, and what to do.
     """
-    if kernel_rules.may_be_refused(spec.training):
+    if kernel_rules.needs_machine_check(spec.training):
         _check_precision(spec)
         _refuse_lost(spec, kernels(spec))
 

@@ -276,7 +276,7 @@ class TestDownload:
 
     def test_every_download_is_over_https_and_checked(self) -> None:
         for source in catalog.CATALOG.values():
-            assert source.generated or source.url.startswith("https://")
+            assert source.is_generated or source.url.startswith("https://")
             assert all(len(digest) == 64 for digest in source.files.values())
 
 

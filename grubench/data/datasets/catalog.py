@@ -51,7 +51,7 @@ class Source:
     defaults: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
-    def generated(self) -> bool:
+    def is_generated(self) -> bool:
         """Whether grubench makes the data itself."""
         return not self.url
 

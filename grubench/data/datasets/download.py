@@ -45,7 +45,7 @@ def fetch(source: Source) -> list[Path]:
     Raises:
         DataError: A file is damaged, or absent and could not be downloaded.
     """
-    paths = [] if source.generated else find_local_files(source)
+    paths = [] if source.is_generated else find_local_files(source)
     if paths is None:
         return [_download(source, name) for name in source.files]
     for path in paths:
