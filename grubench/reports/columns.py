@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from grubench.training.metrics import METRICS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -39,24 +41,13 @@ class CostColumn(Column):
     read: Callable[[Run], float | None]
 
 
-TEST_COLUMNS = (
-    Column(key="rmse_scaled", heading="RMSE scaled"),
-    Column(key="mae_scaled", heading="MAE scaled"),
-    Column(key="rmse", heading="RMSE"),
-    Column(key="mae", heading="MAE"),
-    Column(
-        key="smape_percent",
-        heading="sMAPE %",
-        explanation="the standard form, 0 to 200 % (the energy article's own is a quarter of it)",
-    ),
-    Column(key="mase", heading="MASE"),
-    Column(
-        key="directional_accuracy",
-        heading="dir. acc.",
-        explanation="the share of windows that move the way the actual values do",
-    ),
-    Column(key="skill", heading="skill", explanation="the share of persistence's RMSE that is removed"),
-)
+def list_test_columns() -> tuple[Column, ...]:
+    """A column for each metric that the tables show."""
+    return tuple(
+        Column(key=metric.key, heading=metric.column, explanation=metric.explanation)
+        for metric in METRICS.values()
+        if metric.heading
+    )
 
 
 def _read_epochs(run: Run) -> float | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from grubench.comparison.verdict import write_verdict
 from grubench.errors import UsageError
 from grubench.reports import vega
-from grubench.reports.columns import COST_COLUMNS, TEST_COLUMNS
+from grubench.reports.columns import COST_COLUMNS, list_test_columns
 from grubench.reports.export import write_text
 from grubench.reports.header import write_header
 from grubench.reports.pair_tables import make_tables
@@ -111,7 +111,7 @@ def _make_tables(comparison: Comparison) -> list[HtmlTable]:
     rows = make_rows(comparison)
     title = title_test_error(comparison.runs[0].metrics.data.unit)
     return [
-        _make_table(title, rows, TEST_COLUMNS),
+        _make_table(title, rows, list_test_columns()),
         _make_table("Training", [row for row in rows if row.seeds], COST_COLUMNS),
     ]
 

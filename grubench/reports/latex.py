@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from grubench.comparison.verdict import write_verdict
-from grubench.reports.columns import COST_COLUMNS, TEST_COLUMNS
+from grubench.reports.columns import COST_COLUMNS, list_test_columns
 from grubench.reports.header import write_header
 from grubench.reports.numbers import NONE
 from grubench.reports.pair_tables import make_tables
@@ -31,7 +31,7 @@ def write_latex(comparison: Comparison) -> str:
     """Write the tables; what is not a table stands in comments."""
     rows = make_rows(comparison)
     lines = [f"% {line}" for line in (write_settings(comparison), *write_header(comparison), *comparison.notes)]
-    for table_rows, columns in ((rows, TEST_COLUMNS), ([row for row in rows if row.seeds], COST_COLUMNS)):
+    for table_rows, columns in ((rows, list_test_columns()), ([row for row in rows if row.seeds], COST_COLUMNS)):
         shown = select_columns(table_rows, columns)
         body = [[row.name, *(format_cell(row, column) for column in shown)] for row in table_rows]
         lines.append(_write_table(["", *(column.heading for column in shown)], body))

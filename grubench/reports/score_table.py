@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from grubench.reports.columns import TEST_COLUMNS
+from grubench.reports.columns import list_test_columns
 from grubench.reports.numbers import format_number
 from grubench.reports.palette import find_color
 from grubench.reports.rows import format_cell, make_series_rows, select_columns
@@ -29,7 +29,7 @@ DISPENSABLE = ("total_s", "mae_scaled", "sequences_per_s", "mase", "mae", "valid
 
 def print_scores(test: Evaluation, baselines: Mapping[str, Evaluation], unit: str, console: Console) -> None:
     """Print the errors of each series beside the baselines, and a line of the errors by step of the horizon."""
-    print_table(title_test_error(unit), make_series_rows(test, baselines), TEST_COLUMNS, console)
+    print_table(title_test_error(unit), make_series_rows(test, baselines), list_test_columns(), console)
     if len(test.horizon) > 1:
         errors = [step["rmse"] or 0.0 for step in test.horizon]
         line = f"{format_number(errors[0])} {draw_sparkline(errors)} {format_number(errors[-1])}"

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from grubench.comparison.verdict import write_verdict
-from grubench.reports.columns import COST_COLUMNS, TEST_COLUMNS
+from grubench.reports.columns import COST_COLUMNS, list_test_columns
 from grubench.reports.header import describe_kernels, describe_resumption, describe_timestamps, write_header
 from grubench.reports.numbers import format_number
 from grubench.reports.pair_tables import make_tables
@@ -43,7 +43,7 @@ def show_comparison(comparison: Comparison, console: Console) -> None:
         console.print(Padding(Text(line, style="dim"), (0, 1)))
     for note in comparison.notes:
         console.print(Padding(Text(note, style="yellow"), (0, 1)))
-    columns = print_table(title_test_error(comparison.runs[0].metrics.data.unit), rows, TEST_COLUMNS, console)
+    columns = print_table(title_test_error(comparison.runs[0].metrics.data.unit), rows, list_test_columns(), console)
     columns += print_table("Training", [row for row in rows if row.seeds], COST_COLUMNS, console)
     for table in make_tables(comparison):
         console.print(_make_text_table(table))

@@ -36,7 +36,7 @@ def seasonal(windows: Windows, starts: NDArray[np.int64], period: int) -> NDArra
 
 def forecasts(windows: Windows, starts: NDArray[np.int64], period: int) -> dict[str, NDArray[np.float32]]:
     """Every baseline that applies: the seasonal one needs a period that fits into the lookback."""
-    found = {"persistence": persistence(windows, starts)}
+    values = {"persistence": persistence(windows, starts)}
     if 1 < period <= windows.lookback and not windows.every_step:
-        found["seasonal"] = seasonal(windows, starts, period)
-    return found
+        values["seasonal"] = seasonal(windows, starts, period)
+    return values

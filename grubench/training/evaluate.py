@@ -1,11 +1,10 @@
-"""From predicted windows to measures: per series, per step of the horizon, overall; and for the baselines."""
+"""From predicted windows to scores: per series, per step of the horizon, overall; and for the baselines."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from msgspec.structs import replace
 
 from grubench.runs.records import Evaluation
 from grubench.training import baselines, metrics
@@ -27,35 +26,53 @@ def naive_errors(dataset: Dataset, windows: Windows, period: int) -> dict[str, f
     }
 
 
-def evaluate(predicted: NDArray[np.float32], windows: Windows, naive: dict[str, float]) -> Evaluation:
+def evaluate(
+    predicted: NDArray[np.float32],
+    windows: Windows,
+    naive: dict[str, float],
+    persistence: Evaluation | None = None,
+) -> Evaluation:
     """Score the forecasts of every test window.
 
     Args:
         predicted: Scaled, in the order of `windows.index("test")` and the shape of `windows.targets`.
         windows: The windows.
         naive: The naive error of each series.
+        persistence: The scores of persistence, which some metrics compare with; None where these are its own.
     """
     by_series: dict[str, dict[str, float]] = {}
     by_step: list[list[dict[str, float]]] = [[] for _ in range(windows.outputs)]
-    for name, starts, ours in windows.by_series("test", predicted):
-        actual, predicted_steps = _steps(windows.targets(starts), windows), _steps(ours, windows)
-        scaling, error = windows.scalings[name], naive.get(name, float("nan"))
-        units = scaling.target_to_unit(actual), scaling.target_to_unit(predicted_steps)
-        by_series[name] = metrics.measure(actual, predicted_steps, *units, error)
+    for name, starts, of_series in windows.by_series("test", predicted):
+        actual, predicted_steps = _steps(windows.targets(starts), windows), _steps(of_series, windows)
+        scaling = windows.scalings[name]
+        forecasts = metrics.SeriesForecasts(
+            actual=actual,
+            predicted=predicted_steps,
+            unit_actual=scaling.target_to_unit(actual),
+            unit_predicted=scaling.target_to_unit(predicted_steps),
+            naive_error=naive.get(name, float("nan")),
+        )
+        by_series[name] = metrics.score(forecasts)
         for step, rows in enumerate(by_step):
-            at = slice(step, step + 1)
-            rows.append(metrics.measure(actual[:, at], predicted_steps[:, at], units[0][:, at], units[1][:, at], error))
+            rows.append(metrics.score(forecasts.at_step(step)))
+    overall = metrics.average(by_series.values())
+    reference = persistence or Evaluation(overall=overall, series=by_series, horizon=())
     return Evaluation(
-        overall=metrics.average(by_series.values()),
-        series=by_series,
+        overall=_compare(overall, reference.overall),
+        series={name: _compare(scores, reference.series[name]) for name, scores in by_series.items()},
         horizon=tuple(metrics.average(rows) for rows in by_step),
     )
+
+
+def _compare(scores: dict[str, float], persistence: Scores) -> Scores:
+    numbers = {key: float("nan") if value is None else value for key, value in persistence.items()}
+    return metrics.compare(scores, numbers)
 
 
 def evaluate_all(
     predicted: NDArray[np.float32], windows: Windows, dataset: Dataset, period: int
 ) -> tuple[Evaluation, dict[str, Evaluation]]:
-    """The scores of the forecasts and of every baseline that applies, each with its skill against persistence.
+    """The scores of the forecasts, and of every baseline that applies.
 
     Args:
         predicted: As `evaluate` takes it.
@@ -65,23 +82,9 @@ def evaluate_all(
     """
     naive = naive_errors(dataset, windows, period)
     forecasts = baselines.forecasts(windows, windows.index("test"), period)
-    plain = {name: evaluate(forecast, windows, naive) for name, forecast in forecasts.items()}
-    reference = plain["persistence"]
-    scored = {name: _with_skill(evaluation, reference) for name, evaluation in plain.items()}
-    return _with_skill(evaluate(predicted, windows, naive), reference), scored
-
-
-def _with_skill(evaluation: Evaluation, reference: Evaluation) -> Evaluation:
-    """The scores with the share of persistence's scaled RMSE that is removed, overall and by series."""
-    series = {name: _add_skill(scores, reference.series[name]) for name, scores in evaluation.series.items()}
-    return replace(evaluation, overall=_add_skill(evaluation.overall, reference.overall), series=series)
-
-
-def _add_skill(scores: Scores, reference: Scores) -> Scores:
-    error, baseline_error = scores["rmse_scaled"], reference["rmse_scaled"]
-    assert error is not None
-    assert baseline_error is not None
-    return {**scores, "skill": metrics.skill(error, baseline_error)}
+    persistence = evaluate(forecasts.pop("persistence"), windows, naive)
+    others = {name: evaluate(values, windows, naive, persistence) for name, values in forecasts.items()}
+    return evaluate(predicted, windows, naive, persistence), {"persistence": persistence, **others}
 
 
 def forecast_rows(

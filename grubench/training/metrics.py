@@ -1,21 +1,82 @@
-"""Measures of forecast error: formulas, units, what happens at zero, and where each comes from.
+"""The metrics: their formulas, units, what happens at zero, and where each comes from.
 
-Arrays are `actual` and `predicted` of shape `(window, step)`, in the order of time; series are
-measured one by one and averaged, so that a long or a large series does not drown the others.
+Arrays are `actual` and `predicted` of shape `(window, step)`, in the order of time. Each series is scored on its own
+and the scores are averaged, so that a long or a large series does not outweigh the others.
+
+`METRICS` holds a record for each metric. What computes, shows or exports scores reads it; a new metric is one more
+record.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
     Array = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SeriesForecasts:
+    """The forecasts of one series and what came true.
+
+    Attributes:
+        actual: Scaled, `(window, step)`.
+        predicted: Scaled, `(window, step)`.
+        unit_actual: The same in the data's unit.
+        unit_predicted: The same in the data's unit.
+        naive_error: The naive error of the training part, in the unit; see `naive_error`.
+    """
+
+    actual: Array
+    predicted: Array
+    unit_actual: Array
+    unit_predicted: Array
+    naive_error: float
+
+    def at_step(self, step: int) -> SeriesForecasts:
+        """Those of one step of the horizon, counted from 0."""
+        at = slice(step, step + 1)
+        return SeriesForecasts(
+            actual=self.actual[:, at],
+            predicted=self.predicted[:, at],
+            unit_actual=self.unit_actual[:, at],
+            unit_predicted=self.unit_predicted[:, at],
+            naive_error=self.naive_error,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A metric: what it is called, how it is computed, what it means.
+
+    Attributes:
+        key: Its key in metrics.json and in the exports.
+        heading: Its heading in the tables; empty where they do not show it.
+        unit: `scaled`, `%`, `data` for the data's unit, or empty for a ratio.
+        explanation: What stands below the tables; empty where the heading says it all.
+        function: From the forecasts of one series to its score; scores of several series are averaged.
+        against_persistence: For a metric that compares instead: from the scores of a forecaster and those of
+            persistence to the score.
+    """
+
+    key: str
+    heading: str = ""
+    unit: str = ""
+    explanation: str = ""
+    function: Callable[[SeriesForecasts], float] | None = None
+    against_persistence: Callable[[Mapping[str, float], Mapping[str, float]], float] | None = None
+
+    @property
+    def column(self) -> str:
+        """The heading of its column, with the unit where that is not the data's."""
+        return f"{self.heading} {self.unit}" if self.unit in ("scaled", "%") else self.heading
 
 
 def rmse(actual: Array, predicted: Array) -> float:
@@ -93,36 +154,98 @@ def skill(error: float, baseline_error: float) -> float:
     return 1 - error / baseline_error if baseline_error > 0 else float("nan")
 
 
-def measure(
-    actual: Array, predicted: Array, unit_actual: Array, unit_predicted: Array, naive: float
-) -> dict[str, float]:
-    """Every measure of one series.
+def score(forecasts: SeriesForecasts) -> dict[str, float]:
+    """The forecasts of one series by every metric that needs nothing else."""
+    return {metric.key: metric.function(forecasts) for metric in METRICS.values() if metric.function}
 
-    Args:
-        actual: Scaled, `(window, step)`.
-        predicted: Scaled, `(window, step)`.
-        unit_actual: The same in the data's unit.
-        unit_predicted: The same in the data's unit.
-        naive: The naive error of the training part, in the unit.
-    """
-    return {
-        "rmse_scaled": rmse(actual, predicted),
-        "mae_scaled": mae(actual, predicted),
-        "rmse": rmse(unit_actual, unit_predicted),
-        "mae": mae(unit_actual, unit_predicted),
-        "smape_percent": smape(unit_actual, unit_predicted),
-        "smape_loye_percent": smape_loye(unit_actual, unit_predicted),
-        "mase": mase(unit_actual, unit_predicted, naive),
-        "directional_accuracy": directional_accuracy(actual, predicted),
+
+def compare(scores: Mapping[str, float], persistence: Mapping[str, float]) -> dict[str, float]:
+    """The scores, and those of the metrics that compare with persistence."""
+    return {**scores} | {
+        metric.key: metric.against_persistence(scores, persistence)
+        for metric in METRICS.values()
+        if metric.against_persistence
     }
 
 
-def average(measures: Iterable[dict[str, float]]) -> dict[str, float]:
-    """The mean of each measure over series; NaN ones are left out."""
-    rows = list(measures)
-    found = {}
+def average(scores: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """The mean of each score over series; NaN are left out."""
+    rows = list(scores)
+    means = {}
     for key in rows[0]:
         values = np.array([row[key] for row in rows])
         values = values[~np.isnan(values)]
-        found[key] = float(values.mean()) if len(values) else float("nan")
-    return found
+        means[key] = float(values.mean()) if len(values) else float("nan")
+    return means
+
+
+def register(metric: Metric) -> None:
+    """Add a metric: it is computed for every trial from now on, shown and exported.
+
+    Raises:
+        ValueError: There is one of that key, or it has not exactly one of the two functions.
+    """
+    if metric.key in METRICS:
+        raise ValueError(f"there is a metric {metric.key!r} already")
+    if (metric.function is None) == (metric.against_persistence is None):
+        raise ValueError(f"the metric {metric.key!r} needs a function, or against_persistence, and not both")
+    METRICS[metric.key] = metric
+
+
+_BUILT_IN = (
+    Metric(
+        key="rmse_scaled",
+        heading="RMSE",
+        unit="scaled",
+        function=lambda series: rmse(series.actual, series.predicted),
+    ),
+    Metric(
+        key="mae_scaled",
+        heading="MAE",
+        unit="scaled",
+        function=lambda series: mae(series.actual, series.predicted),
+    ),
+    Metric(
+        key="rmse",
+        heading="RMSE",
+        unit="data",
+        function=lambda series: rmse(series.unit_actual, series.unit_predicted),
+    ),
+    Metric(
+        key="mae",
+        heading="MAE",
+        unit="data",
+        function=lambda series: mae(series.unit_actual, series.unit_predicted),
+    ),
+    Metric(
+        key="smape_percent",
+        heading="sMAPE",
+        unit="%",
+        explanation="the standard form, 0 to 200 % (the energy article's own is a quarter of it)",
+        function=lambda series: smape(series.unit_actual, series.unit_predicted),
+    ),
+    Metric(
+        key="smape_loye_percent",
+        unit="%",
+        function=lambda series: smape_loye(series.unit_actual, series.unit_predicted),
+    ),
+    Metric(
+        key="mase",
+        heading="MASE",
+        function=lambda series: mase(series.unit_actual, series.unit_predicted, series.naive_error),
+    ),
+    Metric(
+        key="directional_accuracy",
+        heading="dir. acc.",
+        explanation="the share of windows that move the way the actual values do",
+        function=lambda series: directional_accuracy(series.actual, series.predicted),
+    ),
+    Metric(
+        key="skill",
+        heading="skill",
+        explanation="the share of persistence's RMSE that is removed",
+        against_persistence=lambda scores, persistence: skill(scores["rmse_scaled"], persistence["rmse_scaled"]),
+    ),
+)
+# By key, in the order of the tables and exports.
+METRICS = {metric.key: metric for metric in _BUILT_IN}

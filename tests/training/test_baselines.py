@@ -35,6 +35,11 @@ def test_a_season_longer_than_the_lookback_is_left_out() -> None:
     assert list(baselines.forecasts(cut, cut.index("test"), 0)) == ["persistence"]
 
 
+def test_a_season_of_one_step_is_persistence_and_no_row_of_its_own() -> None:
+    cut = windows.build(make_dataset(), Experiment(window=Window(lookback=6)))
+    assert list(baselines.forecasts(cut, cut.index("test"), 1)) == ["persistence"]
+
+
 def test_persistence_at_every_step_repeats_the_step_before() -> None:
     cut = windows.build(make_dataset(), Experiment(window=Window(lookback=6, every_step=True)))
     starts = cut.index("test")

@@ -67,3 +67,17 @@ def test_series_count_alike_and_nan_is_left_out() -> None:
     found = metrics.average([{"rmse": 1.0, "mase": math.nan}, {"rmse": 3.0, "mase": 5.0}])
     assert found == {"rmse": 2.0, "mase": 5.0}
     assert math.isnan(metrics.average([{"mase": math.nan}])["mase"])
+
+
+def test_a_metric_is_registered_once_and_with_one_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "METRICS", dict(metrics.METRICS))
+    with pytest.raises(ValueError, match="'rmse' already"):
+        metrics.register(metrics.Metric(key="rmse", function=lambda series: 0.0))
+    with pytest.raises(ValueError, match="and not both"):
+        metrics.register(metrics.Metric(key="bias"))
+
+
+def test_every_metric_has_a_key_and_a_function_of_its_own() -> None:
+    for key, metric in metrics.METRICS.items():
+        assert metric.key == key
+        assert (metric.function is None) != (metric.against_persistence is None)
