@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grubench.comparison.comparison import Comparison, Failure, differences
+from grubench.comparison.comparison import Comparison, Failure, write_differences
 from grubench.errors import UsageError
 from grubench.execution.options import ExecutionOptions
 from grubench.execution.session import Results, Session
@@ -74,7 +74,7 @@ def compare(
         arms=_group_runs(arms, trials, results),
         failures=_failures(trials, results),
         reused=results.reused,
-        notes=differences(list(arms.values())),
+        notes=write_differences(list(arms.values())),
         folder=Path(output) / _folder_name(Path(output), list(arms.values()), seeds),
     )
 

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 SCHEMA = 2
 # No file system takes a longer name.
-MOST_NAME = 255
+MAX_NAME_BYTES = 255
 # What a difference in a setting brings with it.
-SAID = {"training.backend": ": a seed gives each backend initial weights of its own"}
+CONSEQUENCES = {"training.backend": ": a seed gives each backend initial weights of its own"}
 
 
 class Failure(Struct, frozen=True, kw_only=True):
@@ -118,7 +118,7 @@ def load(folder: Path) -> Comparison:
         arms=_group_by_arm(every),
         failures=file.failures,
         folder=folder,
-        notes=differences([run.experiment for run in every]),
+        notes=write_differences([run.experiment for run in every]),
         command=file.command,
     )
 
@@ -127,24 +127,23 @@ def _find_beside(folder: Path, name: str) -> Path:
     """The run's folder of this name beside a comparison, and nowhere else: a path or a link may lead anywhere."""
     place = folder.absolute().parent / name
     simple = name not in ("", ".", "..") and PurePath(name).name == name and "\\" not in name
-    if not simple or len(name.encode()) > MOST_NAME or place.is_symlink():
+    if not simple or len(name.encode()) > MAX_NAME_BYTES or place.is_symlink():
         raise RunError(f"{folder / 'comparison.json'}: {quote(name)} is no run beside it.", "Give its runs' own names.")
     return place
 
 
-def from_runs(given_runs: Sequence[Run]) -> Comparison:
+def from_runs(finished: Sequence[Run]) -> Comparison:
     """Compare finished runs.
 
     Raises:
         UsageError: Fewer than two runs, or runs on different data, windows or scaling: naming what differs.
     """
-    if len(given_runs) < 2:
+    if len(finished) < 2:
         raise UsageError("A comparison needs at least two runs.", "`grubench runs` lists the runs there are.")
-    arms = _group_by_arm(given_runs)
-    machines = [
-        f"The runs were made with different {key}: errors may differ by it." for key in differing_machines(given_runs)
-    ]
-    return Comparison(arms=arms, notes=(*differences([run.experiment for run in given_runs]), *machines))
+    arms = _group_by_arm(finished)
+    differing = find_differing_machines(finished)
+    machines = [f"The runs were made with different {key}: errors may differ by it." for key in differing]
+    return Comparison(arms=arms, notes=(*write_differences([run.experiment for run in finished]), *machines))
 
 
 def _group_by_arm(every: Sequence[Run]) -> dict[Arm, list[Run]]:
@@ -154,12 +153,12 @@ def _group_by_arm(every: Sequence[Run]) -> dict[Arm, list[Run]]:
         UsageError: The runs cannot be compared, or two of them are the same trial.
     """
     for run in every[1:]:
-        _check_same_ground(every[0], run)
+        _check_same_windows(every[0], run)
     arm_of = {spec: arm for arm, spec in name_arms(dict.fromkeys(run.experiment.with_seed(0) for run in every)).items()}
     arms: dict[Arm, list[Run]] = {}
     for run in every:
         arms.setdefault(arm_of[run.experiment.with_seed(0)], []).append(run)
-    _check_same_measures(arms)
+    _check_same_metrics(arms)
     for arm, runs_of_arm in arms.items():
         runs_of_arm.sort(key=lambda run: run.experiment.seed)
         seeds = [run.experiment.seed for run in runs_of_arm]
@@ -168,45 +167,47 @@ def _group_by_arm(every: Sequence[Run]) -> dict[Arm, list[Run]]:
     return arms
 
 
-def differences(specs: Sequence[Experiment]) -> tuple[str, ...]:
-    """A note for each setting, seed and cell apart, that is not the same for all; units are one of them."""
-    found = [
-        f"The arms differ in {key}{SAID.get(key, '')}."
+def write_differences(specs: Sequence[Experiment]) -> tuple[str, ...]:
+    """Write a note for each setting, seed and cell apart, that is not the same for all; units are one of them."""
+    notes = [
+        f"The arms differ in {key}{CONSEQUENCES.get(key, '')}."
         for key in find_differing_settings(specs)
         if key not in UNNAMED_KEYS
     ]
-    units = {tuple(layer.units for layer in spec.model.stack) for spec in specs}
-    stacks = dict.fromkeys(",".join(spec.model.layers) for spec in specs)
-    return tuple(found + [f"The arms differ in their units: {' and '.join(stacks)}."] * (len(units) > 1))
+    if len({tuple(layer.units for layer in spec.model.stack) for spec in specs}) > 1:
+        stacks = dict.fromkeys(",".join(spec.model.layers) for spec in specs)
+        notes.append(f"The arms differ in their units: {' and '.join(stacks)}.")
+    return tuple(notes)
 
 
-def differing_machines(given: Sequence[Run]) -> list[str]:
-    """What of the software and the machine is not the same for all runs; their times cannot be compared then.
+def find_differing_machines(every: Sequence[Run]) -> list[str]:
+    """Find what of the software and the machine is not the same for all runs; then times cannot be compared.
 
     Of packages that not all have, such as the backend's own, those have to agree that are there.
     """
-    packages = {name for run in given for name in run.environment.versions}
-    versions = [{run.environment.versions.get(name) for run in given} - {None} for name in packages]
+    packages = {name for run in every for name in run.environment.versions}
+    versions = [{run.environment.versions.get(name) for run in every} - {None} for name in packages]
     keys = ("processor", "cores", "devices", "threads")
-    found = [key for key in keys if len({repr(getattr(run.environment, key)) for run in given}) > 1]
-    return ["versions"] * any(len(one) > 1 for one in versions) + found
+    differing = [key for key in keys if len({repr(getattr(run.environment, key)) for run in every}) > 1]
+    return ["versions", *differing] if any(len(of_package) > 1 for of_package in versions) else differing
 
 
-def _check_same_measures(arms: dict[Arm, list[Run]]) -> None:
+def _check_same_metrics(arms: dict[Arm, list[Run]]) -> None:
     """The means of an arm are taken over its seeds: each has all that the first has."""
-    for arm, found in arms.items():
-        columns = [run.metrics.test.overall.keys() for run in found]
-        for run, own in zip(found, columns, strict=True):
-            if own != columns[0]:
-                name = min(own ^ columns[0])
+    for arm, runs_of_arm in arms.items():
+        expected = runs_of_arm[0].metrics.test.overall.keys()
+        for run in runs_of_arm:
+            metrics = run.metrics.test.overall.keys()
+            if metrics != expected:
+                name = min(metrics ^ expected)
                 raise UsageError(
-                    f"{found[0].name} and {run.name} of the arm {quote(arm.name)} are not measured alike: one has no "
-                    f"{quote(name)}.",
+                    f"{runs_of_arm[0].name} and {run.name} of the arm {quote(arm.name)} are not measured alike: "
+                    f"one has no {quote(name)}.",
                     "Train the older of them again (with --fresh).",
                 )
 
 
-def _check_same_ground(first: Run, other: Run) -> None:
+def _check_same_windows(first: Run, other: Run) -> None:
     specs = (first.experiment, other.experiment)
     # Ten thousand runs share two sections as a rule: settings are looked at one by one where they do not.
     alike = specs[0].window == specs[1].window and specs[0].data == specs[1].data
@@ -222,9 +223,8 @@ def _check_same_ground(first: Run, other: Run) -> None:
             f"{first.name} and {other.name} cannot be compared: {key} is {values[0]!r} and {values[1]!r}.",
             "Errors are comparable only on the same windows of the same data.",
         )
-    measured = [list(run.metrics.test.series) for run in (first, other)]
-    prints = [run.metrics.data.fingerprint for run in (first, other)]
-    if prints[0] != prints[1] or measured[0] != measured[1]:
+    data, other_data = ((run.metrics.data.fingerprint, list(run.metrics.test.series)) for run in (first, other))
+    if data != other_data:
         names = [run.experiment.data_name for run in (first, other)]
         raise UsageError(
             f"{first.name} and {other.name} cannot be compared: they saw different data ({names[0]} and {names[1]}).",

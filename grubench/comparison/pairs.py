@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from grubench.comparison.comparison import differing_machines
+from grubench.comparison.comparison import find_differing_machines
 from grubench.comparison.statistics import ALPHA, PairedComparison, compare_paired, holm
 from grubench.spec.arms import Arm, find_differing_settings
 
@@ -105,7 +105,7 @@ def read_quantity(run: Run, quantity: str) -> float:
 def explain_untimed(comparison: Comparison) -> str:
     """Why the times of the arms are not compared, and what to do about it; empty where they are."""
     compared = {key.partition(".")[2] for key in find_differing_settings(list(comparison.specs.values()))}
-    differing = [key for key in differing_machines(comparison.runs) if key not in compared]  # such as threads
+    differing = [key for key in find_differing_machines(comparison.runs) if key not in compared]  # such as threads
     if differing:
         return f"the runs were made with different {', '.join(differing)}; their times are not compared."
     if any(run.environment.shared for run in comparison.runs):

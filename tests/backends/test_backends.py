@@ -20,7 +20,7 @@ from grubench import api
 from grubench.backends import machine, registry
 from grubench.backends.loader import backend
 from grubench.comparison import pairs
-from grubench.comparison.comparison import Comparison, differing_machines
+from grubench.comparison.comparison import Comparison, find_differing_machines
 from grubench.comparison.verdict import write_verdict
 from grubench.data import windows
 from grubench.data.series import Dataset
@@ -303,9 +303,9 @@ class TestComparisonsOfBackends:
             return {"versions": {"keras": "3"} | found}
 
         same = self.compared(trained, tensorflow=versions(tensorflow="2"), torch=versions(torch="2"))
-        assert differing_machines(same.runs) == []
+        assert find_differing_machines(same.runs) == []
         other = self.compared(trained, tensorflow=versions(tensorflow="2"), torch={"versions": {"keras": "4"}})
-        assert differing_machines(other.runs) == ["versions"]
+        assert find_differing_machines(other.runs) == ["versions"]
 
     def test_the_fastest_of_many_is_named(self, trained: dict[str, Run]) -> None:
         found = self.compared(trained, tensorflow={}, torch=LOOP, jax=LOOP)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from msgspec import structs
 
 from grubench.comparison import comparison
-from grubench.errors import UsageError
+from grubench.errors import GrubenchError, UsageError
+from grubench.reports import export
+from grubench.runs import run as runs
 from grubench.runs.run import Run
+from grubench.spec.arms import Arm
 from grubench.spec.sections import Model
 
 
@@ -39,6 +45,19 @@ class TestFinishedRuns:
         with pytest.raises(UsageError, match=r"window.horizon is 3 and 2"):
             comparison.from_runs([trained["gru"], replace(other, experiment=spec)])
 
+    @pytest.mark.parametrize("key", ["train_series", "test_series"])
+    def test_other_series_are_refused_by_name(self, trained: dict[str, Run], key: str) -> None:
+        other = trained["lstm"]
+        spec = replace(other.experiment, data=replace(other.experiment.data, **{key: ("activity5",)}))
+        with pytest.raises(UsageError, match=rf"data\.{key} is .* and \('activity5',\)"):
+            comparison.from_runs([trained["gru"], replace(other, experiment=spec)])
+
+    def test_another_period_alone_is_allowed(self, trained: dict[str, Run]) -> None:
+        other = trained["lstm"]
+        spec = replace(other.experiment, data=replace(other.experiment.data, period=5))
+        found = comparison.from_runs([trained["gru"], replace(other, experiment=spec)])
+        assert found.notes == ("The arms differ in data.period.",)
+
     def test_other_data_is_refused(self, trained: dict[str, Run]) -> None:
         other = trained["lstm"]
         data = structs.replace(other.metrics.data, fingerprint="another")
@@ -52,3 +71,33 @@ class TestFinishedRuns:
             comparison.from_runs([run])
         with pytest.raises(UsageError, match="the same trial"):
             comparison.from_runs([run, trained["lstm"], run])
+
+
+class TestLoad:
+    @pytest.fixture
+    def folder(self, trained: dict[str, Run], tmp_path: Path) -> Path:
+        """The folder of a comparison of both cells, its runs beside it."""
+        copies = {name: shutil.copytree(run.folder, tmp_path / name) for name, run in trained.items()}
+        made = comparison.from_runs([runs.load(path) for path in copies.values()])
+        (tmp_path / "both").mkdir()
+        (tmp_path / "both" / "comparison.json").write_text(export.format_comparison(made, ".json"))
+        return tmp_path / "both"
+
+    def test_arms_are_made_from_the_specs_and_not_from_names(self, folder: Path) -> None:
+        text = (folder / "comparison.json").read_text()
+        tree = json.loads(text)
+        tree["arms"] = {"first dropout=3": tree["arms"]["GRU"], "second": tree["arms"]["LSTM"]}
+        (folder / "comparison.json").write_text(json.dumps(tree))
+        loaded = comparison.load(folder)
+        assert list(loaded.arms) == [
+            Arm(name="GRU", cell="GRU", color="#0072B2"),
+            Arm(name="LSTM", cell="LSTM", color="#D55E00"),
+        ]
+
+    @pytest.mark.parametrize(("length", "said"), [(255, "is not a run"), (256, "is no run beside it")])
+    def test_a_name_has_255_bytes_at_most(self, folder: Path, length: int, said: str) -> None:
+        tree = json.loads((folder / "comparison.json").read_text())
+        tree["arms"]["GRU"] = ["a" * length]
+        (folder / "comparison.json").write_text(json.dumps(tree))
+        with pytest.raises(GrubenchError, match=said):
+            comparison.load(folder)

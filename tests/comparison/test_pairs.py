@@ -14,7 +14,8 @@ from rich.console import Console
 
 from grubench.comparison import pairs
 from grubench.comparison.comparison import Comparison
-from grubench.comparison.statistics import compare_paired
+from grubench.comparison.pairs import name_pair
+from grubench.comparison.statistics import compare_paired, format_p
 from grubench.comparison.verdict import write_verdict
 from grubench.reports import export, pair_tables, terminal
 from grubench.runs.run import Run
@@ -68,6 +69,8 @@ def test_two_arms_are_compared_whatever_they_differ_in(trained: dict[str, Run]) 
         ("GRU dropout=0.2 loss=mse", "LSTM dropout=0.2 loss=mse", "GRU / LSTM, 0.2, mse"),
         ("GRU dropout=0.2 loss=mse", "GRU dropout=0.4 loss=mse", "0.2 / 0.4, GRU, mse"),
         ("gru:4,gru:8", "gru:4,gru:9", "gru:4,gru:8 / gru:4,gru:9"),
+        ("GRU dropout=0.2", "persistence", "GRU 0.2 / persistence"),
+        ("persistence", "GRU dropout=0.2", "persistence / GRU 0.2"),
     ],
 )
 def test_what_two_arms_share_is_said_once(first: str, second: str, said: str) -> None:
@@ -89,6 +92,26 @@ def test_many_pairs_stand_in_a_table_that_fits(trained: dict[str, Run], width: i
     assert len(write_verdict(found)) < 10
     for ending in (".md", ".tex"):
         assert "GRU / LSTM, 0.01, mse" in export.format_comparison(found, ending)
+
+
+@pytest.mark.parametrize(("seeds", "tested"), [(2, False), (3, True)])
+def test_pairs_of_fewer_than_three_seeds_have_no_p(trained: dict[str, Run], seeds: int, tested: bool) -> None:
+    found = crossed(trained, VARY, seeds)
+    table = pair_tables.tabulate_pairs(found)
+    assert table is not None
+    errors = {name_pair(pair.first, pair.second): pair for pair in pairs.compare_neighbors(found, pairs.ERROR)}
+    for name, ratio, p, *_ in table.lines:
+        assert p == (format_p(errors[name].p) if tested else "too few")
+        assert ratio.startswith(f"{errors[name].result.ratio:.3f}")
+        assert ("(" in ratio) is tested
+
+
+def test_cells_against_each_other_come_first_in_the_table(trained: dict[str, Run]) -> None:
+    table = pair_tables.tabulate_pairs(crossed(trained, VARY))
+    assert table is not None
+    of_cells = [line[0].startswith(("GRU / LSTM", "LSTM / GRU")) for line in table.lines]
+    assert sum(of_cells) == 6
+    assert of_cells == sorted(of_cells, reverse=True)
 
 
 def test_few_pairs_have_sentences_and_no_table(trained: dict[str, Run]) -> None:

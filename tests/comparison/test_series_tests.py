@@ -76,6 +76,27 @@ def test_the_lines_hold_means_and_tests(found: Comparison) -> None:
     assert last[1].startswith("U = 0, p = ")
 
 
+def test_a_measure_that_is_not_defined_has_no_column(found: Comparison) -> None:
+    """Of a single window there is no direction."""
+
+    def without_direction(evaluation: Evaluation) -> Evaluation:
+        series = {name: {**scores, "directional_accuracy": None} for name, scores in evaluation.series.items()}
+        return structs.replace(evaluation, series=series)
+
+    runs = {}
+    for tested, of_arm in found.arms.items():
+        runs[tested] = []
+        for run in of_arm:
+            baselines = {name: without_direction(baseline) for name, baseline in run.metrics.baselines.items()}
+            metrics = structs.replace(run.metrics, test=without_direction(run.metrics.test), baselines=baselines)
+            runs[tested].append(replace(run, metrics=metrics))
+    both, table = (pair_tables.tabulate_series(one) for one in (found, Comparison(arms=runs)))
+    assert both is not None
+    assert table is not None
+    assert table.head == ("", "RMSE scaled")
+    assert table.lines == tuple(line[:2] for line in both.lines)
+
+
 def test_few_series_are_not_tested(trained: dict[str, Run]) -> None:
     found = compare_runs({name.upper(): [run] for name, run in trained.items()})
     assert series_tests.compare_over_series(found) == []

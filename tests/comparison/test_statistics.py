@@ -181,6 +181,30 @@ def test_the_interval_covers_the_truth(seeds: int, count: int) -> None:
     assert 0.93 <= np.mean([interval.low <= truth <= interval.high for interval in found]) <= 0.97
 
 
+def test_a_single_value_has_no_interval() -> None:
+    interval = statistics.mean_interval(np.array([1.5]))
+    assert math.isnan(interval.low)
+    assert math.isnan(interval.high)
+
+
+def test_without_a_spread_nothing_is_said_about_power() -> None:
+    assert math.isnan(statistics.smallest_detectable_ratio(0.0, 5))
+    assert statistics.seeds_needed(1.1, 0.0) is None
+
+
+@pytest.mark.parametrize(
+    ("p", "cell", "stated"),
+    [
+        (0.0123, "0.012", "p = 0.012"),
+        (0.001, "0.001", "p = 0.001"),
+        (0.0009, "< 0.001", "p < 0.001"),
+        (math.nan, "unknown", "p unknown"),
+    ],
+)
+def test_p_is_written_to_three_decimals(p: float, cell: str, stated: str) -> None:
+    assert (statistics.format_p(p), statistics.state_p(p)) == (cell, stated)
+
+
 def test_mean_and_sample_deviation() -> None:
     assert mean_and_spread([1.0, 3.0]) == (2.0, pytest.approx(math.sqrt(2)))
     assert math.isnan(mean_and_spread([1.0])[1])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from conftest import arm, compare_runs, made, run_with
 from msgspec import structs
+from scipy import stats
 
-from grubench.comparison import comparison, pairs
+from grubench.comparison import comparison, pairs, statistics
 from grubench.comparison.comparison import Comparison
 from grubench.comparison.finding import Finding
 from grubench.comparison.verdict import write_verdict
@@ -44,6 +46,35 @@ class TestVerdict:
         assert "no difference shown" in said(found, "speed")
         assert "no difference shown between GRU and LSTM with 3 seeds (RMSE ratio " in said(found, "error")
         assert "3 seeds show a difference" in said(found, "power")
+
+    def test_the_power_is_that_of_the_spread_seen(self, trained: dict[str, Run]) -> None:
+        """The difference is the one that simulated seeds of this spread show in 80 %; the seeds are counted up."""
+        errors = ([1.0, 1.2, 0.8, 1.1], [1.1, 1.0, 0.9, 1.05])
+        found = made(trained, dict(zip(("GRU", "LSTM"), [[(e, 1.0) for e in own] for own in errors], strict=True)))
+        spread = np.std(np.log(np.divide(*errors)), ddof=1)
+        power = find(found, "power")
+        draws = np.random.default_rng(0).normal(np.log1p(power.numbers["percent"] / 100), spread, (20_000, 4))
+        assert np.mean(stats.ttest_1samp(draws, 0, axis=1).pvalue < 0.05) == pytest.approx(0.8, abs=0.015)
+        needed = next(n for n in range(3, 10_000) if statistics.power(np.log(1.05), spread, n) >= 0.8)
+        assert power.numbers["seeds_needed"] == needed
+        assert power.text == (
+            "with this spread, 4 seeds show a difference between LSTM and GRU of "
+            f"{power.numbers['percent']:.1f} % in 4 of 5 repetitions; a difference of 5 % needs {needed} seeds."
+        )
+
+    def test_the_numbers_of_a_finding_are_those_of_its_sentence(self, trained: dict[str, Run]) -> None:
+        found = made(
+            trained, {"GRU": [(1.0, 2.0), (1.1, 2.1), (0.9, 1.9)], "LSTM": [(2.0, 4.1), (2.2, 4.2), (1.8, 3.7)]}
+        )
+        speed, error = find(found, "speed"), find(found, "error")
+        assert speed.arms == error.arms == ("GRU", "LSTM")
+        for finding in (speed, error):
+            numbers = finding.numbers
+            decimals = 2 if finding is speed else 3
+            interval = f"95 % interval {numbers['ratio_low']:.{decimals}f} to {numbers['ratio_high']:.{decimals}f}"
+            for text in (f"{numbers['ratio']:.{decimals}f}", interval, f"{numbers['pairs']} pairs"):
+                assert text in finding.text
+        assert f"{error.numbers['lower_by'] * 100:.1f} % lower" in error.text
 
     def test_few_seeds_give_no_verdict(self, trained: dict[str, Run]) -> None:
         found = made(trained, {"GRU": [(1.0, 1.0), (1.0, 1.0)], "LSTM": [(2.0, 2.0), (2.1, 2.0)]})
