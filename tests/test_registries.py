@@ -1,8 +1,10 @@
-"""What is registered once is seen everywhere: a made-up dataset and cell in lists, messages, tables and exports."""
+"""What is registered once is seen everywhere: a made-up dataset, cell and metric in lists, tables and exports."""
 
 from __future__ import annotations
 
+import csv
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,8 @@ import pytest
 from grubench.data.datasets import CATALOG, Source, register
 from grubench.data.series import Series
 from grubench.spec.cells import CELLS, Cell
+from grubench.training import metrics
+from grubench.training.metrics import Metric
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -64,17 +68,38 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> Cell:
     return cell
 
 
-def test_all_of_them_are_compared_and_exported(call, tides: Source, plain: Cell) -> None:
+@pytest.fixture
+def bias() -> Iterator[Metric]:
+    """A metric that grubench does not come with."""
+    metric = Metric(
+        key="bias",
+        heading="bias",
+        unit="data",
+        explanation="the mean of forecast minus actual",
+        function=lambda series: float(np.mean(series.unit_predicted - series.unit_actual)),
+    )
+    metrics.register(metric)
+    yield metric
+    del metrics.METRICS[metric.key]
+
+
+def test_all_of_them_are_compared_and_exported(call, tides: Source, plain: Cell, bias: Metric) -> None:
     exports = [word for ending in ("json", "csv", "md") for word in ("--export", f"a.{ending}")]
     result = call("compare", "--dataset", "tides", "--cells", "gru,plain", "--match", "params", *SMALL, *exports)
     assert result.exit_code == 0, result.output
-    for part in ("tides: 9 steps in, 2 out", "Test error, in cm", " Plain "):
+    for part in ("tides: 9 steps in, 2 out", "Test error, in cm", " Plain ", " bias "):
         assert part in result.output
+    assert "bias: the mean of forecast minus actual" in " ".join(result.output.split())
     assert "tides: 9 steps in, 2 out" in Path("a.md").read_text()
     assert "| Plain |" in Path("a.md").read_text()
-    rows = Path("a.csv").read_text().splitlines()
-    assert [row.partition(",")[0] for row in rows] == ["arm", "GRU", "Plain", "persistence"]
-    data = json.loads(Path("a.json").read_text())["spec"]["data"]
+    assert "| bias |" in Path("a.md").read_text()
+    with Path("a.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["arm"] for row in rows] == ["GRU", "Plain", "persistence"]
+    assert all(math.isfinite(float(row["bias"])) for row in rows)
+    exported = json.loads(Path("a.json").read_text())
+    assert all("bias" in row["values"] for row in exported["rows"])
+    data = exported["spec"]["data"]
     assert (data["dataset"], data["unit"], data["period"]) == ("tides", "cm", 12)
 
 
