@@ -15,6 +15,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from grubench.data.scaling import Scaling
+from grubench.data.window_checks import check_length, check_parts, check_training_part
 from grubench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -153,9 +154,9 @@ def build(dataset: Dataset, spec: Experiment) -> Windows:
     used = [series for series in dataset.series if series in train or series in test]
     first, length = locate_targets(window.lookback, window.horizon, every_step=window.every_step)
     for series in used:
-        _check_length(series, first + length, window)
+        check_length(series, first + length, window)
     splits = _split_all(used, train, first, window)
-    _check_training_part(used, splits, window)
+    check_training_part(used, {name: split.train for name, split in splits.items()}, window)
     scalings = _fit_scalings(used, train, splits, window)
     first_row = _find_first_rows(used)
 
@@ -187,7 +188,7 @@ def build(dataset: Dataset, spec: Experiment) -> Windows:
         horizon=window.horizon,
         every_step=window.every_step,
     )
-    _check_parts(windows, window, used)
+    check_parts({part: windows.count(part) for part in windows.starts}, window, used)
     return windows
 
 
@@ -200,7 +201,7 @@ def build_for_forecast(dataset: Dataset, spec: Experiment, scalings: dict[str, S
     window = spec.window
     used = list(dataset.series)
     for series in used:
-        _check_length(series, window.lookback, window)
+        check_length(series, window.lookback, window)
     first_row = _find_first_rows(used)
     starts = {
         series.name: first_row[series.name]
@@ -265,36 +266,3 @@ def _fit_scalings(
         shared = Scaling.fit(window.scaling, np.concatenate([fit_rows(series) for series in fitted]))
         return {series.name: shared for series in used}
     return {series.name: Scaling.fit(window.scaling, fit_rows(series)) for series in used}
-
-
-def _check_length(series: Series, need: int, window: Window) -> None:
-    if len(series) < need:
-        raise UsageError(
-            f"window.lookback: series {series.name} has {len(series)} steps; a lookback of {window.lookback} "
-            f"and a horizon of {window.horizon} need at least {need}.",
-            "Use a shorter --lookback or --horizon, or a longer series.",
-        )
-
-
-def _check_training_part(used: list[Series], splits: dict[str, Split], window: Window) -> None:
-    """Refuse a series without a training part: its scaling is fitted on it, whether the series is trained on or not."""
-    for series in used:
-        if window.split == "time" and splits[series.name].train < 1:
-            raise UsageError(
-                f"window.validation {window.validation:g} and window.test {window.test:g} leave series {series.name} "
-                f"({len(series)} steps) no training part.",
-                "Use smaller parts.",
-            )
-
-
-def _check_parts(windows: Windows, window: Window, used: list[Series]) -> None:
-    lengths = f"{min(map(len, used))} to {max(map(len, used))} steps" if len(used) > 1 else f"{len(used[0])} steps"
-    for part in ("train", "validation", "test"):
-        if part == "validation" and not window.validation:
-            continue
-        if not windows.count(part):
-            raise UsageError(
-                f"No {part} window: series of {lengths}, lookback {window.lookback}, horizon {window.horizon}, "
-                f"validation {window.validation:g}, test {window.test:g}.",
-                "Use a shorter --lookback or --horizon, or change --validation and --test.",
-            )
