@@ -126,7 +126,7 @@ class TestRunFolders:
                 "test.series.activity3.mase is {} (Expected `float | null`, got `object`)",
             ),
             (("test", "horizon"), [], "test has no series or no step"),
-            (("baselines", "persistence", "series"), {}, "persistence is measured on other series"),
+            (("baselines", "persistence", "series"), {}, "persistence has scores of other series"),
             (("baselines",), {}, "baselines.persistence is missing"),
             (("data", "unit"), "\ud800", "metrics.json cannot be read"),
         ],
@@ -709,6 +709,11 @@ class TestControlCharacters:
             datasets.load(spec, "a")
 
     def test_a_run_holds_none(self, folder: Path) -> None:
+        environment = (folder / "environment.json").read_text()
+        changed(folder / "environment.json", lambda tree: tree.update(devices=[self.ESCAPE]))
+        with pytest.raises(RunError, match=r"devices\[0\] holds control characters"):
+            runs.load(folder)
+        (folder / "environment.json").write_text(environment)
         changed(folder / "metrics.json", lambda tree: tree["data"].update(unit=self.ESCAPE))
         with pytest.raises(RunError, match=r"data\.unit"):
             runs.load(folder)

@@ -99,7 +99,7 @@ def export_forecast(forecast: Forecast, path: Path) -> None:
     Raises:
         RunError: It cannot be written.
     """
-    write_text(path, evaluate.csv_text(forecast.rows))
+    write_text(path, evaluate.format_csv(forecast.rows))
 
 
 def write_text(path: Path, content: str) -> None:

@@ -25,8 +25,8 @@ def show_forecast(forecast: Forecast, console: Console) -> None:
     """Print the errors of forecasts, or the values that lie ahead."""
     backend = BACKENDS[forecast.backend].title
     console.print(Text.assemble((forecast.run.name, "bold"), (f"  forecast with {backend}", "dim")))
-    if forecast.measures is not None:
-        print_scores(forecast.measures, forecast.baselines, forecast.unit, console)
+    if forecast.scores is not None:
+        print_scores(forecast.scores, forecast.baselines, forecast.unit, console)
         return
     if forecast.fed_back:
         horizon = forecast.run.experiment.window.horizon

@@ -1,1 +1,1 @@
-"""What is kept on disk: run folders, written whole or not at all."""
+"""Run folders on disk: their records, reading, atomic writes, locks, and the store of finished runs."""

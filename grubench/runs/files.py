@@ -155,11 +155,11 @@ def _texts(tree: Any, key: str) -> Iterator[tuple[str, str]]:
         yield key, tree
     elif isinstance(tree, dict):
         for name, value in tree.items():
-            yield f"{_join(key, quote(name))}", name
+            yield _join(key, quote(name)), name
             yield from _texts(value, _join(key, name))
-    elif isinstance(tree, list):
-        for value in tree:
-            yield from _texts(value, key)
+    elif isinstance(tree, list | tuple):
+        for place, value in enumerate(tree):
+            yield from _texts(value, f"{key}[{place}]")
 
 
 def _describe(error: msgspec.ValidationError, kind: Any, content: bytes) -> str:

@@ -45,8 +45,8 @@ class Run:
     Attributes:
         folder: Where it lies.
         experiment: The whole spec.
-        metrics: What was measured (metrics.json).
-        environment: What it was measured on (environment.json).
+        metrics: The scores, times and sizes (metrics.json).
+        environment: Where and how it ran (environment.json).
     """
 
     folder: Path
@@ -68,14 +68,15 @@ class Run:
         path = self.folder / "history.csv"
         try:
             head, *rows = csv.reader(read_text(path).splitlines(), strict=True)
-            found = {key: [float(row[place]) for row in rows] for place, key in enumerate(head)}
+            columns = {key: [float(row[place]) for row in rows] for place, key in enumerate(head)}
         except (csv.Error, ValueError, IndexError) as error:
             raise RunError(f"{path} cannot be read: {list_names([error])}.", DAMAGED) from error
-        lacking = [key for key in ("epoch", "loss", "seconds") if not found.get(key)]
-        if lacking or not all(abs(value) < LARGEST_NUMBER for column in found.values() for value in column):
-            what = f"it has no {lacking[0]}" if lacking else "it holds what is no number"
-            raise RunError(f"{path} cannot be read: {what}.", DAMAGED)
-        return found
+        missing = [key for key in ("epoch", "loss", "seconds") if not columns.get(key)]
+        if missing:
+            raise RunError(f"{path} cannot be read: it has no {missing[0]}.", DAMAGED)
+        if not all(abs(value) < LARGEST_NUMBER for column in columns.values() for value in column):
+            raise RunError(f"{path} cannot be read: a value is not a finite number.", DAMAGED)
+        return columns
 
     def predictions(self) -> dict[str, dict[str, NDArray[Any]]]:
         """The columns `step`, `time`, `actual` and `predicted` of predictions.csv, by series.
@@ -95,17 +96,17 @@ class Run:
         }
         try:
             frame = pd.read_csv(path, dtype=kinds, usecols=list(kinds), na_filter=False)
-            clock = not frame["time"].str.fullmatch(r"-?\d{1,18}").all()
-            frame["time"] = _stamps(frame["time"]) if clock else frame["time"].astype("int64")
+            has_timestamps = not frame["time"].str.fullmatch(r"-?\d{1,18}").all()
+            frame["time"] = _parse_times(frame["time"]) if has_timestamps else frame["time"].astype("int64")
         except (ValueError, OverflowError, OSError) as error:
             raise RunError(f"{path} cannot be read: {' '.join(str(error).split())[:200]}.", DAMAGED) from error
         keys = ("step", "time", "actual", "predicted")
-        found = {
+        by_series = {
             str(name): {key: rows[key].to_numpy() for key in keys} for name, rows in frame.groupby("series", sort=False)
         }
-        if not found or not all(map(_whole_forecasts, found.values())):
-            raise RunError(f"{path} holds no whole forecasts.", DAMAGED)
-        return found
+        if not by_series or not all(map(_is_complete, by_series.values())):
+            raise RunError(f"{path} holds no complete forecasts.", DAMAGED)
+        return by_series
 
     def scalings(self) -> Mapping[str, SeriesScaling]:
         """The scaling of each series, by name.
@@ -123,7 +124,7 @@ class Run:
 
 
 class RunReader:
-    """Reads run folders; what several say alike, of their data and their machine, is kept once."""
+    """Reads run folders; equal records of data, baselines and machine are kept in memory once."""
 
     def __init__(self) -> None:
         self._parts: dict[tuple[type, bytes], Any] = {}
@@ -150,11 +151,11 @@ class RunReader:
         if spec is None or metrics.digest != spec.digest:
             spec = _spec(folder)
         environment = read_record(folder / "environment.json", Environment)
-        baselines = {name: self._once(baseline) for name, baseline in metrics.baselines.items()}
-        metrics = structs.replace(metrics, data=self._once(metrics.data), baselines=baselines)
-        return Run(folder=folder, experiment=spec, metrics=metrics, environment=self._once(environment))
+        baselines = {name: self._share(baseline) for name, baseline in metrics.baselines.items()}
+        metrics = structs.replace(metrics, data=self._share(metrics.data), baselines=baselines)
+        return Run(folder=folder, experiment=spec, metrics=metrics, environment=self._share(environment))
 
-    def _once(self, part: R) -> R:
+    def _share(self, part: R) -> R:
         """A part, or the equal one that was read before."""
         shared: R = self._parts.setdefault((type(part), json.encode(part)), part)
         return shared
@@ -188,7 +189,7 @@ def _check_scores(metrics: Metrics, path: Path) -> None:
     for name, baseline in metrics.baselines.items():
         if baseline.series.keys() != test.series.keys() or len(baseline.horizon) != len(test.horizon):
             raise RunError(
-                f"{path} is damaged: {list_names([name])} is measured on other series or steps than test.", DAMAGED
+                f"{path} is damaged: {list_names([name])} has scores of other series or steps than test.", DAMAGED
             )
         _check_evaluation(f"baselines.{name}", baseline, path)
 
@@ -213,32 +214,32 @@ def _check_needed(key: str, scores: Scores, needed: tuple[str, ...], path: Path)
         )
 
 
-def _stamps(column: Any) -> Any:
+def _parse_times(column: Any) -> Any:
     """A column of text as timestamps, or a ValueError."""
     import pandas as pd
 
-    stamps = pd.to_datetime(column, format="ISO8601").to_numpy("datetime64[us]")
-    if pd.isna(stamps).any():
+    times = pd.to_datetime(column, format="ISO8601").to_numpy("datetime64[us]")
+    if pd.isna(times).any():
         raise ValueError("a time is empty")
-    return stamps
+    return times
 
 
-def _whole_forecasts(rows: dict[str, NDArray[Any]]) -> bool:
-    """Whether the rows of a series are whole forecasts, each counting from step 1 to one horizon, of finite values."""
+def _is_complete(rows: dict[str, NDArray[Any]]) -> bool:
+    """Whether the rows of a series are complete forecasts: from step 1 to the same horizon, of finite values."""
     import numpy as np
 
     steps = rows["step"]
     horizon = int(steps.max())
-    whole = horizon > 0 and len(steps) % horizon == 0
     return (
-        whole
+        horizon > 0
+        and len(steps) % horizon == 0
         and bool((steps == np.tile(np.arange(1, horizon + 1), len(steps) // horizon)).all())
         and all(bool(np.isfinite(rows[key]).all()) for key in ("actual", "predicted"))
     )
 
 
 def list_runs(root: Path) -> list[Run]:
-    """All runs below a folder, newest first; what is not a complete run is passed over."""
+    """All runs below a folder, newest first; what is not a complete run is ignored."""
     runs = []
     reader = RunReader()
     for name in list_folders(root):

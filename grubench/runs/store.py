@@ -22,7 +22,7 @@ class RunStore:
 
     Args:
         root: The folder.
-        machine: Versions, processor and cards for each backend; a run made with others is another.
+        machine: The machine as a backend uses it; runs made on another are not found.
     """
 
     def __init__(self, root: Path, machine: Callable[[str], Machine]) -> None:
@@ -39,7 +39,7 @@ class RunStore:
 
         Args:
             spec: The spec.
-            fingerprint: Of the data; a run on other data is another.
+            fingerprint: Of the data; runs on other data are not found.
         """
         for name in self._names.get(spec.digest[:DIGEST_DIGITS], ()):
             try:

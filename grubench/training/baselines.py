@@ -34,7 +34,7 @@ def seasonal(windows: Windows, starts: NDArray[np.int64], period: int) -> NDArra
     return repeated
 
 
-def forecasts(windows: Windows, starts: NDArray[np.int64], period: int) -> dict[str, NDArray[np.float32]]:
+def forecast_all(windows: Windows, starts: NDArray[np.int64], period: int) -> dict[str, NDArray[np.float32]]:
     """Every baseline that applies: the seasonal one needs a period that fits into the lookback."""
     values = {"persistence": persistence(windows, starts)}
     if 1 < period <= windows.lookback and not windows.every_step:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from grubench.runs.records import Scores
 
 
-def naive_errors(dataset: Dataset, windows: Windows, period: int) -> dict[str, float]:
+def compute_naive_errors(dataset: Dataset, windows: Windows, period: int) -> dict[str, float]:
     """The naive error of each series' training part, in the unit (for MASE); seasonal where there is a period."""
     return {
         series.name: metrics.naive_error(series.target[: windows.splits[series.name].train], max(period, 1))
@@ -43,7 +43,7 @@ def evaluate(
     by_series: dict[str, dict[str, float]] = {}
     by_step: list[list[dict[str, float]]] = [[] for _ in range(windows.outputs)]
     for name, starts, of_series in windows.by_series("test", predicted):
-        actual, predicted_steps = _steps(windows.targets(starts), windows), _steps(of_series, windows)
+        actual, predicted_steps = _reshape(windows.targets(starts), windows), _reshape(of_series, windows)
         scaling = windows.scalings[name]
         forecasts = metrics.SeriesForecasts(
             actual=actual,
@@ -80,16 +80,14 @@ def evaluate_all(
         dataset: The data they were cut from.
         period: Steps in a season, 0 for none.
     """
-    naive = naive_errors(dataset, windows, period)
-    forecasts = baselines.forecasts(windows, windows.index("test"), period)
+    naive = compute_naive_errors(dataset, windows, period)
+    forecasts = baselines.forecast_all(windows, windows.index("test"), period)
     persistence = evaluate(forecasts.pop("persistence"), windows, naive)
     others = {name: evaluate(values, windows, naive, persistence) for name, values in forecasts.items()}
     return evaluate(predicted, windows, naive, persistence), {"persistence": persistence, **others}
 
 
-def forecast_rows(
-    dataset: Dataset, windows: Windows, predicted: NDArray[np.float32]
-) -> dict[str, dict[str, NDArray[Any]]]:
+def make_rows(dataset: Dataset, windows: Windows, predicted: NDArray[np.float32]) -> dict[str, dict[str, NDArray[Any]]]:
     """The rows of predictions.csv for each series: origin, step, time, actual and predicted in the unit.
 
     The origin is the stamp of the last value seen before the forecast.
@@ -101,38 +99,38 @@ def forecast_rows(
     """
     by_name = {series.name: series for series in dataset.series}
     return {
-        name: _rows_of(by_name[name], starts, ours, windows)
-        for name, starts, ours in windows.by_series("test", predicted)
+        name: _make_series_rows(by_name[name], starts, values, windows)
+        for name, starts, values in windows.by_series("test", predicted)
     }
 
 
-def csv_text(rows: dict[str, dict[str, NDArray[Any]]]) -> str:
-    """The rows of `forecast_rows` as CSV: series, origin, step, time, actual, predicted."""
+def format_csv(rows: dict[str, dict[str, NDArray[Any]]]) -> str:
+    """The rows of `make_rows` as CSV: series, origin, step, time, actual, predicted."""
     import pandas as pd
 
     frames = [pd.DataFrame({"series": name} | columns) for name, columns in rows.items()]
     return pd.concat(frames).to_csv(index=False, float_format="%.9g", lineterminator="\n")
 
 
-def _rows_of(
+def _make_series_rows(
     series: Series, starts: NDArray[np.int64], predicted: NDArray[np.float32], windows: Windows
 ) -> dict[str, NDArray[Any]]:
     first = windows.origin(series.name, starts)
-    ours = _steps(predicted, windows)
+    steps = _reshape(predicted, windows)
     if windows.every_step:
         first = (first[:, None] + np.arange(windows.lookback)).reshape(-1)
-    step = np.arange(ours.shape[1])
+    step = np.arange(steps.shape[1])
     row = first[:, None] + step
     return {
         "origin": np.repeat(series.time[first - 1], len(step)),
         "step": np.tile(step + 1, len(first)),
         "time": series.time[row].reshape(-1),
         "actual": series.target[row].reshape(-1),
-        "predicted": windows.scalings[series.name].target_to_unit(ours).reshape(-1),
+        "predicted": windows.scalings[series.name].target_to_unit(steps).reshape(-1),
     }
 
 
-def _steps(values: NDArray[np.float32], windows: Windows) -> NDArray[np.float64]:
+def _reshape(values: NDArray[np.float32], windows: Windows) -> NDArray[np.float64]:
     """Float64 values of shape `(window, step)`; one row an input step where there is an output at every step."""
     wide = values.astype(np.float64)
     return wide.reshape(-1, 1) if windows.every_step else wide

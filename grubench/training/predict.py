@@ -40,7 +40,7 @@ class Forecast:
         run: The run whose model made them.
         rows: For each series the columns `origin`, `step`, `time`, `actual` (NaN where it is not known)
             and `predicted`, `(row,)` each.
-        measures: The scores of the forecasts, or None where nothing is known to measure against.
+        scores: The scores of the forecasts; None for forecasts of the future.
         baselines: The scores of the baselines on the same windows, by name.
         past: The last values seen of each series, `time` and `actual`, for pictures of what lies ahead.
         fed_back: Whether steps past the horizon were forecast from forecasts.
@@ -50,7 +50,7 @@ class Forecast:
 
     run: Run
     rows: dict[str, Rows] = field(repr=False)
-    measures: Evaluation | None = field(default=None, repr=False)
+    scores: Evaluation | None = field(default=None, repr=False)
     baselines: Mapping[str, Evaluation] = field(default_factory=dict, repr=False)
     past: dict[str, Rows] | None = field(default=None, repr=False)
     fed_back: bool = False
@@ -127,12 +127,12 @@ def _every_window(run: Run, dataset: Dataset, cut: Windows) -> Forecast:
     from grubench.training.fit import forecast
 
     predicted = _finite(forecast(model, cut, cut.index("test"), spec))
-    measures, baselines = evaluate.evaluate_all(predicted, cut, dataset, spec.data.period)
-    rows = evaluate.forecast_rows(dataset, cut, predicted)
+    scores, baselines = evaluate.evaluate_all(predicted, cut, dataset, spec.data.period)
+    rows = evaluate.make_rows(dataset, cut, predicted)
     return Forecast(
         run=run,
         rows=rows,
-        measures=measures,
+        scores=scores,
         baselines=baselines,
         unit=dataset.unit,
         backend=registry.loaded(),

@@ -1,4 +1,4 @@
-"""A trained trial as a run folder: what was measured, where it ran, the model, the forecasts."""
+"""Writes a trained trial as a run folder: metrics, environment, model, forecasts."""
 
 from __future__ import annotations
 
@@ -71,17 +71,17 @@ class Clock:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trained:
-    """A trial that is trained and measured.
+    """A trial that is trained and evaluated.
 
     Attributes:
         spec: The spec.
         options: How it was run.
         dataset: Its data.
         windows: Its windows.
-        model: The model, with the weights that are kept.
+        model: The model, with the weights to save.
         kernels: What ran each recurrent layer.
         recorder: What was recorded of the fit.
-        kept: The epoch (from 0) whose weights are kept.
+        kept_epoch: The epoch (from 0) whose weights those are.
         predicted: The scaled forecasts of the test part.
         test: The scores of the model.
         baselines: The scores of the baselines, by name.
@@ -94,7 +94,7 @@ class Trained:
     model: keras.Model
     kernels: list[LayerKernel]
     recorder: Recorder
-    kept: int
+    kept_epoch: int
     predicted: NDArray[np.float32]
     test: Evaluation
     baselines: dict[str, Evaluation]
@@ -125,7 +125,7 @@ def save(folder: Path, trained: Trained, clock: Clock) -> None:
         ):
             (folder / f"{name}.json").write_bytes(files.to_json(record))
         files.write_csv(folder / "history.csv", trained.recorder.epochs)
-        rows = evaluate.csv_text(evaluate.forecast_rows(trained.dataset, windows, trained.predicted))
+        rows = evaluate.format_csv(evaluate.make_rows(trained.dataset, windows, trained.predicted))
         (folder / "predictions.csv").write_text(rows, encoding="utf-8")
 
 
@@ -136,7 +136,7 @@ def _metrics(trained: Trained, clock: Clock, model_bytes: int) -> Metrics:
         digest=trained.spec.digest,
         data=_data(trained.dataset, trained.windows),
         parameters=_parameters(trained.model),
-        loss=_losses(trained.recorder, trained.kept),
+        loss=_losses(trained.recorder, trained.kept_epoch),
         test=trained.test,
         baselines=trained.baselines,
         timing=Timing(import_s=import_s(), total_s=clock.total_s(), **seconds),
@@ -186,16 +186,16 @@ def _parameters(model: keras.Model) -> Parameters:
     return Parameters(trainable=trainable, total=int(model.count_params()))
 
 
-def _losses(recorder: Recorder, kept: int) -> Losses:
+def _losses(recorder: Recorder, kept_epoch: int) -> Losses:
     """The losses of the weights that are saved, the epochs that were run, and the best of them."""
     rows = recorder.epochs
     monitored = "val_loss" if "val_loss" in rows[-1] else "loss"
     best = min(range(len(rows)), key=lambda epoch: rows[epoch][monitored])
     return Losses(
-        train=rows[kept]["loss"],
-        validation=rows[kept].get("val_loss"),
+        train=rows[kept_epoch]["loss"],
+        validation=rows[kept_epoch].get("val_loss"),
         epochs=len(rows),
-        kept_epoch=kept + 1,
+        kept_epoch=kept_epoch + 1,
         best_epoch=best + 1,
         time_to_best_s=sum(row["seconds"] for row in rows[: best + 1]),
     )

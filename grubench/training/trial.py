@@ -62,7 +62,7 @@ def run_trial(
     clock.lap("build_s")
     identity = {"digest": spec.digest, "data": dataset.fingerprint(), "machine": machine}
     checkpoint = Checkpoint(options.checkpoint, options.checkpoint_every, identity, clock.began)
-    recorder, kept = fit(model, windows, spec, on_event, checkpoint)
+    recorder, kept_epoch = fit(model, windows, spec, on_event, checkpoint)
     clock.lap("fit_s")
     clock.add("fit_s", checkpoint.earlier_s)
     on_event(Stage(text="forecasting the test part"))
@@ -78,7 +78,7 @@ def run_trial(
         model=model,
         kernels=kernels,
         recorder=recorder,
-        kept=kept,
+        kept_epoch=kept_epoch,
         predicted=predicted,
         test=test,
         baselines=baselines,

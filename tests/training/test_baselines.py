@@ -20,7 +20,7 @@ def test_baselines_equal_plain_loops(lookback: int, horizon: int, period: int) -
         make_dataset(), Experiment(window=Window(lookback=lookback, horizon=horizon, test=30, validation=0))
     )
     starts = cut.index("test")
-    found = baselines.forecasts(cut, starts, period)
+    found = baselines.forecast_all(cut, starts, period)
     inputs = cut.inputs(starts)[:, :, 0]
     for window in range(len(starts)):
         assert set(found["persistence"][window]) == {inputs[window, -1]}
@@ -31,13 +31,13 @@ def test_baselines_equal_plain_loops(lookback: int, horizon: int, period: int) -
 
 def test_a_season_longer_than_the_lookback_is_left_out() -> None:
     cut = windows.build(make_dataset(), Experiment(window=Window(lookback=6)))
-    assert list(baselines.forecasts(cut, cut.index("test"), 7)) == ["persistence"]
-    assert list(baselines.forecasts(cut, cut.index("test"), 0)) == ["persistence"]
+    assert list(baselines.forecast_all(cut, cut.index("test"), 7)) == ["persistence"]
+    assert list(baselines.forecast_all(cut, cut.index("test"), 0)) == ["persistence"]
 
 
 def test_a_season_of_one_step_is_persistence_and_no_row_of_its_own() -> None:
     cut = windows.build(make_dataset(), Experiment(window=Window(lookback=6)))
-    assert list(baselines.forecasts(cut, cut.index("test"), 1)) == ["persistence"]
+    assert list(baselines.forecast_all(cut, cut.index("test"), 1)) == ["persistence"]
 
 
 def test_persistence_at_every_step_repeats_the_step_before() -> None:

@@ -65,7 +65,7 @@ def test_the_rows_of_forecasts_are_those_of_the_series(every_step: bool) -> None
     dataset = make_dataset(make_series("a"), make_series("b", length=90, seed=1))
     cut = windows.build(dataset, Experiment(window=window))
     starts = cut.index("test")
-    rows = evaluate.forecast_rows(dataset, cut, cut.targets(starts))  # as if forecast without error
+    rows = evaluate.make_rows(dataset, cut, cut.targets(starts))  # as if forecast without error
     for series in dataset.series:
         columns = rows[series.name]
         expected = []

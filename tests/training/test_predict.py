@@ -69,7 +69,7 @@ def test_the_test_part_equals_plain_keras(trained: dict[str, Run]) -> None:
     np.testing.assert_allclose(
         np.concatenate([one["predicted"] for one in made.rows.values()]), kept["predicted"], rtol=1e-6
     )
-    assert made.measures.overall["rmse"] == pytest.approx(run.metrics.test.overall["rmse"], rel=1e-6)
+    assert made.scores.overall["rmse"] == pytest.approx(run.metrics.test.overall["rmse"], rel=1e-6)
 
 
 def test_new_data_equals_plain_keras(own: Run, tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_new_data_equals_plain_keras(own: Run, tmp_path: Path) -> None:
     expected = by_hand(own, frame[["price", "volume"]].to_numpy(), "prices", 14, 3)
     found = made.rows["newer"]
     np.testing.assert_allclose(found["predicted"].reshape(-1, 3), expected[::9], rtol=1e-5)
-    assert made.measures is not None
+    assert made.scores is not None
     assert made.unit == "EUR"
 
 
