@@ -66,12 +66,13 @@ def tiny(**training: object) -> Experiment:
 
 def kernels_with(spec: Experiment, *, gpu: bool) -> list[LayerKernel]:
     """What a spec's layers should run on, as if there were a GPU with cuDNN here, or none."""
-    from grubench.training import model
+    from grubench.backends.loader import backend
+    from grubench.training.kernel_check import plan_kernels
 
     with pytest.MonkeyPatch.context() as patch:
         lacking = "" if gpu else "this machine has no GPU that TensorFlow can use"
-        patch.setattr(model.backend(), "lacks_cudnn", lambda: lacking)
-        return model.kernels(spec)
+        patch.setattr(backend(), "lacks_cudnn", lambda: lacking)
+        return plan_kernels(spec)
 
 
 def run_with(run: Run, *, seed: int = 0, error: float = 1.0, epoch_s: float = 1.0, kernel: str = "fused") -> Run:

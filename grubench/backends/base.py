@@ -88,8 +88,11 @@ class Backend(ABC):
         """The least compute capability of its NVIDIA cards; None where it has none."""
 
     @abstractmethod
-    def set_tf32(self, *, on: bool) -> None:
-        """Let a card's matrix products round their inputs to TF32 (10 bits of mantissa), or keep them in float32."""
+    def tf32(self, *, on: bool) -> AbstractContextManager[None]:
+        """Let a card's matrix products round their inputs to TF32 (10 bits of mantissa), or keep them in float32.
+
+        The setting is the backend's own again when the block ends.
+        """
 
     @abstractmethod
     def set_up_devices(self) -> None:

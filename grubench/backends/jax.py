@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 
@@ -11,6 +11,9 @@ from grubench.backends import private_api
 from grubench.backends.base import Backend, Source, zeros
 from grubench.backends.keras_dataset import SourceDataset
 from grubench.errors import UsageError
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
 
 
 class Jax(Backend):
@@ -52,9 +55,10 @@ class Jax(Backend):
         capabilities = [private_api.jax_compute_capability(device) for device in self._devices()]
         return min((capability for capability in capabilities if capability), default=None)
 
-    def set_tf32(self, *, on: bool) -> None:
+    def tf32(self, *, on: bool) -> AbstractContextManager[None]:
         """See `Backend`; JAX itself has it on."""
-        jax.config.update("jax_default_matmul_precision", "tensorfloat32" if on else "float32")
+        precision: AbstractContextManager[None] = jax.default_matmul_precision("tensorfloat32" if on else "float32")
+        return precision
 
     def set_up_devices(self) -> None:
         """Nothing is left to do: the environment has it take a GPU's memory as it needs it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
@@ -12,6 +12,7 @@ from grubench.backends.base import Backend, Source
 from grubench.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
 
@@ -57,9 +58,16 @@ class TensorFlow(Backend):
         found = [one["compute_capability"] for one in _details() if "compute_capability" in one]
         return min(found, default=None)
 
-    def set_tf32(self, *, on: bool) -> None:
+    @contextmanager
+    def tf32(self, *, on: bool) -> Iterator[None]:
         """See `Backend`; TensorFlow itself has it on, for cuDNN too."""
-        tf.config.experimental.enable_tensor_float_32_execution(on)
+        settings = tf.config.experimental
+        before = settings.tensor_float_32_execution_enabled()
+        settings.enable_tensor_float_32_execution(on)
+        try:
+            yield
+        finally:
+            settings.enable_tensor_float_32_execution(before)
 
     def set_up_devices(self) -> None:
         """Have it take a GPU's memory as it needs it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,6 +13,8 @@ from grubench.backends.keras_dataset import SourceDataset
 from grubench.spec.backends import TORCH_DEVICE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 
@@ -67,10 +70,16 @@ class Torch(Backend):
         found: list[tuple[int, int]] = list(map(torch.cuda.get_device_capability, range(torch.cuda.device_count())))
         return min(found)
 
-    def set_tf32(self, *, on: bool) -> None:
+    @contextmanager
+    def tf32(self, *, on: bool) -> Iterator[None]:
         """See `Backend`; PyTorch itself has it on for cuDNN and off for matrix products."""
-        torch.backends.cuda.matmul.allow_tf32 = on
-        torch.backends.cudnn.allow_tf32 = on
+        matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+        before = matmul.allow_tf32, cudnn.allow_tf32
+        matmul.allow_tf32 = cudnn.allow_tf32 = on
+        try:
+            yield
+        finally:
+            matmul.allow_tf32, cudnn.allow_tf32 = before
 
     def set_up_devices(self) -> None:
         """Count the memory from here; PyTorch takes it as it needs it."""

@@ -168,12 +168,12 @@ def _choose_kernel(spec: Experiment, cell: str, name: str) -> str:
     from dataclasses import replace
 
     from grubench.spec.cells import CELLS
-    from grubench.training import model as models
+    from grubench.training.kernel_check import plan_kernels
 
     backend = spec.training.backend
     if name == "auto":
         alone = replace(spec.with_cell(cell), training=replace(spec.training, kernel="auto"))
-        name = models.kernels(alone)[0].kernel
+        name = plan_kernels(alone)[0].kernel
         if name != "cudnn" and backend in CELLS[cell].own_loop_backends:
             return "auto"
     return "keras" if (backend, name) == ("jax", "xla") else name  # JAX compiles Keras's loop in any case

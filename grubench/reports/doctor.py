@@ -15,7 +15,8 @@ from grubench.backends.loader import backend, import_s
 from grubench.data.datasets.download import VARIABLE, cache_folder
 from grubench.spec.backends import BACKENDS
 from grubench.spec.parameter_count import count_inputs, count_outputs
-from grubench.training import model as models
+from grubench.training.kernel_check import observe_kernels
+from grubench.training.model import build_model
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,7 +35,7 @@ def examine(spec: Experiment) -> dict[str, Any]:
     """
     backend().set_threads(spec.training.threads)
     backend().set_up_devices()
-    model = models.build(spec, spec.window.lookback, count_inputs(spec), count_outputs(spec))
+    model = build_model(spec, spec.window.lookback, count_inputs(spec), count_outputs(spec))
     capability = backend().capability()
     return machine.describe(spec.training.backend) | {
         "backend": backend().name,
@@ -47,7 +48,7 @@ def examine(spec: Experiment) -> dict[str, Any]:
         "precision": spec.training.precision,
         "jit_compile": bool(model.jit_compile),
         "import_s": import_s(),
-        "kernels": [asdict(one) for one in models.kernels_that_run(model, spec)],
+        "kernels": [asdict(one) for one in observe_kernels(model, spec)],
     }
 
 

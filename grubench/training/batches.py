@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from grubench.backends.base import Batch
@@ -45,7 +44,7 @@ class Batches:
         self.starts = starts
         self.batch_size = batch_size
         self.seed = seed
-        self.start_epoch(0)
+        self.current = self._order(0)
 
     def __len__(self) -> int:
         """The number of batches in an epoch."""
@@ -53,13 +52,17 @@ class Batches:
 
     def start_epoch(self, epoch: int) -> None:
         """Take up the order of an epoch, counted from 0."""
-        shuffled = self.seed is not None
-        self.current = self.starts[order(len(self.starts), self.seed or 0, epoch)] if shuffled else self.starts
+        self.current = self._order(epoch)
+
+    def _order(self, epoch: int) -> NDArray[np.int64]:
+        if self.seed is None:
+            return self.starts
+        return self.starts[order(len(self.starts), self.seed, epoch)]
 
     def chunks(self) -> Iterator[Batch]:
         """The inputs and targets of the epoch, some batches at a time."""
-        one = self.current[:1]
-        batch_bytes = self.batch_size * (self.windows.inputs(one).nbytes + self.windows.targets(one).nbytes)
+        window = self.current[:1]
+        batch_bytes = self.batch_size * (self.windows.inputs(window).nbytes + self.windows.targets(window).nbytes)
         size = self.batch_size * max(1, CHUNK_BYTES // batch_bytes)
         for first in range(0, len(self.current), size):
             starts = self.current[first : first + size]
@@ -78,15 +81,3 @@ class Batches:
                 processor computes the step, cutting them meanwhile takes from it what it saves.
         """
         return backend().stream(self, ahead=ahead)
-
-
-class EpochOrder(keras.callbacks.Callback):  # type: ignore[misc]
-    """Tells batches which epoch begins; how often Keras goes through them would not tell."""
-
-    def __init__(self, batches: Batches) -> None:
-        super().__init__()
-        self.batches = batches
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
-        """Put the batches into the epoch's order before Keras asks for the first."""
-        self.batches.start_epoch(epoch)

@@ -1,4 +1,7 @@
-"""What a fit is watched with: the time of its parts, its history, its progress, and the end of a loss that is NaN."""
+"""Keras callbacks of a fit: record its history and times, report its progress, stop it in time.
+
+They are called in the order in which `fit` lists them: what `Recorder` has recorded is there for those after it.
+"""
 
 from __future__ import annotations
 
@@ -8,187 +11,191 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import keras
-import numpy as np
 
 from grubench.backends.loader import backend
 from grubench.backends.private_api import AsyncSafe
 from grubench.errors import TrainingError
-from grubench.runs.records import EpochTiming
 from grubench.training.events import EpochEnd, Step
 
 if TYPE_CHECKING:
+    from grubench.training.batches import Batches
     from grubench.training.events import OnTrialEvent
+    from grubench.training.fit_record import FitRecord
 
-# Progress is told at most this often: a display redrawn at every step would slow the training it shows.
-TELL_EVERY_S = 0.25
+Logs = dict[str, Any] | None
+# Steps are reported at most this often: a display redrawn at every step would slow the training that it shows.
+REPORT_EVERY_S = 0.25
+
+
+def _loss(logs: Logs) -> float:
+    """The loss after a step; waits for a device that still computes it."""
+    return float((logs or {}).get("loss", math.nan))
+
+
+class EpochOrder(keras.callbacks.Callback):  # type: ignore[misc]
+    """Tells batches which epoch begins; how often Keras goes through them would not tell."""
+
+    def __init__(self, batches: Batches) -> None:
+        super().__init__()
+        self.batches = batches
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:  # noqa: ARG002
+        """Put the batches into the epoch's order before Keras asks for the first."""
+        self.batches.start_epoch(epoch)
+
+
+class StopAtNaN(AsyncSafe, keras.callbacks.Callback):  # type: ignore[misc]
+    """Ends a fit whose loss is NaN or infinite."""
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:  # noqa: ARG002
+        """Run no further step of the epoch."""
+        if not math.isfinite(_loss(logs)):
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Fail.
+
+        Raises:
+            TrainingError: The loss or the validation loss is NaN or infinite.
+        """
+        for name, key in (("loss", "loss"), ("validation loss", "val_loss")):
+            loss = float((logs or {}).get(key, 0.0))
+            if not math.isfinite(loss):
+                raise TrainingError(
+                    f"The {name} became {loss} in epoch {epoch + 1}.",
+                    "Use a smaller --learning-rate, or --clipnorm 1, or check the scaling.",
+                )
 
 
 class Recorder(AsyncSafe, keras.callbacks.Callback):  # type: ignore[misc]
-    """Times the first step apart from the epochs, keeps the history, tells the progress.
+    """Records the losses and the times of epochs, and the time of the first call apart from them.
 
     Args:
-        windows: Training windows.
-        steps: Steps an epoch.
-        on_event: Called with the progress.
-        budget_s: Stop at the end of the epoch that comes nearest to this many seconds of training after the first
-            step; 0 for no such end.
-        last_compiles: Whether the last batch of an epoch is of another size, and a step of another size is compiled
-            anew.
-
-    Attributes:
-        first_call_s: Seconds of the first call: tracing, compilation and its steps of work.
-        first_steps: How many steps the first call ran.
-        last_call_s: Seconds of the last step of the first epoch where it is compiled anew; else 0.
-        epochs: A row an epoch: epoch, loss, val_loss where there is validation, seconds, sequences_per_s.
-        resumed: The epochs (from 0) that a fit went on with after it had been stopped; they hold tracing too.
+        record: What to fill.
     """
 
-    def __init__(
-        self, windows: int, steps: int, on_event: OnTrialEvent, budget_s: float = 0.0, *, last_compiles: bool = False
-    ) -> None:
+    def __init__(self, record: FitRecord) -> None:
         super().__init__()
-        self.budget_s = budget_s
-        self.windows = windows
-        self.steps = steps
+        self.record = record
+        self._epoch_start = self._last_step_start = 0.0
+        self._epoch_s: float | None = None
+        self._lock = threading.Lock()  # batch hooks may overlap
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:  # noqa: ARG002
+        """Start the epoch's clock."""
+        self._epoch_start = time.perf_counter()
+        self._epoch_s = None
+
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:  # noqa: ARG002
+        """Start the clock of a last step that is compiled anew."""
+        record = self.record
+        if record.last_step_compiles and not record.epochs and batch == record.steps - 1:
+            backend().wait()
+            self._last_step_start = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Record the time of the first call."""
+        _loss(logs)
+        now = time.perf_counter()
+        with self._lock:
+            if not self.record.first_call_steps:
+                self.record.first_call_s = now - self._epoch_start
+                self.record.first_call_steps = count_steps(batch, self.record.steps)
+
+    def on_test_begin(self, logs: Logs = None) -> None:  # noqa: ARG002
+        """Stop the epoch's clock: validation is not training."""
+        self._epoch_s = self._stop_clock()
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Record the epoch."""
+        epoch_s = self._stop_clock() if self._epoch_s is None else self._epoch_s
+        row: dict[str, float] = {"epoch": epoch + 1}
+        row |= {key: float(logs[key]) for key in ("loss", "val_loss") if logs and key in logs}
+        row |= {"seconds": epoch_s, "sequences_per_s": self.record.windows / epoch_s}
+        self.record.epochs.append(row)
+
+    def _stop_clock(self) -> float:
+        """The seconds of the epoch, once the device has done all of it."""
+        backend().wait()
+        now = time.perf_counter()
+        if self.record.last_step_compiles and not self.record.epochs:
+            self.record.last_step_s = now - self._last_step_start
+        return now - self._epoch_start
+
+
+class Progress(AsyncSafe, keras.callbacks.Callback):  # type: ignore[misc]
+    """Reports steps now and then, and every epoch. It has to stand after the `Recorder`.
+
+    Args:
+        record: What the `Recorder` fills.
+        on_event: Called with `Step` and `EpochEnd`.
+    """
+
+    def __init__(self, record: FitRecord, on_event: OnTrialEvent) -> None:
+        super().__init__()
+        self.record = record
         self.on_event = on_event
-        self.first_call_s = math.nan
-        self.first_steps = 0
-        self.last_call_s = 0.0
-        self.last_compiles = last_compiles and steps > 1
-        self.epochs: list[dict[str, float]] = []
-        self.resumed: list[int] = []
-        self._epoch_s = math.nan
-        self._told = 0.0
-        self._lock = threading.Lock()  # batch hooks may overlap; the reports stay one after the other
+        self._epoch = 0
+        self._epoch_start = self._last_report = 0.0
+        self._lock = threading.Lock()  # batch hooks may overlap; the events come one after the other
 
-    def state(self) -> dict[str, Any]:
-        """What `restore` needs, as JSON can hold it."""
-        names = ("first_call_s", "first_steps", "last_call_s", "epochs", "resumed")
-        return {name: getattr(self, name) for name in names}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from the epochs that another process has recorded."""
-        for name, value in state.items():
-            setattr(self, name, value)
-        self.resumed = [*self.resumed, len(self.epochs)]
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:  # noqa: ARG002
         """Start the epoch's clock."""
         self._epoch = epoch
-        self._began = time.perf_counter()
-        self._epoch_s = math.nan
+        self._epoch_start = time.perf_counter()
 
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
-        """Start the clock of a last step that is compiled anew."""
-        if self.last_compiles and not self.epochs and batch == self.steps - 1:
-            backend().wait()
-            self._last_began = time.perf_counter()
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Time the first call; tell the progress now and then; stop at a loss that is no number."""
-        loss = float((logs or {}).get("loss", math.nan))  # waits for a device that still computes
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Report the step, if the last report is long enough ago."""
+        loss = _loss(logs)
         now = time.perf_counter()
-        if not math.isfinite(loss):
-            self.model.stop_training = True
         with self._lock:
-            done = min(batch + 1, self.steps)  # Keras counts a last call that is not full as if it were
-            if not self.first_steps:
-                self.first_call_s, self.first_steps = now - self._began, done
-            if now - self._told < TELL_EVERY_S:
+            if now - self._last_report < REPORT_EVERY_S:
                 return
-            self._told = now
+            self._last_report = now
+            step, steps = count_steps(batch, self.record.steps), self.record.steps
+            sequences_per_s = step * self.record.windows / steps / (now - self._epoch_start)
             self.on_event(
-                Step(
-                    epoch=self._epoch + 1,
-                    step=done,
-                    steps=self.steps,
-                    loss=loss,
-                    sequences_per_s=done * self.windows / self.steps / (now - self._began),
-                )
+                Step(epoch=self._epoch + 1, step=step, steps=steps, loss=loss, sequences_per_s=sequences_per_s)
             )
 
-    def on_test_begin(self, logs: Any = None) -> None:  # noqa: ARG002
-        """Stop the epoch's clock: validation is not training."""
-        self._stop()
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Keep the epoch's row; stop at a loss that is no number.
-
-        Raises:
-            TrainingError: The loss is NaN or infinite.
-        """
-        logs = logs or {}
-        if math.isnan(self._epoch_s):
-            self._stop()
-        seconds = self._epoch_s
-        row = {"epoch": epoch + 1} | {key: float(logs[key]) for key in ("loss", "val_loss") if key in logs}
-        row |= {"seconds": seconds, "sequences_per_s": self.windows / seconds}
-        self.epochs.append(row)
-        for name, key in (("loss", "loss"), ("validation loss", "val_loss")):
-            if not math.isfinite(row.get(key, 0.0)):
-                raise TrainingError(
-                    f"The {name} became {row[key]} in epoch {epoch + 1}.",
-                    "Use a smaller --learning-rate, or --clipnorm 1, or check the scaling.",
-                )
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:  # noqa: ARG002
+        """Report the epoch."""
+        row = self.record.epochs[-1]
         self.on_event(
             EpochEnd(
                 epoch=epoch + 1,
                 loss=row["loss"],
                 val_loss=row.get("val_loss"),
-                epoch_s=seconds,
+                epoch_s=row["seconds"],
                 sequences_per_s=row["sequences_per_s"],
             )
         )
-        if self.budget_s and self._spent():
+
+
+class StopAtBudget(keras.callbacks.Callback):  # type: ignore[misc]
+    """Ends a fit with the epoch that comes nearest to a budget. It has to stand after the `Recorder`.
+
+    Args:
+        record: What the `Recorder` fills.
+        budget_s: Seconds of training after the first step.
+    """
+
+    def __init__(self, record: FitRecord, budget_s: float) -> None:
+        super().__init__()
+        self.record = record
+        self.budget_s = budget_s
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:  # noqa: ARG002
+        """Stop where the budget is spent."""
+        if self.record.is_budget_spent(self.budget_s):
             self.model.stop_training = True
 
-    def _stop(self) -> None:
-        """Stop the epoch's clock, once the device has done all of it."""
-        backend().wait()
-        now = time.perf_counter()
-        self._epoch_s = now - self._began
-        if self.last_compiles and not self.epochs:
-            self.last_call_s = now - self._last_began
 
-    def _spent(self) -> bool:
-        """Whether the budget is used up, or another epoch would end further from it than this one."""
-        if len(self.epochs) == 1 and not self._rest:  # no telling how long another epoch takes
-            return False
-        timing = self.timing()
-        return bool(timing.train_s - timing.first_step_s + timing.epoch_s / 2 > self.budget_s)
+def count_steps(batch: int, steps: int) -> int:
+    """The steps that an epoch has run; Keras counts a last call that is not full as if it were.
 
-    @property
-    def _rest(self) -> int:
-        """The steps of the first epoch in which nothing is traced or compiled."""
-        return self.steps - self.first_steps - self.last_compiles
-
-    def timing(self) -> EpochTiming:
-        """The steady epochs in seconds, median and quartiles, and the speed.
-
-        The first epoch, and each that a fit went on with, hold tracing and compilation: they are left out. With a
-        single epoch the calls that hold them are taken out of it and the rest put up to a whole epoch. The first step
-        is the first call without the steps after its first, at the steady speed, and what a last step compiled.
-        """
-        seconds = np.array([row["seconds"] for row in self.epochs])
-        traced = [0, *(epoch for epoch in self.resumed if epoch < len(seconds))]
-        steady = np.delete(seconds, traced)
-        steady_epochs = len(steady)
-        if not steady_epochs:
-            compiled = self.first_call_s + self.last_call_s
-            steady = (seconds[:1] - compiled) * self.steps / self._rest if self._rest else seconds[:1]
-        low, median, high = np.percentile(steady, [25, 50, 75]).tolist()
-        trained = seconds.copy()
-        trained[traced[1:]] = median  # without the tracing of each process after the first
-        step_s = median / self.steps
-        first_step_s = max(0.0, self.first_call_s - (self.first_steps - 1) * step_s)
-        first_step_s += max(0.0, self.last_call_s - step_s)
-        return EpochTiming(
-            first_step_s=first_step_s,
-            first_epoch_s=float(seconds[0]),
-            epoch_s=median,
-            epoch_s_quartiles=(low, high),
-            steady_epochs=steady_epochs,
-            sequences_per_s=self.windows / median,
-            train_s=float(trained.sum()),
-            resumed_after_epochs=tuple(self.resumed),
-        )
+    Args:
+        batch: The number of the batch (from 0), as Keras gives it to the hook.
+        steps: The steps of an epoch.
+    """
+    return min(batch + 1, steps)

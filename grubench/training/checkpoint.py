@@ -1,150 +1,185 @@
-"""What a trial needs to go on after its process is gone: kept every few epochs, in one file, whole or not at all.
+"""Checkpoints: what a trial needs to be resumed after its process was killed, in one file, written atomically.
 
-Weights, the optimizer's state, the states of the random generators, the history with its times, and what stopping early
-has seen. The order of the windows needs nothing: the seed and the epoch decide it. A trial that goes on from here ends
-with the weights of one that was never stopped.
+Weights, the state of the optimizer and of the random generators, the record of the fit, and what early stopping knows.
+The order of the windows needs nothing: the seed and the epoch decide it. A trial that is resumed ends with the weights
+of one that was never stopped.
 """
 
 from __future__ import annotations
 
-import json
 import time
 import zipfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
+import msgspec
 import numpy as np
 
 from grubench.backends.loader import backend
 from grubench.runs import atomic
 from grubench.runs.files import os_errors
+from grubench.training.early_stopping import EarlyStopping, EarlyStoppingState
+from grubench.training.fit_record import FitRecord
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
-
-    from grubench.training.callbacks import Recorder
 
 # The entry of the file that is JSON; the others are arrays.
 STATE = "state"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Saved:
-    """A checkpoint as it was read.
+class CheckpointState(msgspec.Struct, frozen=True, kw_only=True):
+    """What a checkpoint holds beside arrays.
 
     Attributes:
-        state: What is not an array: epoch, history, times, stopping.
-        arrays: Those of the model and the optimizer, and the best weights so far.
+        identity: What trial it is of, and what that ran on.
+        epoch: The epoch to continue with, from 0.
+        spent_s: Seconds that the trial has taken so far, in all its processes.
+        record: The record of the fit.
+        early_stopping: What early stopping knows; None without it.
     """
 
-    state: dict[str, Any]
-    arrays: dict[str, NDArray[Any]]
+    identity: str
+    epoch: int
+    spent_s: float
+    record: FitRecord
+    early_stopping: EarlyStoppingState | None = None
 
 
-def read(path: Path | None, identity: dict[str, Any]) -> Saved | None:
-    """The checkpoint of a trial; None where there is none, or it is damaged, or of another trial or machine."""
-    if path is None or not path.is_file():
-        return None
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        state = json.loads(arrays.pop(STATE).tobytes())
-        return Saved(state=state, arrays=arrays) if state["identity"] == identity else None
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
-        return None
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A checkpoint.
+
+    Attributes:
+        state: What is not an array.
+        variables: The model's variables and then the optimizer's, in their order.
+        best_weights: The best weights that early stopping has seen.
+        random_state: The states of the backend's own random generators, by name.
+    """
+
+    state: CheckpointState
+    variables: list[NDArray[Any]]
+    best_weights: list[NDArray[Any]]
+    random_state: dict[str, NDArray[Any]]
+
+    def restore(self, model: keras.Model) -> None:
+        """Set the variables of a model and of its optimizer, which is built."""
+        for variable, values in zip(_variables(model), self.variables, strict=True):
+            variable.assign(values)
 
 
-class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keeps a checkpoint every few epochs, and sets a fit up to go on from one.
+@dataclass(frozen=True, kw_only=True)
+class CheckpointFile:
+    """Where a trial has its checkpoint, and how often it writes one.
+
+    Attributes:
+        path: The file; None for none.
+        every: Epochs between checkpoints; 0 to write none, but resume from one that exists.
+        identity: What trial it is and what it runs on: a checkpoint of another is ignored.
+        start_s: When this process began the trial, as `time.perf_counter` has it.
+    """
+
+    path: Path | None = None
+    every: int = 0
+    identity: str = ""
+    start_s: float = 0.0
+
+    def read(self) -> Checkpoint | None:
+        """The checkpoint; None where there is none, or it is damaged, or of another trial or machine."""
+        if self.path is None or not self.path.is_file():
+            return None
+        try:
+            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+            state = msgspec.json.decode(arrays.pop(STATE).tobytes(), type=CheckpointState)
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, msgspec.MsgspecError):
+            return None
+        if state.identity != self.identity:
+            return None
+        return Checkpoint(
+            state=state,
+            variables=_numbered("v", arrays),
+            best_weights=_numbered("b", arrays),
+            random_state={name[1:]: values for name, values in arrays.items() if name[0] == "r"},
+        )
+
+    def write(self, checkpoint: Checkpoint) -> None:
+        """Write atomically: a process that is killed meanwhile leaves the checkpoint before.
+
+        Raises:
+            RunError: It cannot be written.
+        """
+        if self.path is None:
+            return
+        arrays = {f"v{number}": values for number, values in enumerate(checkpoint.variables)}
+        arrays |= {f"b{number}": values for number, values in enumerate(checkpoint.best_weights)}
+        arrays |= {f"r{name}": values for name, values in checkpoint.random_state.items()}
+        arrays[STATE] = np.frombuffer(msgspec.json.encode(checkpoint.state), np.uint8)
+        with os_errors(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        remedy = "Free some space, or choose another --output."
+        with atomic.write_file(self.path, remedy) as temporary, temporary.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+
+
+class WriteCheckpoints(keras.callbacks.Callback):  # type: ignore[misc]
+    """Writes a checkpoint every few epochs. It has to stand after the callbacks whose state it writes.
 
     Args:
-        path: The file; None to keep none.
-        every: Epochs between checkpoints; 0 to make none, and go on from one that is there.
-        identity: What trial it is and what it runs on: a checkpoint of another is passed over.
-        began: When the trial began, as `time.perf_counter` has it.
+        file: Where.
+        record: The record of the fit.
+        early_stopping: The callback of early stopping; None without it.
+        resumed: The checkpoint that the fit was resumed from; None where it begins.
     """
 
     def __init__(
-        self, path: Path | None = None, every: int = 0, identity: dict[str, Any] | None = None, began: float = 0.0
+        self,
+        file: CheckpointFile,
+        record: FitRecord,
+        early_stopping: EarlyStopping | None,
+        resumed: Checkpoint | None,
     ) -> None:
         super().__init__()
-        self.path, self.every, self.identity = path, every, identity or {}
-        self.saved = read(path, self.identity)
-        self.earlier_s = float(self.saved.state["spent_s"]) if self.saved else 0.0
-        self._began = began - self.earlier_s
+        self.file, self.record, self.early_stopping, self.resumed = file, record, early_stopping, resumed
 
-    @property
-    def first_epoch(self) -> int:
-        """The epoch to go on with, from 0."""
-        return int(self.saved.state["epoch"]) if self.saved else 0
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Set the random generators: here and not before, since PyTorch's data loader has drawn meanwhile."""
+        if self.resumed is not None:
+            backend().set_random_state(self.resumed.random_state)
 
-    def watch(self, recorder: Recorder, stopper: keras.callbacks.EarlyStopping | None) -> None:
-        """Keep what these know too. Callbacks are called in order: this one has to stand behind them."""
-        self.recorder, self.stopper = recorder, stopper
-
-    def restore(self, model: keras.Model) -> None:
-        """Give a model, its optimizer and the recorder what was kept."""
-        model.optimizer.build(model.trainable_variables)
-        if self.saved is None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Write a checkpoint, if it is time."""
+        # A fit that stops here would not know it if it was resumed from here.
+        if self.file.path is None or not self.file.every or (epoch + 1) % self.file.every or self.model.stop_training:
             return
-        for number, variable in enumerate(_variables(model)):
-            variable.assign(self.saved.arrays[f"v{number}"])
-        self.recorder.restore(self.saved.state["recorder"])
-
-    def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
-        """Give the stopper back what it knew, which it has just forgotten, and the generators their states."""
-        if self.saved is None:
-            return
-        # Not before: PyTorch's loader has drawn meanwhile.
-        backend().set_random_state({name[1:]: one for name, one in self.saved.arrays.items() if name[0] == "r"})
-        if self.stopper is None:
-            return
-        for name, value in self.saved.state["stopper"].items():
-            setattr(self.stopper, name, value)
-        best = [self.saved.arrays[name] for name in _numbered("b", self.saved.arrays)]
-        self.stopper.best_weights = best or None
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
-        """Keep what there is, now and then."""
-        # A fit that stops here would not know it when it went on from here.
-        if self.path is None or not self.every or (epoch + 1) % self.every or self.model.stop_training:
-            return
-        arrays = {
-            f"v{number}": keras.ops.convert_to_numpy(variable) for number, variable in enumerate(_variables(self.model))
-        }
-        arrays |= {f"r{name}": one for name, one in backend().random_state().items()}
-        stopper: dict[str, Any] = {}
-        if self.stopper is not None:
-            stopper = {name: getattr(self.stopper, name) for name in ("wait", "best_epoch", "stopped_epoch")}
-            stopper["best"] = None if self.stopper.best is None else float(self.stopper.best)
-            arrays |= {f"b{number}": one for number, one in enumerate(self.stopper.best_weights or ())}
-        state = {
-            "identity": self.identity,
-            "epoch": epoch + 1,
-            "spent_s": time.perf_counter() - self._began,
-            "recorder": self.recorder.state(),
-            "stopper": stopper,
-        }
-        _write(self.path, state, arrays)
+        stopping = self.early_stopping
+        earlier_s = self.resumed.state.spent_s if self.resumed else 0.0
+        state = CheckpointState(
+            identity=self.file.identity,
+            epoch=epoch + 1,
+            spent_s=earlier_s + time.perf_counter() - self.file.start_s,
+            record=self.record,
+            early_stopping=stopping.state if stopping else None,
+        )
+        self.file.write(
+            Checkpoint(
+                state=state,
+                variables=[keras.ops.convert_to_numpy(variable) for variable in _variables(self.model)],
+                best_weights=stopping.best_weights if stopping else [],
+                random_state=backend().random_state(),
+            )
+        )
 
 
-def _variables(model: keras.Model) -> list[Any]:
+def _variables(model: keras.Model) -> Iterable[Any]:
     return [*model.variables, *model.optimizer.variables]
 
 
-def _numbered(letter: str, arrays: dict[str, NDArray[Any]]) -> list[str]:
+def _numbered(letter: str, arrays: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
+    """The arrays whose names are a letter and a number, by their numbers."""
     names = [name for name in arrays if name[0] == letter]
-    return sorted(names, key=lambda name: int(name[1:]))
-
-
-def _write(path: Path, state: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
-    """Write atomically: a process that is killed meanwhile leaves the checkpoint before."""
-    text = np.frombuffer(json.dumps(state).encode(), np.uint8)
-    with os_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    remedy = "Free some space, or choose another --output."
-    with atomic.write_file(path, remedy) as temporary, temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, **{STATE: text}, **arrays)
+    return [arrays[name] for name in sorted(names, key=lambda name: int(name[1:]))]

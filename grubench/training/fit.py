@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -12,12 +14,17 @@ import keras
 from grubench.backends import private_api
 from grubench.backends.loader import backend
 from grubench.errors import TrainingError
-from grubench.training.batches import Batches, EpochOrder
-from grubench.training.callbacks import Recorder
-from grubench.training.checkpoint import Checkpoint
+from grubench.training.batches import Batches
+from grubench.training.callbacks import EpochOrder, Progress, Recorder, StopAtBudget, StopAtNaN
+from grubench.training.checkpoint import Checkpoint, CheckpointFile, WriteCheckpoints
+from grubench.training.early_stopping import EarlyStopping
 from grubench.training.events import Stage
+from grubench.training.fit_record import FitRecord
+from grubench.training.precision import uses_tf32
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -38,9 +45,28 @@ TIME_STEP_S = 20e-6
 FLOPS_PER_S = 100e9
 
 
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """A fit that has ended.
+
+    Attributes:
+        record: Its history and times.
+        kept_epoch: The epoch (from 0) whose weights the model has.
+        earlier_s: Seconds that earlier processes spent on the trial, where it was resumed.
+    """
+
+    record: FitRecord
+    kept_epoch: int
+    earlier_s: float
+
+
 def fit(
-    model: keras.Model, windows: Windows, spec: Experiment, on_event: OnTrialEvent, checkpoint: Checkpoint | None = None
-) -> tuple[Recorder, int]:
+    model: keras.Model,
+    windows: Windows,
+    spec: Experiment,
+    on_event: OnTrialEvent,
+    checkpoint_file: CheckpointFile | None = None,
+) -> Fitted:
     """Fit a model to the training windows of a spec.
 
     Args:
@@ -48,13 +74,11 @@ def fit(
         windows: The windows.
         spec: The spec.
         on_event: Called with the progress.
-        checkpoint: What is kept on the way and gone on from; nothing where not given.
-
-    Returns:
-        What was recorded, and the epoch (from 0) whose weights the model ends with.
+        checkpoint_file: Where checkpoints are written, and one is resumed from; nowhere where not given.
 
     Raises:
         TrainingError: The loss is no number, or memory ran out.
+        RunError: A checkpoint cannot be written.
     """
     training = spec.training
     batches = Batches(
@@ -63,37 +87,59 @@ def fit(
     validation = None
     if windows.count("validation"):
         validation = Batches(windows, windows.index("validation"), _predict_batch(spec))
-    ahead = AHEAD if backend().gpus() else 0
-    ragged = bool(len(batches.starts) % training.batch_size)
-    last_compiles = backend().always_compiles and ragged
-    recorder = Recorder(len(batches.starts), len(batches), on_event, training.seconds, last_compiles=last_compiles)
-    stopper = _stopper(training)
-    checkpoint = checkpoint or Checkpoint()
-    checkpoint.watch(recorder, stopper)
+    checkpoint_file = checkpoint_file or CheckpointFile()
+    checkpoint = checkpoint_file.read()
     with backend().scope(model):
-        checkpoint.restore(model)
-    text = f"going on after epoch {checkpoint.first_epoch}" if checkpoint.saved else "first step"
-    on_event(Stage(text=text))
+        model.optimizer.build(model.trainable_variables)
+        if checkpoint:
+            checkpoint.restore(model)
+    record = checkpoint.state.record.resume() if checkpoint else _new_record(batches)
+    early_stopping = _early_stopping(training, checkpoint) if validation else None
+    first_epoch = checkpoint.state.epoch if checkpoint else 0
+    on_event(Stage(text=f"resuming after epoch {first_epoch}" if checkpoint else "first step"))
+    callbacks = [
+        EpochOrder(batches),
+        StopAtNaN(),
+        Recorder(record),
+        Progress(record, on_event),
+        StopAtBudget(record, training.seconds) if training.seconds else None,
+        early_stopping,
+        WriteCheckpoints(checkpoint_file, record, early_stopping, checkpoint),
+    ]
+    ahead = AHEAD if backend().gpus() else 0
     steps = steps_a_call(spec, windows, len(batches))
-    with _memory_errors(spec), private_api.steps_per_execution(model, steps):
+    with _memory_errors(spec), uses_tf32(spec), private_api.steps_per_execution(model, steps):
         model.fit(
             batches.stream(ahead=ahead),
             epochs=sys.maxsize if training.seconds else training.epochs,
-            initial_epoch=checkpoint.first_epoch,
+            initial_epoch=first_epoch,
             validation_data=validation.stream(ahead=ahead) if validation else None,
-            callbacks=[one for one in (EpochOrder(batches), recorder, stopper, checkpoint) if one],
+            callbacks=[callback for callback in callbacks if callback is not None],
             verbose=0,
             shuffle=False,
         )
-    return recorder, stopper.best_epoch if stopper else len(recorder.epochs) - 1
+    return Fitted(
+        record=record,
+        kept_epoch=early_stopping.state.best_epoch if early_stopping else len(record.epochs) - 1,
+        earlier_s=checkpoint.state.spent_s if checkpoint else 0.0,
+    )
 
 
-def _stopper(training: Training) -> keras.callbacks.EarlyStopping | None:
-    """What stops a fit early, if it is to be."""
+def _new_record(batches: Batches) -> FitRecord:
+    ragged = bool(len(batches.starts) % batches.batch_size)
+    compiles = backend().always_compiles and ragged and len(batches) > 1
+    return FitRecord(windows=len(batches.starts), steps=len(batches), last_step_compiles=compiles)
+
+
+def _early_stopping(training: Training, checkpoint: Checkpoint | None) -> EarlyStopping | None:
+    """What ends a fit early, if the spec wants it."""
     if not training.patience:
         return None
-    return keras.callbacks.EarlyStopping(
-        monitor="val_loss", patience=training.patience, min_delta=training.min_delta, restore_best_weights=True
+    return EarlyStopping(
+        training.patience,
+        training.min_delta,
+        checkpoint.state.early_stopping if checkpoint else None,
+        checkpoint.best_weights if checkpoint else (),
     )
 
 
@@ -119,7 +165,7 @@ def steps_a_call(spec: Experiment, windows: Windows, steps: int) -> int:
 def forecast(model: keras.Model, windows: Windows, starts: NDArray[np.int64], spec: Experiment) -> NDArray[np.float32]:
     """The scaled forecasts of the windows at these start rows, in the shape of `Windows.targets`."""
     batches = Batches(windows, starts, _predict_batch(spec))
-    with _memory_errors(spec):
+    with _memory_errors(spec), uses_tf32(spec):
         predicted: NDArray[np.float32] = model.predict(batches.stream(), verbose=0)
     return predicted
 
@@ -128,19 +174,16 @@ def _predict_batch(spec: Experiment) -> int:
     return max(spec.training.batch_size, PREDICT_BATCH)
 
 
-class _memory_errors:  # noqa: N801  (reads as a statement: with _memory_errors(spec))
-    """Turn a backend's out-of-memory into an error that says what to do."""
-
-    def __init__(self, spec: Experiment) -> None:
-        self.spec = spec
-
-    def __enter__(self) -> None:
-        """Nothing to set up."""
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if error is not None and private_api.is_out_of_memory(error):
-            raise TrainingError(
-                f"Memory ran out with training.batch_size {self.spec.training.batch_size}, lookback "
-                f"{self.spec.window.lookback} and the stack {','.join(self.spec.model.layers)}.",
-                "Use a smaller --batch-size.",
-            ) from error
+@contextmanager
+def _memory_errors(spec: Experiment) -> Iterator[None]:
+    """Turn a backend's out-of-memory error into one that says what to do."""
+    try:
+        yield
+    except Exception as error:
+        if not private_api.is_out_of_memory(error):
+            raise
+        raise TrainingError(
+            f"Memory ran out with training.batch_size {spec.training.batch_size}, lookback "
+            f"{spec.window.lookback} and the stack {','.join(spec.model.layers)}.",
+            "Use a smaller --batch-size.",
+        ) from error

@@ -41,7 +41,6 @@ def load_model(run: Run) -> Any:
     from grubench.backends.loader import backend
 
     backend().set_up_devices()
-    backend().set_tf32(on=run.experiment.training.precision == "tf32")
     import keras
 
     path = run.folder / "model.keras"

@@ -151,8 +151,11 @@ def _future(run: Run, dataset: Dataset, cut: Windows, steps: int, *, trained_on:
         )
     model = load_model(run)
     _check_fit(model, cut)
+    from grubench.training.precision import uses_tf32
+
     chosen = dataset.select(spec.data.test_series, "data.test_series") if trained_on else dataset.series
-    rows = {one.name: _ahead(model, one, cut, run, steps) for one in chosen}
+    with uses_tf32(spec):
+        rows = {series.name: _ahead(model, series, cut, run, steps) for series in chosen}
     keep = max(2 * steps, spec.window.lookback)
     past = {one.name: {"time": one.time[-keep:], "actual": one.target[-keep:]} for one in chosen}
     return Forecast(run=run, rows=rows, past=past, fed_back=steps > block, unit=dataset.unit, backend=registry.loaded())

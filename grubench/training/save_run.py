@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from grubench.data.series import Dataset
     from grubench.data.windows import Windows
     from grubench.spec.experiment import Experiment
-    from grubench.training.callbacks import Recorder
+    from grubench.training.fit_record import FitRecord
     from grubench.training.options import TrialOptions
 
 
@@ -80,7 +80,7 @@ class Trained:
         windows: Its windows.
         model: The model, with the weights to save.
         kernels: What ran each recurrent layer.
-        recorder: What was recorded of the fit.
+        record: The history and the times of the fit.
         kept_epoch: The epoch (from 0) whose weights those are.
         predicted: The scaled forecasts of the test part.
         test: The scores of the model.
@@ -93,7 +93,7 @@ class Trained:
     windows: Windows
     model: keras.Model
     kernels: list[LayerKernel]
-    recorder: Recorder
+    record: FitRecord
     kept_epoch: int
     predicted: NDArray[np.float32]
     test: Evaluation
@@ -124,19 +124,19 @@ def save(folder: Path, trained: Trained, clock: Clock) -> None:
             ("scaling", _scalings(trained)),
         ):
             (folder / f"{name}.json").write_bytes(files.to_json(record))
-        files.write_csv(folder / "history.csv", trained.recorder.epochs)
+        files.write_csv(folder / "history.csv", trained.record.epochs)
         rows = evaluate.format_csv(evaluate.make_rows(trained.dataset, windows, trained.predicted))
         (folder / "predictions.csv").write_text(rows, encoding="utf-8")
 
 
 def _metrics(trained: Trained, clock: Clock, model_bytes: int) -> Metrics:
-    seconds = asdict(trained.recorder.timing()) | clock.laps
+    seconds = asdict(trained.record.compute_timing()) | clock.laps
     return Metrics(
         schema=SCHEMA,
         digest=trained.spec.digest,
         data=_data(trained.dataset, trained.windows),
         parameters=_parameters(trained.model),
-        loss=_losses(trained.recorder, trained.kept_epoch),
+        loss=_losses(trained.record, trained.kept_epoch),
         test=trained.test,
         baselines=trained.baselines,
         timing=Timing(import_s=import_s(), total_s=clock.total_s(), **seconds),
@@ -186,9 +186,9 @@ def _parameters(model: keras.Model) -> Parameters:
     return Parameters(trainable=trainable, total=int(model.count_params()))
 
 
-def _losses(recorder: Recorder, kept_epoch: int) -> Losses:
+def _losses(record: FitRecord, kept_epoch: int) -> Losses:
     """The losses of the weights that are saved, the epochs that were run, and the best of them."""
-    rows = recorder.epochs
+    rows = record.epochs
     monitored = "val_loss" if "val_loss" in rows[-1] else "loss"
     best = min(range(len(rows)), key=lambda epoch: rows[epoch][monitored])
     return Losses(

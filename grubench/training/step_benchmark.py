@@ -6,6 +6,7 @@ import gc
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -19,10 +20,14 @@ from grubench.kernels.buffers import POOL
 from grubench.spec.cells import CELLS
 from grubench.spec.experiment import Experiment
 from grubench.spec.parameter_count import count_outputs
-from grubench.training import model
 from grubench.training.events import ArmStart, BenchmarkPlan, RoundEnd
+from grubench.training.kernel_check import check, observe_kernels
+from grubench.training.model import build_model
+from grubench.training.precision import uses_tf32
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from grubench.training.events import OnBenchmarkEvent
 
 # A round of one arm lasts about this long, so that a clock's grain and a moment's disturbance weigh little.
@@ -150,7 +155,6 @@ def prepare(spec: Experiment) -> None:
     """Set the backend up for a spec, before anything is asked of it; harmless to call again."""
     backend().set_threads(spec.training.threads)
     backend().set_up_devices()
-    backend().set_tf32(on=spec.training.precision == "tf32")
 
 
 def measure(
@@ -173,27 +177,46 @@ def measure(
     prepare(spec)
     for arm in arms:
         try:
-            model.check(_spec(spec, arm, sizes[0]))
+            check(_spec(spec, arm, sizes[0]))
         except KernelError as error:
             raise UsageError(error.message, "Leave that kernel out of --kernels.") from error
     if all(arm.kernel == "fused" for arm in arms):
         from grubench.kernels.keras_layer import limit_inter_op_threads
 
         limit_inter_op_threads()
-    logging.getLogger("tensorflow").setLevel("ERROR")  # it warns of many functions, and here each arm is one
-    found: list[Timing] = []
-    limit = matrix_limit()
-    on_event(BenchmarkPlan(rounds=len(sizes) * rounds))
+    timings: list[Timing] = []
+    with uses_tf32(spec), _quiet_tensorflow():
+        limit = matrix_limit()
+        on_event(BenchmarkPlan(rounds=len(sizes) * rounds))
+        try:
+            for shape in sizes:
+                _measure_shape(spec, arms, shape, rounds=rounds, on_event=on_event, timings=timings)
+        except KeyboardInterrupt:
+            measured = [timing for timing in timings if timing.step_s]
+            return Benchmark(timings=measured, limit_flops=limit, spec=spec, whole=False)
+    return Benchmark(timings=timings, limit_flops=limit, spec=spec, whole=True)
+
+
+@contextmanager
+def _quiet_tensorflow() -> Iterator[None]:
+    """Keep TensorFlow from warning of many functions: here each arm is one."""
+    logger = logging.getLogger("tensorflow")
+    before = logger.level
+    logger.setLevel("ERROR")
     try:
-        for shape in sizes:
-            _measure_shape(spec, arms, shape, rounds=rounds, on_event=on_event, found=found)
-    except KeyboardInterrupt:
-        return Benchmark(timings=[one for one in found if one.step_s], limit_flops=limit, spec=spec, whole=False)
-    return Benchmark(timings=found, limit_flops=limit, spec=spec, whole=True)
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _measure_shape(
-    spec: Experiment, arms: Sequence[Arm], shape: Shape, *, rounds: int, on_event: OnBenchmarkEvent, found: list[Timing]
+    spec: Experiment,
+    arms: Sequence[Arm],
+    shape: Shape,
+    *,
+    rounds: int,
+    on_event: OnBenchmarkEvent,
+    timings: list[Timing],
 ) -> None:
     draw = np.random.default_rng(0)
     x = draw.random((shape.batch, shape.length, shape.features), dtype=np.float32)
@@ -207,7 +230,7 @@ def _measure_shape(
             arm.cell, every_step=spec.window.every_step, directions=1 + spec.model.bidirectional
         )
         timing = Timing(arm=arm, shape=shape, first_step_s=job.first_step_s, flops=flops)
-        found.append(timing)
+        timings.append(timing)
         jobs.append((timing, job))
     for number in range(rounds):
         for timing, job in jobs if number % 2 == 0 else jobs[::-1]:
@@ -226,8 +249,8 @@ class _Job:
 
     def __init__(self, spec: Experiment, shape: Shape, x: Any, y: Any) -> None:
         keras.utils.set_random_seed(0)
-        self._model = model.build(spec, shape.length, shape.features, shape.outputs)
-        model.kernels_that_run(self._model, spec)
+        self._model = build_model(spec, shape.length, shape.features, shape.outputs)
+        observe_kernels(self._model, spec)
         self._x, self._y = keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(y)
         self.first_step_s = _seconds(self._step)
         self._forward()

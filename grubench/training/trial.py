@@ -11,10 +11,11 @@ from grubench.backends.loader import backend
 from grubench.data import datasets
 from grubench.data import windows as cutting
 from grubench.training import evaluate
-from grubench.training import model as models
-from grubench.training.checkpoint import Checkpoint
+from grubench.training.checkpoint import CheckpointFile
 from grubench.training.events import Stage
 from grubench.training.fit import fit, forecast
+from grubench.training.kernel_check import check, observe_kernels, plan_kernels
+from grubench.training.model import build_model
 from grubench.training.options import TrialOptions
 from grubench.training.save_run import Clock, Trained, save
 
@@ -57,14 +58,18 @@ def run_trial(
     dataset = dataset or datasets.load(spec.data, spec.data_name)
     windows = cutting.build(dataset, spec)
     clock.lap("data_s")
-    model = models.build(spec, windows.lookback, windows.feature, windows.outputs, options.threads)
-    kernels = models.kernels_that_run(model, spec)
+    model = build_model(spec, windows.lookback, windows.feature, windows.outputs, options.threads)
+    kernels = observe_kernels(model, spec)
     clock.lap("build_s")
-    identity = {"digest": spec.digest, "data": dataset.fingerprint(), "machine": machine}
-    checkpoint = Checkpoint(options.checkpoint, options.checkpoint_every, identity, clock.began)
-    recorder, kept_epoch = fit(model, windows, spec, on_event, checkpoint)
+    checkpoint_file = CheckpointFile(
+        path=options.checkpoint,
+        every=options.checkpoint_every,
+        identity=f"{spec.digest} {dataset.fingerprint()} {machine}",
+        start_s=clock.began,
+    )
+    fitted = fit(model, windows, spec, on_event, checkpoint_file)
     clock.lap("fit_s")
-    clock.add("fit_s", checkpoint.earlier_s)
+    clock.add("fit_s", fitted.earlier_s)
     on_event(Stage(text="forecasting the test part"))
     predicted = forecast(model, windows, windows.index("test"), spec)
     clock.lap("predict_s")
@@ -77,8 +82,8 @@ def run_trial(
         windows=windows,
         model=model,
         kernels=kernels,
-        recorder=recorder,
-        kept_epoch=kept_epoch,
+        record=fitted.record,
+        kept_epoch=fitted.kept_epoch,
         predicted=predicted,
         test=test,
         baselines=baselines,
@@ -94,8 +99,8 @@ def prepare(spec: Experiment, options: TrialOptions) -> None:
     """
     backend().set_threads(options.threads or spec.training.threads)
     backend().set_up_devices()
-    models.check(spec)
-    if any(kernel.kernel == "fused" for kernel in models.kernels(spec)):
+    check(spec)
+    if any(kernel.kernel == "fused" for kernel in plan_kernels(spec)):
         from grubench.kernels.keras_layer import limit_inter_op_threads
 
         limit_inter_op_threads()

@@ -32,8 +32,10 @@ from grubench.runs.run import Run
 from grubench.spec.arms import find_setting_key
 from grubench.spec.experiment import Experiment
 from grubench.spec.sections import SECTIONS, Model, Training
-from grubench.training import model as models
 from grubench.training.batches import Batches
+from grubench.training.kernel_check import check, observe_kernels
+from grubench.training.model import build_model
+from grubench.training.precision import uses_tf32
 
 no_gpu = pytest.mark.skipif(bool(backend().gpus()), reason="needs a machine without a GPU")
 
@@ -121,20 +123,29 @@ class TestWhatAMachineCannotGive:
         monkeypatch.setattr(backend(), "capability", lambda: capability)
         spec = tiny(precision="tf32")
         if fits:
-            models.check(spec)
+            check(spec)
         else:
             with pytest.raises(UsageError, match=r"this one has 7\.5"):
-                models.check(spec)
+                check(spec)
 
     def test_tf32_is_on_where_it_was_asked_for_alone(self, monkeypatch) -> None:
-        """TensorFlow has it on of itself; float32 means float32 here."""
+        """TensorFlow has it on of itself; float32 means float32 here, and what was set before is set again."""
         monkeypatch.setattr(backend(), "capability", lambda: (9, 0))
+        enabled = tf.config.experimental.tensor_float_32_execution_enabled
+        before = enabled(), keras.config.dtype_policy().name
+        seen = []
+        compile_model = keras.Sequential.compile
+        monkeypatch.setattr(
+            keras.Sequential, "compile", lambda *args, **named: seen.append(enabled()) or compile_model(*args, **named)
+        )
         for precision, on in (("tf32", True), ("float32", False), ("mixed_bfloat16", False)):
-            model = models.build(tiny(precision=precision), 5, 1, 1)
-            assert tf.config.experimental.tensor_float_32_execution_enabled() is on
+            with uses_tf32(tiny(precision=precision)):
+                assert enabled() is on
+            model = build_model(tiny(precision=precision), 5, 1, 1)
+            assert seen.pop() is on
             assert model.layers[0].compute_dtype == ("bfloat16" if precision == "mixed_bfloat16" else "float32")
             assert {str(weight.dtype) for weight in model.weights} == {"float32"}
-        models.build(tiny(), 5, 1, 1)
+            assert (enabled(), keras.config.dtype_policy().name) == before
 
 
 class TestWhatRuns:
@@ -144,7 +155,7 @@ class TestWhatRuns:
     )
     def test_each_layer_is_seen_to_run(self, training: dict, kernel: str, operation: str) -> None:
         spec = replace(tiny(**training), model=Model(layers=("gru:4", "lstm:3", "rnn:2"), bidirectional=True))
-        found = models.kernels_that_run(models.build(spec, 14, 1, 3), spec)
+        found = observe_kernels(build_model(spec, 14, 1, 3), spec)
         assert [one.layer for one in found] == ["gru:4", "lstm:3", "rnn:2"]
         assert {one.kernel for one in found} == {kernel}
         assert operation in {one.operation for one in found}
@@ -157,9 +168,9 @@ class TestWhatRuns:
 
     def test_looking_changes_no_weight_and_no_state_of_chance(self) -> None:
         spec = replace(tiny(), model=Model(layers=("gru:4", "lstm:3"), dropout=(0.2,), recurrent_dropout=0.1))
-        model = models.build(spec, 14, 1, 3)
+        model = build_model(spec, 14, 1, 3)
         before = [np.array(one) for one in model.variables]
-        models.kernels_that_run(model, spec)
+        observe_kernels(model, spec)
         assert all(np.array_equal(one, two) for one, two in zip(before, model.variables, strict=True))
 
     @no_gpu
@@ -168,17 +179,17 @@ class TestWhatRuns:
         monkeypatch.setattr(backend(), "lacks_cudnn", lambda: "")
         for asked in ("auto", "cudnn"):
             spec = tiny(kernel=asked)
-            model = models.build(tiny(kernel="keras"), 14, 1, 3)
+            model = build_model(tiny(kernel="keras"), 14, 1, 3)
             if asked == "cudnn":
                 with pytest.raises(UsageError, match="cudnn was asked for and cannot be had"):
-                    models.kernels_that_run(model, spec)
+                    observe_kernels(model, spec)
                 continue
-            (found,) = models.kernels_that_run(model, spec)
+            (found,) = observe_kernels(model, spec)
             assert found.kernel == "keras"
             assert "cudnn_ok" in found.reasons[-1]
             assert "--kernel cudnn" in found.reasons[-1]
             monkeypatch.setattr(backend(), "allows_cudnn", lambda layer: True)
-            (found,) = models.kernels_that_run(model, spec)
+            (found,) = observe_kernels(model, spec)
             assert found.reasons[-1].startswith("TensorFlow executed While where cudnn was to run (--kernel cudnn")
 
     def test_keras_says_no_where_a_layer_cannot_have_it(self, monkeypatch) -> None:

@@ -130,14 +130,14 @@ def test_looking_at_a_layer_draws_nothing(backend: str, tmp_path: Path) -> None:
     script = (
         f"import os; os.environ['GRUBENCH_BACKEND'] = {backend!r}\n"
         "from conftest import tiny; from dataclasses import replace; import numpy as np\n"
-        "from grubench.training.trial import model as models\n"
+        "from grubench.training.kernel_check import observe_kernels; from grubench.training.model import build_model\n"
         "from grubench.backends.loader import backend; import keras\n"
         "from grubench.spec.sections import Model\n"
         f"spec = replace(tiny(backend={backend!r}), model=Model(layers=('gru:4', 'lstm:3'), recurrent_dropout=0.2))\n"
-        "model = models.build(spec, 14, 1, 3)\n"
+        "model = build_model(spec, 14, 1, 3)\n"
         "def state(): return [keras.ops.convert_to_numpy(one) for one in model.variables] + "
         "list(backend().random_state().values())\n"
-        "before = state(); models.kernels_that_run(model, spec)\n"
+        "before = state(); observe_kernels(model, spec)\n"
         "print(all(np.array_equal(*pair) for pair in zip(before, state(), strict=True)))"
     )
     env = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent.parent), *sys.path])}

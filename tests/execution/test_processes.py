@@ -112,7 +112,7 @@ def test_a_killed_trial_goes_on_from_its_checkpoint_to_the_same_weights(tmp_path
     assert run.metrics.loss.kept_epoch == never.metrics.loss.kept_epoch
     resumed = run.metrics.timing.resumed_after_epochs
     assert len(resumed) == 2
-    assert f"going on after epoch {resumed[-1]}" in [event.text for event in events if isinstance(event, Stage)]
+    assert f"resuming after epoch {resumed[-1]}" in [event.text for event in events if isinstance(event, Stage)]
     assert "resumed after epoch" in header.describe_resumption(run)
     assert not half_done(tmp_path)
     assert not list(tmp_path.glob(".checkpoints/*"))

@@ -16,7 +16,7 @@ from grubench.kernels.keras_layer import fuse_layer
 from grubench.runs.run import Run
 from grubench.spec.experiment import Experiment
 from grubench.spec.sections import Model, Window
-from grubench.training import model as models
+from grubench.training.model import build_model
 from grubench.training.trial import run_trial
 
 pytestmark = needs_kernels
@@ -29,7 +29,7 @@ def build_pair(spec: Experiment, lookback: int = 12, features: int = 2) -> tuple
     for kernel in ("fused", "keras"):
         keras.utils.set_random_seed(0)
         with_kernel = replace(spec, training=replace(spec.training, kernel=kernel))
-        pair.append(models.build(with_kernel, lookback, features, outputs))
+        pair.append(build_model(with_kernel, lookback, features, outputs))
     pair[1].set_weights(pair[0].get_weights())
     return pair[0], pair[1]
 

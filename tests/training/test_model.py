@@ -15,8 +15,8 @@ from grubench.errors import UsageError
 from grubench.runs.run import Run
 from grubench.spec.experiment import Experiment
 from grubench.spec.sections import Model, Training
-from grubench.training import model as models
 from grubench.training.load_model import load_model
+from grubench.training.model import build_model, strategy
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -77,7 +77,7 @@ def test_trained_layers_agree_with_the_articles_equations(trained: dict[str, Run
     ],
 )
 def test_parameter_counts(layers: tuple[str, ...], outputs: int, parameters: int) -> None:
-    model = models.build(Experiment(model=Model(layers=layers)), 60, 1, outputs)
+    model = build_model(Experiment(model=Model(layers=layers)), 60, 1, outputs)
     assert model.count_params() == parameters
 
 
@@ -92,7 +92,7 @@ def test_the_stack_is_built_as_written() -> None:
             reset_after=False,
         )
     )
-    model = models.build(spec, 7, 2, 3)
+    model = build_model(spec, 7, 2, 3)
     kinds = [type(layer).__name__ for layer in model.layers]
     assert kinds == ["GRU", "Dropout", "LSTM", "SimpleRNN", "Dropout", "Activation", "Dense"]
     first = model.layers[0].get_config()
@@ -104,14 +104,14 @@ def test_the_stack_is_built_as_written() -> None:
 
 
 def test_both_directions_double_the_outputs() -> None:
-    model = models.build(Experiment(model=Model(layers=("gru:4",), bidirectional=True)), 7, 1, 1)
+    model = build_model(Experiment(model=Model(layers=("gru:4",), bidirectional=True)), 7, 1, 1)
     assert model.layers[0].output.shape == (None, 8)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "nadam", "adamax", "rmsprop", "adagrad", "sgd", "lion"])
 def test_every_optimizer_takes_its_rate_and_clipping(optimizer: str) -> None:
     spec = Experiment(training=Training(optimizer=optimizer, learning_rate=0.25, clipvalue=3.0))
-    built = models.build(spec, 5, 1, 1).optimizer
+    built = build_model(spec, 5, 1, 1).optimizer
     assert type(built).__name__.lower() == optimizer
     assert float(built.learning_rate) == 0.25
     assert (built.clipvalue, built.clipnorm) == (3.0, None)
@@ -175,7 +175,7 @@ class TestKernels:
         if backend().gpus():
             pytest.skip("this machine has a GPU")
         with pytest.raises(UsageError, match=r"training.kernel: .*gru:4: this machine has no GPU"):
-            models.build(tiny(kernel="cudnn"), 5, 1, 1)
+            build_model(tiny(kernel="cudnn"), 5, 1, 1)
 
 
 TWO_DEVICES = """
@@ -210,11 +210,11 @@ print(run.environment.replicas, *run.history()["loss"])
 @pytest.mark.slow
 def test_mirrored_replicas_share_the_batch_and_train_like_one_device(tmp_path: Path) -> None:
     said = {}
-    for strategy in ("one", "mirrored"):
-        words = [sys.executable, "-c", TWO_DEVICES, strategy]
+    for name in ("one", "mirrored"):
+        words = [sys.executable, "-c", TWO_DEVICES, name]
         done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr[-2000:]
-        said[strategy] = done.stdout
+        said[name] = done.stdout
     assert "2 replicas that share each batch" in said["mirrored"]
     (one, *losses), (two, *mirrored) = (text.splitlines()[-1].split() for text in said.values())
     assert (one, two) == ("1", "2")
@@ -223,5 +223,5 @@ def test_mirrored_replicas_share_the_batch_and_train_like_one_device(tmp_path: P
 
 def test_mirrored_on_one_device_is_refused() -> None:
     with pytest.raises(UsageError, match="two devices or more") as caught:
-        models.strategy(tiny(strategy="mirrored"))
+        strategy(tiny(strategy="mirrored"))
     assert "--strategy one" in caught.value.remedy

@@ -14,8 +14,6 @@ import keras
 import numpy as np
 import pytest
 from conftest import IN_PROCESS, make_dataset, tiny, visible
-from hypothesis import given
-from hypothesis import strategies as st
 
 from grubench import api, presets
 from grubench.data import datasets, windows
@@ -25,9 +23,8 @@ from grubench.runs.run import Run, load
 from grubench.spec.experiment import Experiment
 from grubench.spec.sections import Data, Window
 from grubench.training import fit
-from grubench.training.batches import Batches, EpochOrder, order
-from grubench.training.callbacks import Recorder
-from grubench.training.events import ignore
+from grubench.training.batches import Batches, order
+from grubench.training.callbacks import EpochOrder
 
 
 def weights(run: Run) -> list[np.ndarray]:
@@ -235,78 +232,6 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(RunError, match="No space left on device"):
         train(tiny(epochs=1), tmp_path)
     assert not visible(tmp_path)
-
-
-class TestRecorder:
-    def recorded(self, seconds: list[float], first_step: float = 0.5, steps: int = 10) -> dict:
-        recorder = Recorder(windows=100, steps=steps, on_event=ignore)
-        recorder.first_call_s, recorder.first_steps = first_step, 1
-        recorder.epochs = [{"epoch": number, "loss": 1.0, "seconds": one} for number, one in enumerate(seconds, 1)]
-        return recorder.timing()
-
-    def test_the_first_epoch_is_no_steady_one(self) -> None:
-        found = self.recorded([9.0, 1.0, 2.0, 3.0])
-        assert (found.epoch_s, found.epoch_s_quartiles) == (2.0, (1.5, 2.5))
-        assert (found.sequences_per_s, found.train_s) == (50.0, 15.0)
-
-    def test_of_a_single_epoch_the_first_step_is_taken_out(self) -> None:
-        assert self.recorded([1.4]).epoch_s == pytest.approx((1.4 - 0.5) * 10 / 9)
-        assert self.recorded([1.4], steps=1).epoch_s == 1.4
-
-    def test_a_last_step_that_is_compiled_anew_is_taken_out_too(self) -> None:
-        """JAX compiles a step of another size, and the last batch of an epoch may be smaller."""
-        for seconds, epoch_s in (([2.4], (2.4 - 0.5 - 1.1) * 10 / 8), ([2.4, 1.0, 1.0], 1.0)):
-            recorder = Recorder(windows=100, steps=10, on_event=ignore, last_compiles=True)
-            recorder.first_call_s, recorder.first_steps, recorder.last_call_s = 0.5, 1, 1.1
-            recorder.epochs = [{"seconds": one} for one in seconds]
-            found = recorder.timing()
-            assert found.epoch_s == pytest.approx(epoch_s)
-            assert found.first_step_s == pytest.approx(0.5 + 1.1 - epoch_s / 10)
-            assert found.train_s == pytest.approx(sum(seconds))
-
-    def test_epochs_that_traced_anew_are_neither_steady_nor_counted_in_full(self) -> None:
-        recorder = Recorder(windows=100, steps=10, on_event=ignore)
-        recorder.restore(
-            {
-                "first_call_s": 0.5,
-                "first_steps": 1,
-                "resumed": [],
-                "epochs": [{"seconds": one} for one in (9.0, 1.0, 1.0)],
-            }
-        )
-        recorder.epochs += [{"seconds": one} for one in (7.0, 2.0)]
-        found = recorder.timing()
-        assert (found.epoch_s, found.steady_epochs, found.resumed_after_epochs) == (1.0, 3, (3,))
-        assert found.train_s == 9 + 1 + 1 + 1 + 2
-
-    @given(st.floats(0.1, 5), st.floats(0.01, 3), st.floats(0.1, 60), st.integers(1, 9))
-    def test_a_budget_ends_at_the_epoch_that_comes_nearest(
-        self, epoch_s: float, first_step: float, budget: float, steps: int
-    ) -> None:
-        clock = FakeClock()
-        recorder = Recorder(windows=100, steps=steps, on_event=ignore, budget_s=budget)
-        recorder.set_model(SimpleNamespace(stop_training=False))
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("grubench.training.callbacks.time.perf_counter", clock)
-            while not recorder.model.stop_training:
-                recorder.on_epoch_begin(len(recorder.epochs))
-                clock.now += epoch_s / steps if recorder.epochs else first_step
-                recorder.on_train_batch_end(0, {"loss": 1.0})
-                clock.now += epoch_s * (steps - 1) / steps
-                recorder.on_epoch_end(len(recorder.epochs), {"loss": 1.0})
-        steady = sum(row["seconds"] for row in recorder.epochs) - first_step
-        least = 2 if steps == 1 else 1  # the first epoch tells how long one is only by its steps after the first
-        assert abs(steady - budget) <= epoch_s / 2 + 1e-6 or len(recorder.epochs) == least
-
-
-class FakeClock:
-    """Seconds that pass when they are told to."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_nan_becomes_null(trained: dict[str, Run], tmp_path: Path) -> None:
