@@ -46,7 +46,7 @@ def measure(trials: int, rates: int, folder: Path) -> None:
     found = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
     from grubench.backends import machine
 
-    print(f"{dt.date.today()}, {machine.processor()}, {os.cpu_count()} cores, `make bench-trials`;")
+    print(f"{dt.date.today()}, {machine.find_processor_name()}, {machine.count_cores()} cores, `make bench-trials`;")
     print(f"{made:,} fake trials of {2 * rates} arms and {seeds:,} seeds, every one finished before.\n")
     print("| what | measured |\n|---|---|")
     for name, value in found.items():
@@ -104,7 +104,7 @@ def work(vary: dict[str, list[float]], seeds: int, folder: str) -> None:
     from grubench.backends import machine
     from grubench.reports import export, terminal
 
-    before = machine.peak_memory_bytes() or 0
+    before = machine.measure_peak_memory_bytes() or 0
     clock = [time.perf_counter()]
     found = trials.compare(spec(), vary=vary, seeds=seeds, output=Path(folder) / "runs")
     clock.append(time.perf_counter())
@@ -117,7 +117,7 @@ def work(vary: dict[str, list[float]], seeds: int, folder: str) -> None:
     assert found.folder
     planned, shown, kept = np.diff(clock).tolist()
     size = sum(path.stat().st_size for path in found.folder.iterdir())
-    memory = ((machine.peak_memory_bytes() or 0) - before) / 1e6
+    memory = ((machine.measure_peak_memory_bytes() or 0) - before) / 1e6
     result = {
         "planned, found and read": f"{planned:.1f} s",
         "compared and shown as tables and verdict": f"{shown:.1f} s",

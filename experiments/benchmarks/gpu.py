@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from grubench.backends import machine, registry
+from grubench.backends import gpus, machine, registry
 from grubench.spec.backends import BACKENDS
 
 PRESETS = ("activities", "bitcoin", "bankex", "energy", "waves")
@@ -90,10 +90,10 @@ def main() -> None:
     parser.add_argument("--output", default="runs")
     parser.add_argument("--kernels", default="", help="time these without a card too, to try this script: keras")
     given = parser.parse_args()
-    if not machine.visible_cards() and not given.kernels:
+    if not gpus.list_visible_cards() and not given.kernels:
         print("No NVIDIA card: nothing is measured.")
         return
-    print(f"{', '.join(machine.cards()) or machine.processor()}, {dt.date.today().isoformat()}\n")
+    print(f"{', '.join(gpus.list_cards()) or machine.find_processor_name()}, {dt.date.today().isoformat()}\n")
     chosen = [one for one in given.backends.split(",") if one]
     print("| workload | backend | GRU, cuDNN, ms a step | GRU, loop | LSTM, cuDNN | LSTM, loop |")
     print("|---|---|---:|---:|---:|---:|", flush=True)

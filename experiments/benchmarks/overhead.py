@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
 import subprocess
 import sys
 import time
@@ -31,11 +30,11 @@ from grubench.backends import machine
 from grubench.data import datasets, windows
 import grubench.data.datasets.tables
 spec = presets.resolve("energy", {})
-before = machine.peak_memory_bytes()
+before = machine.measure_peak_memory_bytes()
 began = time.perf_counter()
 cut = windows.build(datasets.load(spec.data, "energy"), spec)
 seconds = time.perf_counter() - began
-peak = machine.peak_memory_bytes() - before
+peak = machine.measure_peak_memory_bytes() - before
 starts = np.random.default_rng(0).permutation(cut.index("train"))[:1024]
 batches = []
 for _ in range(50):
@@ -143,7 +142,7 @@ def main() -> None:
     rows = start_up() + reading()
     for units, batch_size, cell in (([128], 32, "gru"), ([128], 32, "lstm"), ([50, 100], 64, "gru")):
         rows.append(overhead(units, batch_size, cell))
-    processor = f"{machine.processor()}, {os.cpu_count()} cores"
+    processor = f"{machine.find_processor_name()}, {machine.count_cores()} cores"
     rounds = f"median (quartiles) of {ROUNDS} rounds, of fits {FIT_ROUNDS} rounds of {EPOCHS} epochs"
     print(f"{dt.date.today()}, {processor}, `make bench`; {rounds}.\n")
     print("| what | bar | measured |\n|---|---|---|")

@@ -247,8 +247,8 @@ def main() -> None:
                 parser.error(f"there is no {one!r}; there are: {'; '.join(known)}")
     from grubench.backends import machine
 
-    cores = os.cpu_count()
-    print(f"{dt.datetime.now().date()}, {machine.processor()}, {cores} cores, `make bench-peers`;")
+    cores = machine.count_cores()
+    print(f"{dt.datetime.now().date()}, {machine.find_processor_name()}, {cores} cores, `make bench-peers`;")
     print(f"ms a step, medians of {given.rounds} rounds in turns.\n")
     print("| workload | cell | " + " | ".join(variants) + " | best peer over fused |")
     print("|---|---|" + "---:|" * (len(variants) + 1))

@@ -6,7 +6,7 @@ import contextlib
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Protocol
 
-from grubench.backends import machine, private_api
+from grubench.backends import gpus, private_api
 from grubench.spec.backends import BACKENDS
 
 if TYPE_CHECKING:
@@ -73,9 +73,9 @@ class Backend(ABC):
 
     def lacks_gpu(self) -> str:
         """Why it has no NVIDIA card here, in words."""
-        if machine.hidden_cards():
-            return f"{machine.hidden_cards()} hides this machine's card (unset it)"
-        if not machine.installed_cards():
+        if gpus.describe_hiding():
+            return f"{gpus.describe_hiding()} hides this machine's card (unset it)"
+        if not gpus.list_installed_cards():
             return f"this machine has no GPU that {self.title} can use"
         return f"{self.title} does not see this machine's card (install {self.cuda}, and a driver that fits)"
 

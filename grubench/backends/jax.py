@@ -44,7 +44,7 @@ class Jax(Backend):
 
     def lacks_cudnn(self) -> str:
         """See `Backend`."""
-        return "" if any(one.platform == "gpu" for one in self._devices()) else self.lacks_gpu()
+        return "" if any(device.platform == "gpu" for device in self._devices()) else self.lacks_gpu()
 
     def cudnn_version(self) -> str:
         """See `Backend`; it does not say, its packages do."""
@@ -90,10 +90,10 @@ class Jax(Backend):
         self._started = True
         x = zeros(shape)
         call = jax.jit(lambda x: layer(x, training=False))
-        found: set[str] = set()
-        _collect(jax.make_jaxpr(call)(x).jaxpr, found)
+        names: set[str] = set()
+        _collect_operations(jax.make_jaxpr(call)(x).jaxpr, names)
         call(x).block_until_ready()
-        return found
+        return names
 
     def _devices(self) -> list[Any]:
         """Its devices; asking for them starts it."""
@@ -101,15 +101,15 @@ class Jax(Backend):
         return list(jax.devices())
 
 
-def _collect(jaxpr: Any, found: set[str]) -> None:
-    """The names of a program's operations, and of the programs in them."""
+def _collect_operations(jaxpr: Any, names: set[str]) -> None:
+    """Add the names of a program's operations, and of the programs in them."""
     for equation in jaxpr.eqns:
-        found.add(equation.primitive.name)
+        names.add(equation.primitive.name)
         for value in equation.params.values():
-            for one in value if isinstance(value, tuple | list) else (value,):
-                inner = getattr(one, "jaxpr", one)
+            for item in value if isinstance(value, tuple | list) else (value,):
+                inner = getattr(item, "jaxpr", item)
                 if hasattr(inner, "eqns"):
-                    _collect(inner, found)
+                    _collect_operations(inner, names)
 
 
 BACKEND = Jax()

@@ -39,8 +39,8 @@ def check_installed(backend: str) -> None:
         raise UsageError(f"--backend: there is no backend {backend!r}.", f"There are: {', '.join(BACKENDS)}.")
     if installed(backend):
         return
-    there = [one for one in BACKENDS if installed(one)]
-    use = f", or use --backend {there[0]}" if there else ""
+    others = [name for name in BACKENDS if installed(name)]
+    use = f", or use --backend {others[0]}" if others else ""
     raise UsageError(
         f"training.backend: {backend} is not installed.",
         f"Install it with: pip install '{BACKENDS[backend].requirement}'{use}.",
@@ -67,10 +67,10 @@ def choose(backend: str) -> None:
         UsageError: It is not installed, or Keras is loaded with another.
     """
     check_installed(backend)
-    there = loaded()
-    if there not in ("", backend):
+    other = loaded()
+    if other not in ("", backend):
         raise UsageError(
-            f"training.backend: {backend} was asked for, and Keras has loaded {there}: a process has one backend.",
+            f"training.backend: {backend} was asked for, and Keras has loaded {other}: a process has one backend.",
             "Leave out --in-process, or start a new process.",
         )
     os.environ[VARIABLE] = os.environ[KERAS_VARIABLE] = backend

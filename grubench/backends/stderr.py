@@ -1,4 +1,4 @@
-"""Standard error kept quiet while C++ code starts, and shown where that fails."""
+"""Keep standard error quiet while C++ code starts, and show it where that fails."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ def quiet_stderr() -> Iterator[None]:
     TensorFlow's first lines come before it has read TF_CPP_MIN_LOG_LEVEL, so the file descriptor has to be turned.
     """
     sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
+    original = os.dup(2)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
         try:
             yield
         except BaseException:
-            held.seek(0)
-            os.write(kept, held.read())
+            file.seek(0)
+            os.write(original, file.read())
             raise
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(original, 2)
+            os.close(original)

@@ -42,7 +42,7 @@ class TensorFlow(Backend):
         from grubench.backends.stderr import quiet_stderr
 
         with quiet_stderr():  # TensorFlow speaks up where there is a driver and no card
-            return [str(found.get("device_name", "GPU")) for found in _details()]
+            return [str(details.get("device_name", "GPU")) for details in _list_gpu_details()]
 
     def lacks_cudnn(self) -> str:
         """See `Backend`."""
@@ -55,8 +55,8 @@ class TensorFlow(Backend):
 
     def capability(self) -> tuple[int, int] | None:
         """See `Backend`."""
-        found = [one["compute_capability"] for one in _details() if "compute_capability" in one]
-        return min(found, default=None)
+        key = "compute_capability"
+        return min((details[key] for details in _list_gpu_details() if key in details), default=None)
 
     @contextmanager
     def tf32(self, *, on: bool) -> Iterator[None]:
@@ -96,12 +96,12 @@ class TensorFlow(Backend):
         tenth of a small model's step.
         """  # noqa: D205
         kinds = tuple(tf.TensorSpec([None, *values.shape[1:]], values.dtype) for values in source.batch(0))
-        made = tf.data.Dataset.from_generator(source.chunks, output_signature=kinds).rebatch(source.batch_size)
-        made = made.apply(tf.data.experimental.assert_cardinality(len(source)))
+        batches = tf.data.Dataset.from_generator(source.chunks, output_signature=kinds).rebatch(source.batch_size)
+        batches = batches.apply(tf.data.experimental.assert_cardinality(len(source)))
         options = tf.data.Options()
         # Its thread sleeps twice as long each time, and the end of an epoch now and then waits until it wakes.
         options.autotune.enabled = False
-        return (made.prefetch(ahead) if ahead else made).with_options(options)
+        return (batches.prefetch(ahead) if ahead else batches).with_options(options)
 
     def operations(self, layer: Any, shape: tuple[int, ...]) -> set[str]:
         """See `Backend`: those of the graph that runs, and of its functions."""
@@ -120,7 +120,7 @@ class TensorFlow(Backend):
                 f"training.strategy: mirrored wants two devices or more, and TensorFlow sees {devices[0].name}.",
                 "Use --strategy one.",
             )
-        scope: AbstractContextManager[Any] = tf.distribute.MirroredStrategy([one.name for one in devices]).scope()
+        scope: AbstractContextManager[Any] = tf.distribute.MirroredStrategy([device.name for device in devices]).scope()
         return scope
 
     def scope(self, model: Any) -> AbstractContextManager[Any]:
@@ -133,7 +133,7 @@ class TensorFlow(Backend):
         return int(private_api.distribution_strategy(model).num_replicas_in_sync)
 
 
-def _details() -> list[dict[str, Any]]:
+def _list_gpu_details() -> list[dict[str, Any]]:
     return [tf.config.experimental.get_device_details(device) for device in tf.config.list_physical_devices("GPU")]
 
 

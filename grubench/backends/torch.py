@@ -46,7 +46,7 @@ class Torch(Backend):
         """See `Backend`."""
         if _on("cuda"):
             return [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
-        return ["Apple GPU (MPS)"] * _on("mps")
+        return ["Apple GPU (MPS)"] if _on("mps") else []
 
     def lacks_cudnn(self) -> str:
         """See `Backend`."""
@@ -67,8 +67,9 @@ class Torch(Backend):
         """See `Backend`."""
         if not _on("cuda"):
             return None
-        found: list[tuple[int, int]] = list(map(torch.cuda.get_device_capability, range(torch.cuda.device_count())))
-        return min(found)
+        numbers = range(torch.cuda.device_count())
+        capabilities: list[tuple[int, int]] = [torch.cuda.get_device_capability(number) for number in numbers]
+        return min(capabilities)
 
     @contextmanager
     def tf32(self, *, on: bool) -> Iterator[None]:
@@ -99,17 +100,17 @@ class Torch(Backend):
 
     def random_state(self) -> dict[str, NDArray[Any]]:
         """See `Backend`: Keras's dropout draws from them."""
-        found = {"cpu": torch.get_rng_state()}
+        states = {"cpu": torch.get_rng_state()}
         if _on("mps"):
-            found["mps"] = torch.mps.get_rng_state()
+            states["mps"] = torch.mps.get_rng_state()
         if _on("cuda"):
-            found |= {f"cuda{number}": one for number, one in enumerate(torch.cuda.get_rng_state_all())}
-        return {name: one.numpy() for name, one in found.items()}
+            states |= {f"cuda{number}": tensor for number, tensor in enumerate(torch.cuda.get_rng_state_all())}
+        return {name: tensor.numpy() for name, tensor in states.items()}
 
     def set_random_state(self, state: dict[str, NDArray[Any]]) -> None:
         """See `Backend`."""
-        for name, one in state.items():
-            values = torch.from_numpy(one)
+        for name, array in state.items():
+            values = torch.from_numpy(array)
             if name == "cpu":
                 torch.set_rng_state(values)
             elif name == "mps":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
-from grubench.backends import machine
+from grubench.backends import provenance
 from grubench.errors import RunError, UsageError
 from grubench.runs import run as runs
 from grubench.runs.files import read_record
@@ -68,7 +68,7 @@ class Comparison:
     reused: int = 0
     folder: Path | None = None
     notes: tuple[str, ...] = ()
-    command: str = field(default_factory=machine.command)
+    command: str = field(default_factory=provenance.format_command)
 
     @property
     def runs(self) -> list[Run]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from grubench.backends import machine
+from grubench.backends import gpus
 from grubench.execution import forkservers
 from grubench.spec.kernel_rules import explain_no_fused
 
@@ -31,7 +31,7 @@ def _compile_kernels(specs: Sequence[Experiment]) -> None:
         for layer in spec.model.stack
         if not explain_no_fused(spec.model, spec.training, layer)
     }
-    if not cells or machine.visible_cards():
+    if not cells or gpus.list_visible_cards():
         return
     from grubench.kernels.compiler import load_or_compile
     from grubench.kernels.processor import detect_processor

@@ -19,7 +19,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grubench.backends import machine
+from grubench.backends import gpus, machine
 from grubench.errors import TrainingError
 from grubench.execution import forkservers
 from grubench.execution.executor import as_outcome, run_job
@@ -102,12 +102,12 @@ class Processes:
         """An equal share of the cores, and one GPU where there are several."""
         if self.slots == 1:
             return TrialOptions()
-        cards = machine.visible_cards()
+        cards = gpus.list_visible_cards()
         return TrialOptions(
-            threads=spec.training.threads or max(1, machine.cores() // self.slots),
+            threads=spec.training.threads or max(1, machine.count_cores() // self.slots),
             shared=f"with {self.slots} trials at a time (--jobs {self.slots})",
             card=cards[slot % len(cards)] if len(cards) > 1 else "",
-            cards=tuple(machine.cards(spec.training.backend)),
+            cards=tuple(gpus.list_cards(spec.training.backend)),
         )
 
     def start(self, job: Job) -> None:
@@ -118,7 +118,7 @@ class Processes:
             spec=job.spec,
             folder=job.folder,
             options=job.options,
-            environment=dict(os.environ) | ({machine.VISIBLE: job.options.card} if job.options.card else {}),
+            environment=dict(os.environ) | ({gpus.VISIBLE_VARIABLE: job.options.card} if job.options.card else {}),
             log=_log(log_folder),
         )
         process = forkservers.start_process(job.spec.training.backend, _run_task, writer, task)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING
 
-from grubench.backends import machine
+from grubench.backends import provenance
 from grubench.errors import DataError, RunError, UsageError
 from grubench.execution.executor import Job
 from grubench.runs import atomic, folder, locks
@@ -96,7 +96,7 @@ class Scheduler:
     ) -> None:
         self._root, self._executor, self._find_run, self._dataset = root, executor, find_run, dataset
         self._on_event, self._checkpoint_every, self._resume = on_event, checkpoint_every, resume
-        self._command = machine.command()
+        self._command = provenance.format_command()
         self._runs: dict[Experiment, Run] = {}
         self._errors: dict[Experiment, GrubenchError] = {}
         self._running: dict[int, _RunningTrial] = {}

@@ -139,7 +139,7 @@ class Session:
 
 
 def _machine(backend: str) -> Machine:
-    record: Machine = convert(machine.machine(backend), Machine)
+    record: Machine = convert(machine.describe_machine(backend), Machine)
     return record
 
 

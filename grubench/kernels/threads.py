@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
-from grubench.backends.machine import cores
+from grubench.backends.machine import count_cores
 
 
 class ThreadPool:
@@ -19,7 +19,7 @@ class ThreadPool:
     """
 
     def __init__(self, threads: int = 0) -> None:
-        self.threads = threads or cores()
+        self.threads = threads or count_cores()
         self._queues: list[SimpleQueue[Callable[[], None]]] = []
         self._results: SimpleQueue[BaseException | None] = SimpleQueue()
         self._lock = threading.Lock()

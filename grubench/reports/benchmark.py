@@ -171,7 +171,7 @@ def _ratio(made: Benchmark, shape: Shape, one: Any, other: Any) -> tuple[float, 
 def record(made: Benchmark) -> str:
     """Every round, the machine and the settings, as JSON."""
     tree = {
-        "environment": machine.describe(made.spec.training.backend),
+        "environment": machine.describe_environment(made.spec.training.backend),
         "limit_flops": made.limit_flops,
         "whole": made.whole,
         "spec": made.spec.to_dict(),

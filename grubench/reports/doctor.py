@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from grubench.backends import machine, registry
+from grubench.backends import machine, registry, versions
 from grubench.backends.loader import backend, import_s
 from grubench.data.datasets.download import VARIABLE, cache_folder
 from grubench.spec.backends import BACKENDS
@@ -37,12 +37,12 @@ def examine(spec: Experiment) -> dict[str, Any]:
     backend().set_up_devices()
     model = build_model(spec, spec.window.lookback, count_inputs(spec), count_outputs(spec))
     capability = backend().capability()
-    return machine.describe(spec.training.backend) | {
+    return machine.describe_environment(spec.training.backend) | {
         "backend": backend().name,
         "backends": {name: _version(name) for name in BACKENDS},
         "devices": backend().gpus() or ["CPU"],
         "capability": ".".join(map(str, capability)) if capability else None,
-        "threads": spec.training.threads or os.cpu_count(),
+        "threads": spec.training.threads or machine.count_cores(),
         "cudnn": backend().cudnn_version() or None,
         "lacks_cudnn": backend().lacks_cudnn(),
         "precision": spec.training.precision,
@@ -77,7 +77,7 @@ def show(found: dict[str, Any], console: Console) -> None:
 
 def _version(backend: str) -> str | None:
     """Its version, "?" where its package has another name; None where it is not installed."""
-    return machine.version(backend) or "?" if registry.installed(backend) else None
+    return versions.find_version(backend) or "?" if registry.installed(backend) else None
 
 
 def _backends(found: dict[str, Any]) -> str:

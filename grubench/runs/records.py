@@ -199,7 +199,7 @@ class Machine(Struct, frozen=True, kw_only=True):
     Attributes:
         versions: Of Python and the packages that decide a result.
         processor: Its name.
-        cores: How many it has; None where the system does not say.
+        cores: How many of its cores the trial may run on.
         cards: The NVIDIA cards, and the variables that choose among them.
     """
 

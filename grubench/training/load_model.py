@@ -1,4 +1,4 @@
-"""A run's model from its file, which may be a stranger's."""
+"""Load a run's model from its file, which is untrusted."""
 
 from __future__ import annotations
 
@@ -55,18 +55,18 @@ def load_model(run: Run) -> Any:
 
 
 def _check_archive(path: Path) -> None:
-    """Refuse a model that grubench did not write, before Keras sees it: its safe mode has had holes.
+    """Refuse a model that grubench did not write, before Keras reads it: Keras's safe mode has had holes.
 
     Raises:
         ValueError: There is more in it than a stack of the layers that grubench builds.
     """
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
-        if sorted(one.filename for one in entries) != sorted(PARTS):
-            raise ValueError(f"it holds {list_names(one.filename for one in entries)} and not {', '.join(PARTS)}")
-        if any(one.compress_type != zipfile.ZIP_STORED for one in entries):  # so that nothing in it can swell
+        if sorted(entry.filename for entry in entries) != sorted(PARTS):
+            raise ValueError(f"it holds {list_names(entry.filename for entry in entries)} and not {', '.join(PARTS)}")
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):  # so that nothing in it can swell
             raise ValueError("its parts are compressed, which Keras does not do")
-        sizes = {one.filename: one.file_size for one in entries}
+        sizes = {entry.filename: entry.file_size for entry in entries}
         if sizes["config.json"] + sizes["metadata.json"] > MOST_CONFIG:
             raise ValueError(f"its configuration has more than {MOST_CONFIG:,} bytes")
         _check_config(json.loads(archive.read("config.json")), sizes["model.weights.h5"] / WEIGHT_BYTES)

@@ -97,24 +97,24 @@ def predict(
         _check_fingerprint(run, dataset)
         cut = windows.build(dataset, spec)
     else:
-        cut = windows.build_for_forecast(dataset, spec, _scalings(run, dataset, series))
+        cut = windows.build_for_forecast(dataset, spec, _choose_scalings(run, dataset, series))
     if steps is not None:
-        return _future(run, dataset, cut, steps, trained_on=new is None)
-    return _every_window(run, dataset, cut)
+        return _forecast_ahead(run, dataset, cut, steps, trained_on=new is None)
+    return _forecast_windows(run, dataset, cut)
 
 
 def _check_fit(model: Any, cut: Windows) -> None:
     """Refuse a model of other inputs and outputs than the run's windows have."""
     target = (None, cut.lookback, 1) if cut.every_step else (None, cut.horizon)
-    for what, found, needed in (
+    for what, shape, expected in (
         ("takes inputs", model.input_shape, (None, cut.lookback, cut.feature)),
         ("gives outputs", model.output_shape, target),
     ):
-        if found != needed:
-            raise RunError(f"The model {what} of shape {list_names([found])}, and the data has {needed}.", DAMAGED)
+        if shape != expected:
+            raise RunError(f"The model {what} of shape {list_names([shape])}, and the data has {expected}.", DAMAGED)
 
 
-def _every_window(run: Run, dataset: Dataset, cut: Windows) -> Forecast:
+def _forecast_windows(run: Run, dataset: Dataset, cut: Windows) -> Forecast:
     spec = run.experiment
     if not cut.count("test"):
         need = spec.window.lookback + spec.window.horizon
@@ -126,7 +126,7 @@ def _every_window(run: Run, dataset: Dataset, cut: Windows) -> Forecast:
     _check_fit(model, cut)
     from grubench.training.fit import forecast
 
-    predicted = _finite(forecast(model, cut, cut.index("test"), spec))
+    predicted = _check_finite(forecast(model, cut, cut.index("test"), spec))
     scores, baselines = evaluate.evaluate_all(predicted, cut, dataset, spec.data.period)
     rows = evaluate.make_rows(dataset, cut, predicted)
     return Forecast(
@@ -139,7 +139,7 @@ def _every_window(run: Run, dataset: Dataset, cut: Windows) -> Forecast:
     )
 
 
-def _future(run: Run, dataset: Dataset, cut: Windows, steps: int, *, trained_on: bool) -> Forecast:
+def _forecast_ahead(run: Run, dataset: Dataset, cut: Windows, steps: int, *, trained_on: bool) -> Forecast:
     spec = run.experiment
     block = cut.outputs
     known = 1 + len(spec.data.time_features)
@@ -155,25 +155,25 @@ def _future(run: Run, dataset: Dataset, cut: Windows, steps: int, *, trained_on:
 
     chosen = dataset.select(spec.data.test_series, "data.test_series") if trained_on else dataset.series
     with uses_tf32(spec):
-        rows = {series.name: _ahead(model, series, cut, run, steps) for series in chosen}
+        rows = {series.name: _forecast_series(model, series, cut, run, steps) for series in chosen}
     keep = max(2 * steps, spec.window.lookback)
-    past = {one.name: {"time": one.time[-keep:], "actual": one.target[-keep:]} for one in chosen}
+    past = {series.name: {"time": series.time[-keep:], "actual": series.target[-keep:]} for series in chosen}
     return Forecast(run=run, rows=rows, past=past, fed_back=steps > block, unit=dataset.unit, backend=registry.loaded())
 
 
-def _ahead(model: Any, series: Series, cut: Windows, run: Run, steps: int) -> Rows:
+def _forecast_series(model: Any, series: Series, cut: Windows, run: Run, steps: int) -> Rows:
     """Forecast past the end of one series, block after block; each block takes the blocks before it for values."""
     scaling = cut.scalings[series.name]
     times = future_times(series, steps)
     inputs = scaling.apply(series.values[-cut.lookback :]).astype(np.float32)
-    stamps = _stamp_features(times, run, series)
-    found: list[float] = []
-    while len(found) < steps:
-        output = _finite(np.asarray(model.predict(inputs[None], verbose=0), np.float32))[0]
+    stamps = _compute_time_features(times, run, series)
+    scaled: list[float] = []
+    while len(scaled) < steps:
+        output = _check_finite(np.asarray(model.predict(inputs[None], verbose=0), np.float32))[0]
         block = output[-1] if cut.every_step else output
-        done = len(found)
-        found += block.tolist()
-        if len(found) < steps:
+        done = len(scaled)
+        scaled += block.tolist()
+        if len(scaled) < steps:
             unscaled = np.column_stack([scaling.target_to_unit(block), stamps[done : done + len(block)]])
             inputs = np.concatenate([inputs, scaling.apply(unscaled).astype(np.float32)])[-cut.lookback :]
     return {
@@ -181,18 +181,18 @@ def _ahead(model: Any, series: Series, cut: Windows, run: Run, steps: int) -> Ro
         "step": np.arange(1, steps + 1),
         "time": times,
         "actual": np.full(steps, np.nan),
-        "predicted": scaling.target_to_unit(np.array(found[:steps])),
+        "predicted": scaling.target_to_unit(np.array(scaled[:steps])),
     }
 
 
-def _finite(predicted: NDArray[np.float32]) -> NDArray[np.float32]:
+def _check_finite(predicted: NDArray[np.float32]) -> NDArray[np.float32]:
     """The forecasts, unless a damaged model or data far from those of the training made them no numbers."""
     if not np.isfinite(predicted).all():
         raise RunError("The model's forecasts are no numbers.", "Check the new data; or train the run again.")
     return predicted
 
 
-def _stamp_features(times: NDArray[Any], run: Run, series: Series) -> NDArray[np.float64]:
+def _compute_time_features(times: NDArray[Any], run: Run, series: Series) -> NDArray[np.float64]:
     if not run.experiment.data.time_features:
         return np.empty((len(times), len(series.columns) - 1))
     from grubench.data.datasets.timestamps import compute_time_features
@@ -216,28 +216,28 @@ def future_times(series: Series, steps: int) -> NDArray[Any]:
     return np.asarray(series.time[-1] + find_step(series.time) * np.arange(1, steps + 1))
 
 
-def _scalings(run: Run, dataset: Dataset, series: str | None) -> dict[str, Scaling]:
+def _choose_scalings(run: Run, dataset: Dataset, series: str | None) -> dict[str, Scaling]:
     """The run's scaling for each series of new data: of the same name, of the one asked for, or the only one."""
     stored = run.scalings()
     if series is not None and series not in stored:
         raise UsageError(f"--series: the run has no series {series!r}.", f"It has: {', '.join(stored)}.")
-    only = next(iter(stored.values())) if len({repr(one) for one in stored.values()}) == 1 else None
-    found = {}
-    for one in dataset.series:
-        tree = stored[series] if series else stored.get(one.name, only)
+    only = next(iter(stored.values())) if len({repr(scaling) for scaling in stored.values()}) == 1 else None
+    scalings = {}
+    for new in dataset.series:
+        tree = stored[series] if series else stored.get(new.name, only)
         if tree is None:
             raise UsageError(
-                f"--series: the run scales each of its series on its own and has none called {one.name!r}.",
+                f"--series: the run scales each of its series on its own and has none called {new.name!r}.",
                 f"Name the one whose scaling fits with --series: {', '.join(stored)}.",
             )
-        found[one.name] = Scaling(offset=np.array(tree.offset), factor=np.array(tree.factor))
-        inputs = len(found[one.name].offset)
-        if inputs != one.values.shape[1]:
+        scalings[new.name] = Scaling(offset=np.array(tree.offset), factor=np.array(tree.factor))
+        inputs = len(scalings[new.name].offset)
+        if inputs != new.values.shape[1]:
             raise UsageError(
-                f"The run scales {inputs} inputs, and series {quote(one.name)} has {one.values.shape[1]}.",
+                f"The run scales {inputs} inputs, and series {quote(new.name)} has {new.values.shape[1]}.",
                 "Give data with the columns that the run was trained on.",
             )
-    return found
+    return scalings
 
 
 def _check_fingerprint(run: Run, dataset: Dataset) -> None:

@@ -142,7 +142,7 @@ def _metrics(trained: Trained, clock: Clock, model_bytes: int) -> Metrics:
         timing=Timing(import_s=import_s(), total_s=clock.total_s(), **seconds),
         size=Size(
             model_bytes=model_bytes,
-            peak_memory_bytes=machine.peak_memory_bytes(),
+            peak_memory_bytes=machine.measure_peak_memory_bytes(),
             peak_gpu_memory_bytes=backend().peak_memory_bytes(),
         ),
     )
@@ -150,7 +150,7 @@ def _metrics(trained: Trained, clock: Clock, model_bytes: int) -> Metrics:
 
 def _environment(trained: Trained) -> Environment:
     training, options = trained.spec.training, trained.options
-    fields = machine.describe(training.backend) | options.seen_cards
+    fields = machine.describe_environment(training.backend) | options.seen_cards
     return Environment(
         **fields | {"cards": tuple(fields["cards"]), "command": options.command or fields["command"]},
         backend=backend().name,

@@ -141,11 +141,11 @@ def shapes(
         Shape(
             batch=batch,
             length=length,
-            features=one,
+            features=width,
             units=stack,
             outputs=count_outputs(spec),
         )
-        for batch, length, one, stack in product(
+        for batch, length, width, stack in product(
             batches or [spec.training.batch_size], lengths or [spec.window.lookback], inputs or [features], stacks
         )
     ]

@@ -51,7 +51,7 @@ def run_trial(
         RunError: The run cannot be written.
     """
     options = options or TrialOptions()
-    machine = environment.machine(spec.training.backend) | options.seen_cards
+    machine = environment.describe_machine(spec.training.backend) | options.seen_cards
     clock = Clock()
     prepare(spec, options)
     on_event(Stage(text="reading the data"))

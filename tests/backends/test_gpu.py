@@ -17,7 +17,7 @@ import pytest
 from conftest import tiny
 
 from grubench import api
-from grubench.backends import machine, registry
+from grubench.backends import gpus, registry
 from grubench.execution.options import ExecutionOptions
 from grubench.runs.run import Run
 from grubench.spec.experiment import Experiment
@@ -25,7 +25,7 @@ from grubench.spec.sections import Model
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not machine.visible_cards(), reason="needs an NVIDIA card"),
+    pytest.mark.skipif(not gpus.list_visible_cards(), reason="needs an NVIDIA card"),
 ]
 BACKENDS = [
     pytest.param(name, marks=pytest.mark.skipif(not registry.installed(name), reason=f"{name} is not installed"))
@@ -47,7 +47,7 @@ def forecasts(run: Run) -> np.ndarray:
 
 def on_the_processor(run: Run, folder: Path) -> np.ndarray:
     words = [sys.executable, "-m", "grubench", "predict", str(run.folder), "--export", str(folder / "cpu.csv")]
-    env = os.environ | {machine.VISIBLE: "", "JAX_PLATFORMS": "cpu"}
+    env = os.environ | {gpus.VISIBLE_VARIABLE: "", "JAX_PLATFORMS": "cpu"}
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False, env=env)
     assert done.returncode == 0, done.stderr
     return pd.read_csv(folder / "cpu.csv")["predicted"].to_numpy()

@@ -18,7 +18,7 @@ import pytest
 from conftest import half_done, tiny, visible
 
 from grubench import api
-from grubench.backends import machine
+from grubench.backends import gpus, machine
 from grubench.comparison.verdict import write_verdict
 from grubench.errors import TrainingError
 from grubench.execution.options import ExecutionOptions
@@ -56,7 +56,7 @@ def test_trials_at_a_time_give_the_same_weights_and_say_that_their_times_are_sha
     assert same_weights(comparison.runs_of("GRU")[0], trained["gru"])
     assert same_weights(comparison.runs_of("LSTM")[0], trained["lstm"])
     assert {run.environment.shared for run in comparison.runs} == {"with 3 trials at a time (--jobs 3)"}
-    assert {run.environment.threads for run in comparison.runs} == {max(1, machine.cores() // 3)}
+    assert {run.environment.threads for run in comparison.runs} == {max(1, machine.count_cores() // 3)}
     assert any("shared a machine" in sentence for sentence in map(str, write_verdict(comparison)))
     running, most = 0, 0
     for event in events:
@@ -190,9 +190,9 @@ def test_trials_at_a_time_have_a_gpu_each_where_there_are_several(
     visible: str | None, cards: list[str], own: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(machine, "installed_cards", lambda: cards)
-    monkeypatch.delenv(machine.VISIBLE, raising=False)
+    monkeypatch.delenv(gpus.VISIBLE_VARIABLE, raising=False)
     if visible is not None:
-        monkeypatch.setenv(machine.VISIBLE, visible)
+        monkeypatch.setenv(gpus.VISIBLE_VARIABLE, visible)
     executor = Processes(3, ignore)
     assert [executor.trial_options(tiny(), slot).card for slot in range(3)] == own
     assert Processes(1, ignore).trial_options(tiny(), 0).card == ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import msgspec
 import pytest
 
 from grubench.backends import machine as environment
+from grubench.backends import versions
 from grubench.errors import RunError, UsageError
 from grubench.runs import folder
 from grubench.runs import run as runs
@@ -80,7 +80,7 @@ def test_a_run_is_found_by_spec_data_and_machine(trained: dict[str, Run]) -> Non
     root, fingerprint = run.folder.parent, run.metrics.data.fingerprint
 
     def here(backend: str) -> Machine:
-        return msgspec.convert(environment.machine(backend), Machine)
+        return msgspec.convert(environment.describe_machine(backend), Machine)
 
     def elsewhere(backend: str) -> Machine:
         return msgspec.structs.replace(here(backend), processor="another")
@@ -95,7 +95,7 @@ def test_a_run_is_found_by_spec_data_and_machine(trained: dict[str, Run]) -> Non
 
 
 def test_the_environment_names_what_decides_a_result() -> None:
-    found = environment.describe()
-    assert set(environment.PACKAGES) < set(found["versions"])
-    assert found["cores"] == os.cpu_count()
-    assert environment.peak_memory_bytes() > 2**20
+    found = environment.describe_environment()
+    assert set(versions.PACKAGES) < set(found["versions"])
+    assert found["cores"] == environment.count_cores()
+    assert environment.measure_peak_memory_bytes() > 2**20
