@@ -109,7 +109,7 @@ class Recorder(AsyncSafe, keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Record the epoch."""
         epoch_s = self._stop_clock() if self._epoch_s is None else self._epoch_s
-        row: dict[str, float] = {"epoch": epoch + 1}
+        row: dict[str, int | float] = {"epoch": epoch + 1}
         row |= {key: float(logs[key]) for key in ("loss", "val_loss") if logs and key in logs}
         row |= {"seconds": epoch_s, "sequences_per_s": self.record.windows / epoch_s}
         self.record.epochs.append(row)

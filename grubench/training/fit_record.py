@@ -29,7 +29,7 @@ class FitRecord(Struct, kw_only=True):
     first_call_s: float = 0.0
     first_call_steps: int = 0
     last_step_s: float = 0.0
-    epochs: list[dict[str, float]] = field(default_factory=list)
+    epochs: list[dict[str, int | float]] = field(default_factory=list)
     resumed: list[int] = field(default_factory=list)
 
     def resume(self) -> FitRecord:

@@ -14,7 +14,7 @@ class TrialOptions:
         threads: Processor threads; 0 for what the spec says.
         shared: With what the trial shares its machine, in words; empty where it has the machine for itself.
         card: The GPU that is the trial's own, as CUDA_VISIBLE_DEVICES names it; empty for all GPUs.
-        cards: The GPUs that the comparison may use, as `machine.cards` names them.
+        cards: The GPUs that the comparison may use, as `gpus.list_cards` names them.
         checkpoint: The file of the checkpoint; None for none.
         checkpoint_every: Epochs between checkpoints; 0 to write none, but resume from one that exists.
         command: The command line that asked for the trial; empty for that of this process.

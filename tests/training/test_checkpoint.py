@@ -45,9 +45,9 @@ def weights(folder: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def losses(folder: Path) -> list[tuple[str, str]]:
+def history(folder: Path) -> list[tuple[str, str, str]]:
     with (folder / "history.csv").open() as file:
-        return [(row["loss"], row["val_loss"]) for row in csv.DictReader(file)]
+        return [(row["epoch"], row["loss"], row["val_loss"]) for row in csv.DictReader(file)]
 
 
 def spec_with_dropout(**training: object) -> Experiment:
@@ -72,7 +72,7 @@ def test_a_trial_that_is_resumed_ends_as_one_that_was_never_stopped(tmp_path: Pa
     assert never.keys() == resumed.keys()
     for name, values in never.items():
         np.testing.assert_array_equal(values, resumed[name])
-    assert losses(tmp_path / "never") == losses(tmp_path / "resumed")
+    assert history(tmp_path / "never") == history(tmp_path / "resumed")
     metrics = json.loads((tmp_path / "resumed" / "metrics.json").read_text())
     assert metrics["timing"]["resumed_after_epochs"] == [2]
     assert metrics["timing"]["train_s"] < metrics["timing"]["fit_s"] < metrics["timing"]["total_s"] < wall_s + 1e-3
