@@ -13,7 +13,7 @@ from grubench.errors import UsageError
 
 if TYPE_CHECKING:
     from grubench.spec.experiment import Experiment
-    from grubench.training.step_benchmark import Arm, Benchmark
+    from grubench.training.benchmark_records import Arm, Benchmark
 
 PICTURES = (".png", ".svg")
 INTERRUPTED = 130
@@ -94,10 +94,11 @@ def bench(
     from grubench.reports import benchmark
     from grubench.spec.parameter_count import count_inputs
     from grubench.training import step_benchmark
+    from grubench.training.benchmark_records import list_shapes
 
     step_benchmark.prepare(spec)
     arms = _list_arms(cells, kernels, spec)
-    sizes = step_benchmark.shapes(spec, count_inputs(spec), **axes)
+    sizes = list_shapes(spec, count_inputs(spec), **axes)
     axis = benchmark.longest(sizes)
     if picture and not axis:
         raise UsageError(
@@ -150,7 +151,7 @@ def _list_arms(cells: str, kernels: str, spec: Experiment) -> list[Arm]:
     """Every cell on every kernel, once each after `auto` is resolved."""
     from grubench.spec.cells import CELLS
     from grubench.spec.sections import KERNELS
-    from grubench.training.step_benchmark import Arm
+    from grubench.training.benchmark_records import Arm
 
     arms = []
     for name in map(str.strip, kernels.split(",")):

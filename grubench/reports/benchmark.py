@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from grubench.training.step_benchmark import Benchmark, Shape, Timing
+    from grubench.training.benchmark_records import Benchmark, Shape, Timing
 
 AXES = {"batch": "batch", "length": "length", "features": "features", "units": "units", "layers": "layers"}
 # More shapes than this, and a sentence says the span of their ratios.

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from grubench.comparison.comparison import Comparison
+    from grubench.training.benchmark_records import Arm, Benchmark
     from grubench.training.predict import Forecast
-    from grubench.training.step_benchmark import Arm, Benchmark
 
 # Steps of a forecast picture: more would hide the forecast in the line.
 SHOWN_STEPS = 300

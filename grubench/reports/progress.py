@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import TaskID
 
+    from grubench.training.benchmark_records import Shape
     from grubench.training.events import BenchmarkEvent, Event
-    from grubench.training.step_benchmark import Shape
 
 # Without a terminal a line is written at most this often, so that logs stay short.
 LINE_EVERY_S = 10

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from grubench.training.step_benchmark import Arm, Shape
+    from grubench.training.benchmark_records import Arm, Shape
 
 
 @dataclass(frozen=True, kw_only=True)

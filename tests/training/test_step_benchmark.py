@@ -20,8 +20,8 @@ from grubench.reports import benchmark, plots
 from grubench.spec.experiment import Experiment
 from grubench.spec.sections import Model, Window
 from grubench.training import step_benchmark
+from grubench.training.benchmark_records import Arm, Benchmark, Shape, Timing, list_shapes
 from grubench.training.events import BenchmarkEvent, RoundEnd
-from grubench.training.step_benchmark import Arm, Benchmark, Shape, Timing
 
 ARMS = tuple(Arm(cell=cell, kernel=kernel) for kernel in ("fused", "keras") for cell in ("gru", "lstm"))
 SHAPE = Shape(batch=32, length=60, features=1, units=(64,), outputs=1)
@@ -46,7 +46,7 @@ def made(sizes: tuple[Shape, ...] = (SHAPE,), whole: bool = True) -> Benchmark:
 
 def test_every_combination_of_sizes_is_timed() -> None:
     spec = tiny()
-    found = step_benchmark.shapes(spec, 2, batches=[1, 8], lengths=[5], units=[16, 64], layers=[1, 3])
+    found = list_shapes(spec, 2, batches=[1, 8], lengths=[5], units=[16, 64], layers=[1, 3])
     assert len(found) == 8
     assert {one.units for one in found} == {(16,), (64,), (16,) * 3, (64,) * 3}
     assert {(one.length, one.features, one.outputs) for one in found} == {(5, 2, 3)}
@@ -55,21 +55,21 @@ def test_every_combination_of_sizes_is_timed() -> None:
 def test_both_directions_count() -> None:
     shape = Shape(batch=2, length=3, features=5, units=(7, 11), outputs=13)
     expected = 2 * 2 * 3 * 3 * (7 * (7 + 5) + 11 * (11 + 14)) + 2 * 22 * 13
-    assert shape.multiplications("gru", every_step=False, directions=2) == expected
+    assert shape.count_multiplications("gru", every_step=False, directions=2) == expected
 
 
 def test_what_is_not_given_is_the_specs() -> None:
     spec = replace(tiny(), model=Model(layers=("gru:50", "gru:100")))
-    (own,) = step_benchmark.shapes(spec, 1)
+    (own,) = list_shapes(spec, 1)
     assert own == Shape(batch=32, length=14, features=1, units=(50, 100), outputs=3)
-    assert [one.units for one in step_benchmark.shapes(spec, 1, units=[7])] == [(7, 7)]
+    assert [one.units for one in list_shapes(spec, 1, units=[7])] == [(7, 7)]
 
 
 def test_multiplications_by_hand() -> None:
     shape = Shape(batch=2, length=3, features=5, units=(7, 11), outputs=13)
     expected = 2 * 3 * 4 * (7 * (7 + 5) + 11 * (11 + 7)) + 2 * 11 * 13
-    assert shape.multiplications("lstm", every_step=False) == expected
-    assert shape.multiplications("lstm", every_step=True) == expected + 2 * 2 * 11 * 13
+    assert shape.count_multiplications("lstm", every_step=False) == expected
+    assert shape.count_multiplications("lstm", every_step=True) == expected + 2 * 2 * 11 * 13
 
 
 @pytest.mark.parametrize("every_step", [False, True])
@@ -77,7 +77,7 @@ def test_arms_take_turns_and_every_round_is_kept(every_step: bool) -> None:
     window = Window(every_step=True) if every_step else tiny().window
     events: list[BenchmarkEvent] = []
     spec = replace(tiny(), window=window)
-    sizes = step_benchmark.shapes(spec, 1, batches=[2], lengths=[4], units=[3, 5])
+    sizes = list_shapes(spec, 1, batches=[2], lengths=[4], units=[3, 5])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(step_benchmark, "ROUND_S", 0.001)
         found = step_benchmark.measure(spec, ARMS[:2], sizes, rounds=3, on_event=events.append)
@@ -98,9 +98,7 @@ def test_an_interruption_keeps_what_there_is(monkeypatch: pytest.MonkeyPatch) ->
             if len(rounds) == 2:
                 raise KeyboardInterrupt
 
-    found = step_benchmark.measure(
-        spec, ARMS[:1], step_benchmark.shapes(spec, 1, units=[3]), rounds=9, on_event=interrupt
-    )
+    found = step_benchmark.measure(spec, ARMS[:1], list_shapes(spec, 1, units=[3]), rounds=9, on_event=interrupt)
     assert not found.whole
     assert [len(one.step_s) for one in found.timings] == [2]
     assert "interrupted" in benchmark.heading(found)
