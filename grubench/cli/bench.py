@@ -99,7 +99,7 @@ def bench(
     step_benchmark.prepare(spec)
     arms = _list_arms(cells, kernels, spec)
     sizes = list_shapes(spec, count_inputs(spec), **axes)
-    axis = benchmark.longest(sizes)
+    axis = benchmark.find_longest_axis(sizes)
     if picture and not axis:
         raise UsageError(
             "--picture: all shapes are the same size.", "Give an axis several values, such as --units 16,64,256."
@@ -133,7 +133,7 @@ def _save(measured: Benchmark, axis: str, export: Path | None, picture: Path | N
     from grubench.reports.export import write_text
 
     if export:
-        write_text(export, benchmark.record(measured))
+        write_text(export, benchmark.write_json(measured))
     if picture and measured.timings:
         plots.growth(measured, axis, picture)
 

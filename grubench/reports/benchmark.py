@@ -1,10 +1,10 @@
-"""What a benchmark shows: its table, its sentences, and its values as JSON."""
+"""What a benchmark of training steps shows: its table, its sentences, and its values as JSON."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich import box
@@ -25,14 +25,35 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from grubench.training.benchmark_records import Benchmark, Shape, Timing
+    from grubench.training.benchmark_records import Arm, Benchmark, Shape, Timing
 
-AXES = {"batch": "batch", "length": "length", "features": "features", "units": "units", "layers": "layers"}
-# More shapes than this, and a sentence says the span of their ratios.
-MOST_SHAPES = 3
+AXES = ("batch", "length", "features", "units", "layers")
+# More shapes than this, and a sentence gives the span of their ratios.
+MAX_SHAPES = 3
 
 
-def axis_value(shape: Shape, axis: str) -> int | str:
+@dataclass(frozen=True, kw_only=True)
+class Ratio:
+    """How many times as long a step of one arm took as one of another, at a shape.
+
+    Attributes:
+        shape: The shape.
+        ratio: The geometric mean over the rounds.
+        low: The lower end of its 95 % interval; NaN for a single round.
+        high: The upper end.
+    """
+
+    shape: Shape
+    ratio: float
+    low: float
+    high: float
+
+    def inverse(self) -> Ratio:
+        """The same with the arms swapped."""
+        return Ratio(shape=self.shape, ratio=1 / self.ratio, low=1 / self.high, high=1 / self.low)
+
+
+def read_size(shape: Shape, axis: str) -> int | str:
     """The size of a shape along an axis; units that differ by layer are written out."""
     if axis == "layers":
         return len(shape.units)
@@ -41,73 +62,81 @@ def axis_value(shape: Shape, axis: str) -> int | str:
     return int(getattr(shape, axis))
 
 
-def varied(made: Benchmark) -> list[str]:
-    """The axes along which the shapes differ."""
-    return [axis for axis in AXES if len({axis_value(one.shape, axis) for one in made.timings}) > 1]
+def find_varied_axes(benchmark: Benchmark) -> list[str]:
+    """Find the axes along which the shapes differ."""
+    return [axis for axis in AXES if len({read_size(timing.shape, axis) for timing in benchmark.timings}) > 1]
 
 
-def longest(shapes: Sequence[Shape]) -> str:
-    """The axis of numbers along which there are the most sizes; empty where there is one size."""
-    values = {axis: {axis_value(one, axis) for one in shapes} for axis in AXES}
-    numbers = {
-        axis: len(found)
-        for axis, found in values.items()
-        if len(found) > 1 and all(isinstance(one, int) for one in found)
+def find_longest_axis(shapes: Sequence[Shape]) -> str:
+    """Find the axis of numbers along which there are the most sizes; empty where there is one size."""
+    sizes = {axis: {read_size(shape, axis) for shape in shapes} for axis in AXES}
+    counts = {
+        axis: len(of_axis)
+        for axis, of_axis in sizes.items()
+        if len(of_axis) > 1 and all(isinstance(size, int) for size in of_axis)
     }
-    return max(numbers, key=lambda axis: numbers[axis]) if numbers else ""
+    return max(counts, key=lambda axis: counts[axis]) if counts else ""
 
 
-def show(made: Benchmark, console: Console) -> None:
+def show(benchmark: Benchmark, console: Console) -> None:
     """Print the settings, the table and the sentences."""
-    if not made.timings:
+    if not benchmark.timings:
         console.print("Nothing was timed.")
         return
-    axes = varied(made)
-    console.print(Padding(Text(heading(made), style="dim"), (1, 1, 0, 1)))
+    axes = find_varied_axes(benchmark)
+    console.print(Padding(Text(write_heading(benchmark), style="dim"), (1, 1, 0, 1)))
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for head in ("", "kernel", *axes):
-        table.add_column(head, no_wrap=True)
-    for head in ("step\nms", "95 %", "forward\nms", "seq./s", "steps/s", "GF/s", "of\nlimit"):
-        table.add_column(head, justify="right", no_wrap=True)
-    for one in made.timings:
-        name = CELLS[one.arm.cell].label
-        places = (str(axis_value(one.shape, axis)) for axis in axes)
-        table.add_row(Text(name, style=find_color(name)), one.arm.kernel, *places, *_cells(one, made.limit_flops))
+    for heading in ("", "kernel", *axes):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("step\nms", "95 %", "forward\nms", "seq./s", "steps/s", "GF/s", "of\nlimit"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for timing in benchmark.timings:
+        name = CELLS[timing.arm.cell].label
+        sizes = (str(read_size(timing.shape, axis)) for axis in axes)
+        cells = _format_timing(timing, benchmark.limit_flops)
+        table.add_row(Text(name, style=find_color(name)), timing.arm.kernel, *sizes, *cells)
     console.print(table)
-    for sentence in sentences(made):
+    for sentence in write_sentences(benchmark):
         console.print(Padding(Text(sentence), (0, 1)))
     console.print()
 
 
-def heading(made: Benchmark) -> str:
-    """What all timings have in common."""
-    shape, spec = made.timings[0].shape, made.spec
-    fixed = [axis for axis in AXES if axis not in varied(made)]
-    parts = [f"{axis} {axis_value(shape, axis)}" for axis in fixed] + ["bidirectional"] * spec.model.bidirectional
-    parts += ["an output at every step" if spec.window.every_step else f"{shape.outputs} outputs"]
-    parts += [f"{spec.training.optimizer}, {spec.training.loss}", f"threads {spec.training.threads or 'all'}"]
-    precision = f" in {spec.training.precision}" * (spec.training.precision != "float32")
-    parts += [f"{BACKENDS[spec.training.backend].title}{precision}"]
-    parts += [f"{min(len(one.step_s) for one in made.timings)} rounds"]
-    parts += [f"matrices multiply at {made.limit_flops / 1e9:.0f} GF/s here"]
-    return " · ".join(parts) + ("" if made.whole else " · interrupted")
+def write_heading(benchmark: Benchmark) -> str:
+    """Write what all timings have in common."""
+    shape, spec = benchmark.timings[0].shape, benchmark.spec
+    varied = find_varied_axes(benchmark)
+    precision = "" if spec.training.precision == "float32" else f" in {spec.training.precision}"
+    parts = [f"{axis} {read_size(shape, axis)}" for axis in AXES if axis not in varied]
+    if spec.model.bidirectional:
+        parts.append("bidirectional")
+    parts += [
+        "an output at every step" if spec.window.every_step else f"{shape.outputs} outputs",
+        f"{spec.training.optimizer}, {spec.training.loss}",
+        f"threads {spec.training.threads or 'all'}",
+        f"{BACKENDS[spec.training.backend].title}{precision}",
+        f"{min(len(timing.step_s) for timing in benchmark.timings)} rounds",
+        f"matrices multiply at {benchmark.limit_flops / 1e9:.0f} GF/s on this machine",
+    ]
+    if not benchmark.whole:
+        parts.append("interrupted")
+    return " · ".join(parts)
 
 
-def _cells(one: Timing, limit: float) -> tuple[str, ...]:
-    median, (low, high) = float(np.median(one.step_s)), _interval(one.step_s)
-    speed = one.flops / median
+def _format_timing(timing: Timing, limit_flops: float) -> tuple[str, ...]:
+    step_s, interval = float(np.median(timing.step_s)), median_interval(timing.step_s)
+    flops = timing.flops / step_s
     return (
-        format_number(1e3 * median),
-        f"{1e3 * low:.3g}-{1e3 * high:.3g}" if np.isfinite(low) else NONE,
-        f"{1e3 * float(np.median(one.forward_s)):.3g}",
-        _short(one.shape.batch / median),
-        _short(one.shape.batch * one.shape.length / median),
-        f"{speed / 1e9:.3g}",
-        f"{100 * speed / limit:.0f} %",
+        format_number(1e3 * step_s),
+        f"{1e3 * interval.low:.3g}-{1e3 * interval.high:.3g}" if np.isfinite(interval.low) else NONE,
+        f"{1e3 * float(np.median(timing.forward_s)):.3g}",
+        _format_short(timing.shape.batch / step_s),
+        _format_short(timing.shape.batch * timing.shape.length / step_s),
+        f"{flops / 1e9:.3g}",
+        f"{100 * flops / limit_flops:.0f} %",
     )
 
 
-def _short(value: float) -> str:
+def _format_short(value: float) -> str:
     """Three digits of a large number, with k or M for thousands and millions."""
     for size, letter in ((1e6, "M"), (1e3, "k")):
         if value >= size:
@@ -115,67 +144,60 @@ def _short(value: float) -> str:
     return f"{value:.3g}"
 
 
-def _interval(values: list[float]) -> tuple[float, float]:
-    interval = median_interval(values)
-    return interval.low, interval.high
-
-
-def sentences(made: Benchmark) -> list[str]:
-    """A sentence a pair: cell against cell on each kernel, kernel against kernel with each cell."""
-    shapes = list(dict.fromkeys(one.shape for one in made.timings))
-    found = []
-    arms = list(dict.fromkeys(one.arm for one in made.timings))
-    for one, other in combinations(arms, 2):
-        if one.kernel == other.kernel:
-            names, where = (CELLS[one.cell].label, CELLS[other.cell].label), f" on {one.kernel}"
-        elif one.cell == other.cell:
-            names, where = (one.kernel, other.kernel), f" with {CELLS[one.cell].label}"
+def write_sentences(benchmark: Benchmark) -> list[str]:
+    """Write a sentence a pair: cell against cell on each kernel, kernel against kernel with each cell."""
+    sentences = []
+    for first, second in combinations(dict.fromkeys(timing.arm for timing in benchmark.timings), 2):
+        if first.kernel == second.kernel:
+            names, condition = (CELLS[first.cell].label, CELLS[second.cell].label), f" on {first.kernel}"
+        elif first.cell == second.cell:
+            names, condition = (first.kernel, second.kernel), f" with {CELLS[first.cell].label}"
         else:
             continue
-        ratios = [(shape, _ratio(made, shape, one, other)) for shape in shapes]
-        known = [(shape, ratio) for shape, ratio in ratios if ratio is not None]
-        found += _said(made, names, where, known)
-    return found
+        sentences += _write_ratios(benchmark, names, condition, _find_ratios(benchmark, first, second))
+    return sentences
 
 
-def _said(
-    made: Benchmark, names: tuple[str, str], where: str, ratios: list[tuple[Shape, tuple[float, float, float]]]
-) -> list[str]:
-    if len(ratios) > MOST_SHAPES:
-        low, high = (f(ratio[0] for _, ratio in ratios) for f in (min, max))
-        return [f"A step of {names[0]} took {low:.2f} to {high:.2f} times as long as one of {names[1]}{where}."]
-    found = []
-    for shape, (ratio, low, high) in ratios:
-        fast, slow = names if ratio < 1 else names[::-1]
-        factor, ends = (1 / ratio, (1 / high, 1 / low)) if ratio < 1 else (ratio, (low, high))
-        at = ", ".join(f"{axis} {axis_value(shape, axis)}" for axis in varied(made))
-        sure = "" if ends[0] > 1 else "; no difference shown"
-        interval = f"95 % interval {ends[0]:.2f} to {ends[1]:.2f}" if np.isfinite(ends[0]) else "one round"
-        found.append(
-            f"{fast} trained {factor:.2f} times as fast as {slow}{where}{f' at {at}' if at else ''} ({interval}{sure})."
+def _write_ratios(benchmark: Benchmark, names: tuple[str, str], condition: str, ratios: Sequence[Ratio]) -> list[str]:
+    if len(ratios) > MAX_SHAPES:
+        low, high = min(ratio.ratio for ratio in ratios), max(ratio.ratio for ratio in ratios)
+        return [f"A step of {names[0]} took {low:.2f} to {high:.2f} times as long as one of {names[1]}{condition}."]
+    sentences = []
+    for at_shape in ratios:
+        fast, slow = names if at_shape.ratio < 1 else names[::-1]
+        faster = at_shape.inverse() if at_shape.ratio < 1 else at_shape
+        sizes = ", ".join(f"{axis} {read_size(at_shape.shape, axis)}" for axis in find_varied_axes(benchmark))
+        remark = "" if faster.low > 1 else "; no difference shown"
+        interval = f"95 % interval {faster.low:.2f} to {faster.high:.2f}" if np.isfinite(faster.low) else "one round"
+        sentences.append(
+            f"{fast} trained {faster.ratio:.2f} times as fast as {slow}{condition}{f' at {sizes}' if sizes else ''} "
+            f"({interval}{remark})."
         )
-    return found
+    return sentences
 
 
-def _ratio(made: Benchmark, shape: Shape, one: Any, other: Any) -> tuple[float, float, float] | None:
-    """The ratio of two arms' steps over the rounds, and its interval."""
-    times = {timing.arm: timing.step_s for timing in made.timings if timing.shape == shape}
-    if one not in times or other not in times:
-        return None
-    rounds = min(len(times[one]), len(times[other]))
-    logs = np.log(np.array(times[one][:rounds]) / np.array(times[other][:rounds]))
-    interval = mean_interval(logs)
-    return float(np.exp(logs.mean())), float(np.exp(interval.low)), float(np.exp(interval.high))
+def _find_ratios(benchmark: Benchmark, first: Arm, second: Arm) -> list[Ratio]:
+    """The ratios of two arms' steps at the shapes at which both were timed."""
+    ratios = []
+    for shape in dict.fromkeys(timing.shape for timing in benchmark.timings):
+        step_s = {timing.arm: timing.step_s for timing in benchmark.timings if timing.shape == shape}
+        if first in step_s and second in step_s:
+            rounds = min(len(step_s[first]), len(step_s[second]))
+            logs = np.log(np.array(step_s[first][:rounds]) / np.array(step_s[second][:rounds]))
+            interval = mean_interval(logs)
+            ratio, low, high = (float(np.exp(log)) for log in (logs.mean(), interval.low, interval.high))
+            ratios.append(Ratio(shape=shape, ratio=ratio, low=low, high=high))
+    return ratios
 
 
-def record(made: Benchmark) -> str:
-    """Every round, the machine and the settings, as JSON."""
+def write_json(benchmark: Benchmark) -> str:
+    """Write every round, the machine and the settings, as JSON."""
     tree = {
-        "environment": machine.describe_environment(made.spec.training.backend),
-        "limit_flops": made.limit_flops,
-        "whole": made.whole,
-        "spec": made.spec.to_dict(),
-        "timings": [asdict(one) for one in made.timings],
-        "sentences": sentences(made),
+        "environment": machine.describe_environment(benchmark.spec.training.backend),
+        "limit_flops": benchmark.limit_flops,
+        "whole": benchmark.whole,
+        "spec": benchmark.spec.to_dict(),
+        "timings": benchmark.timings,
+        "sentences": write_sentences(benchmark),
     }
     return to_json(tree).decode()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from msgspec.structs import asdict
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -19,16 +19,53 @@ from grubench.training.kernel_check import observe_kernels
 from grubench.training.model import build_model
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from rich.console import Console
 
+    from grubench.runs.records import LayerKernel
     from grubench.spec.experiment import Experiment
 
 
-def examine(spec: Experiment) -> dict[str, Any]:
-    """What a trial of this spec would run on; each layer is run for two steps, to see what runs it.
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """What a trial would run on.
 
-    Returns:
-        Plain values: versions, processor, backends, devices, threads, cuDNN, import time, and a record a layer.
+    Attributes:
+        versions: Of Python and the packages that decide a result.
+        system: The operating system.
+        processor: Its name.
+        cores: How many it has; None where the system does not say.
+        threads: How many threads a trial would use.
+        backends: The version of each backend, `?` where it is not known; None where it is not installed.
+        devices: The GPUs that a trial would use, or `CPU`.
+        capability: The least compute capability of the NVIDIA cards; None without any.
+        cudnn: The version of cuDNN; empty where there is none.
+        lacks_cudnn: Why no layer can have cuDNN; empty where one can.
+        precision: As the spec names it.
+        jit_compile: Whether the model is compiled by XLA.
+        import_s: Seconds that loading Keras took.
+        kernels: What runs each recurrent layer.
+    """
+
+    versions: Mapping[str, str]
+    system: str
+    processor: str
+    cores: int | None
+    threads: int
+    backends: Mapping[str, str | None]
+    devices: Sequence[str]
+    capability: tuple[int, int] | None
+    cudnn: str
+    lacks_cudnn: str
+    precision: str
+    jit_compile: bool
+    import_s: float
+    kernels: Sequence[LayerKernel]
+
+
+def examine(spec: Experiment) -> Diagnosis:
+    """Find what a trial of this spec would run on; each layer is run for two steps, to see what runs it.
 
     Raises:
         UsageError: The spec asks for what cannot be had here.
@@ -36,61 +73,64 @@ def examine(spec: Experiment) -> dict[str, Any]:
     backend().set_threads(spec.training.threads)
     backend().set_up_devices()
     model = build_model(spec, spec.window.lookback, count_inputs(spec), count_outputs(spec))
-    capability = backend().capability()
-    return machine.describe_environment(spec.training.backend) | {
-        "backend": backend().name,
-        "backends": {name: _version(name) for name in BACKENDS},
-        "devices": backend().gpus() or ["CPU"],
-        "capability": ".".join(map(str, capability)) if capability else None,
-        "threads": spec.training.threads or machine.count_cores(),
-        "cudnn": backend().cudnn_version() or None,
-        "lacks_cudnn": backend().lacks_cudnn(),
-        "precision": spec.training.precision,
-        "jit_compile": bool(model.jit_compile),
-        "import_s": import_s(),
-        "kernels": [asdict(one) for one in observe_kernels(model, spec)],
-    }
+    description = machine.describe_environment(spec.training.backend)
+    return Diagnosis(
+        **{key: description[key] for key in ("versions", "system", "processor", "cores")},
+        threads=spec.training.threads or machine.count_cores(),
+        backends={name: _find_version(name) for name in BACKENDS},
+        devices=backend().gpus() or ["CPU"],
+        capability=backend().capability(),
+        cudnn=backend().cudnn_version(),
+        lacks_cudnn=backend().lacks_cudnn(),
+        precision=spec.training.precision,
+        jit_compile=bool(model.jit_compile),
+        import_s=import_s(),
+        kernels=observe_kernels(model, spec),
+    )
 
 
-def show(found: dict[str, Any], console: Console) -> None:
+def show(diagnosis: Diagnosis, console: Console) -> None:
     """Print it."""
-    facts = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    facts.add_row("versions", ", ".join(f"{name} {version}" for name, version in found["versions"].items()))
-    facts.add_row("system", found["system"])
-    facts.add_row("processor", f"{found['processor']}, {found['cores']} cores, {found['threads']} threads used")
-    facts.add_row("backend", Text(_backends(found)))
-    card = f", compute capability {found['capability']}" if found["capability"] else ""
-    facts.add_row("devices", ", ".join(found["devices"]) + card)
-    facts.add_row("cuDNN", Text(_cudnn(found)))
-    facts.add_row("precision", f"{found['precision']}, jit_compile {'on' if found['jit_compile'] else 'off'}")
-    facts.add_row("import", f"{found['import_s']:.1f} s for Keras and {backend().title}")
-    facts.add_row("data", f"{VARIABLE}={os.environ.get(VARIABLE, '(not set)')}, cache {cache_folder()}")
-    console.print(facts)
+    capability = ".".join(map(str, diagnosis.capability or ()))
+    card = f", compute capability {capability}" if capability else ""
+    processor = f"{diagnosis.processor}, {diagnosis.cores} cores, {diagnosis.threads} threads used"
+    jit_compile = "on" if diagnosis.jit_compile else "off"
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_row("versions", ", ".join(f"{name} {version}" for name, version in diagnosis.versions.items()))
+    table.add_row("system", diagnosis.system)
+    table.add_row("processor", processor)
+    table.add_row("backend", Text(_describe_backends(diagnosis)))
+    table.add_row("devices", ", ".join(diagnosis.devices) + card)
+    table.add_row("cuDNN", Text(_describe_cudnn(diagnosis)))
+    table.add_row("precision", f"{diagnosis.precision}, jit_compile {jit_compile}")
+    table.add_row("import", f"{diagnosis.import_s:.1f} s for Keras and {backend().title}")
+    table.add_row("data", f"{VARIABLE}={os.environ.get(VARIABLE, '(not set)')}, cache {cache_folder()}")
+    console.print(table)
     console.print()
-    for kernel in found["kernels"]:
-        seen = f" (seen: {kernel['operation']})" if kernel["operation"] else ""
-        console.print(Text.assemble((kernel["layer"], "bold"), f" runs on {kernel['kernel']}", (seen, "dim")))
-        for name, key in (("cuDNN", "reasons"), ("the fused kernel", "fused_reasons")):
-            for reason in kernel[key]:
+    for kernel in diagnosis.kernels:
+        operation = f" (seen: {kernel.operation})" if kernel.operation else ""
+        console.print(Text.assemble((kernel.layer, "bold"), f" runs on {kernel.kernel}", (operation, "dim")))
+        for name, reasons in (("cuDNN", kernel.reasons), ("the fused kernel", kernel.fused_reasons)):
+            for reason in reasons:
                 console.print(Padding(Text(f"not {name}: {reason}", style="dim"), (0, 0, 0, 2)))
 
 
-def _version(backend: str) -> str | None:
-    """Its version, "?" where its package has another name; None where it is not installed."""
-    return versions.find_version(backend) or "?" if registry.installed(backend) else None
+def _find_version(name: str) -> str | None:
+    """The version of a backend, "?" where its package has another name; None where it is not installed."""
+    return versions.find_version(name) or "?" if registry.installed(name) else None
 
 
-def _backends(found: dict[str, Any]) -> str:
+def _describe_backends(diagnosis: Diagnosis) -> str:
     others = [
         f"{name} {version}" if version else f"{name} is not installed (pip install '{BACKENDS[name].requirement}')"
-        for name, version in found["backends"].items()
-        if name != found["backend"]
+        for name, version in diagnosis.backends.items()
+        if name != backend().name
     ]
-    return "; ".join([found["backend"], *others])
+    return "; ".join([backend().name, *others])
 
 
-def _cudnn(found: dict[str, Any]) -> str:
-    if found["lacks_cudnn"]:
-        built = f" ({backend().title} was built for version {found['cudnn']})" if found["cudnn"] else ""
-        return f"none: {found['lacks_cudnn']}{built}"
-    return f"version {found['cudnn']}" if found["cudnn"] else "yes"
+def _describe_cudnn(diagnosis: Diagnosis) -> str:
+    if not diagnosis.lacks_cudnn:
+        return f"version {diagnosis.cudnn}" if diagnosis.cudnn else "yes"
+    built = f" ({backend().title} was built for version {diagnosis.cudnn})" if diagnosis.cudnn else ""
+    return f"none: {diagnosis.lacks_cudnn}{built}"

@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogFormatter, NullLocator
 
 from grubench.errors import RunError
 from grubench.reports import palette
-from grubench.reports.benchmark import AXES, axis_value, varied
+from grubench.reports.benchmark import find_varied_axes, read_size
 from grubench.runs import atomic
 from grubench.spec.arms import name_arms
 from grubench.spec.cells import CELLS
@@ -34,14 +34,15 @@ SHOWN_STEPS = 300
 def loss_curves(comparison: Comparison, path: Path) -> Path:
     """Draw the training and validation losses of every trial over the epochs, on a logarithmic axis."""
     histories = {arm: [run.history() for run in runs] for arm, runs in comparison.arms.items()}
-    validated = any("val_loss" in one for group in histories.values() for one in group)
+    validated = any("val_loss" in history for group in histories.values() for history in group)
     figure = Figure(figsize=(8, 3.6) if validated else (6, 3.6), layout="constrained")
     panels = figure.subplots(1, 2 if validated else 1, sharey=True, squeeze=False)[0]
     for axes, key, title in zip(panels, ("loss", "val_loss"), ("training", "validation"), strict=False):
         for arm, group in histories.items():
             # One line an arm, broken between its trials: thousands of lines would take minutes.
+            drawn = [history for history in group if key in history]
             epochs, losses = (
-                [value for one in group if key in one for value in (*one[column], np.nan)] for column in ("epoch", key)
+                [value for history in drawn for value in (*history[column], np.nan)] for column in ("epoch", key)
             )
             if epochs:
                 axes.plot(epochs, losses, color=arm.color, label=arm.name, lw=1.3, alpha=0.8)
@@ -54,34 +55,45 @@ def loss_curves(comparison: Comparison, path: Path) -> Path:
     return save(figure, path)
 
 
-def growth(made: Benchmark, axis: str, path: Path) -> Path:
+def growth(benchmark: Benchmark, axis: str, path: Path) -> Path:
     """Draw the time of a step along an axis, both logarithmic: a line an arm and the other sizes."""
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")
     axes = figure.subplots()
-    others = [one for one in varied(made) if one != axis]
+    other_axes = [other for other in find_varied_axes(benchmark) if other != axis]
     lines: dict[tuple[Arm, str], list[tuple[float, list[float]]]] = {}
-    for one in made.timings:
-        sizes = "".join(f", {other} {axis_value(one.shape, other)}" for other in others)
-        lines.setdefault((one.arm, sizes), []).append((float(axis_value(one.shape, axis)), one.step_s))
+    for timing in benchmark.timings:
+        sizes = "".join(f", {other} {read_size(timing.shape, other)}" for other in other_axes)
+        lines.setdefault((timing.arm, sizes), []).append((float(read_size(timing.shape, axis)), timing.step_s))
     styles = dict(zip(dict.fromkeys(arm.kernel for arm, _ in lines), cycle(palette.LINE_STYLES), strict=False))
     markers = dict(zip(dict.fromkeys(sizes for _, sizes in lines), cycle(palette.MARKERS), strict=False))
     for (arm, sizes), points in lines.items():
         cell = CELLS[arm.cell]
         places, times = zip(*sorted(points), strict=True)
-        low, median, high = (np.array([np.percentile(one, q) for one in times]) * 1e3 for q in (25, 50, 75))
-        style: dict[str, Any] = {"marker": markers[sizes], "ms": 4, "ls": styles[arm.kernel]}
-        axes.plot(places, median, color=cell.color, label=f"{cell.label} {arm.kernel}{sizes}", **style)
+        low, median, high = (np.array([np.percentile(step_s, q) for step_s in times]) * 1e3 for q in (25, 50, 75))
+        axes.plot(
+            places,
+            median,
+            color=cell.color,
+            label=f"{cell.label} {arm.kernel}{sizes}",
+            marker=markers[sizes],
+            ms=4,
+            ls=styles[arm.kernel],
+        )
         axes.fill_between(places, low, high, color=cell.color, alpha=0.15)
-    axes.set(xscale="log", yscale="log", xlabel=AXES[axis], ylabel="a step of training (ms)")
-    axes.set_xticks(sorted({place for points in lines.values() for place, _ in points}))
+    _label_growth(axes, axis, sorted({place for points in lines.values() for place, _ in points}))
+    return save(figure, path)
+
+
+def _label_growth(axes: Axes, axis: str, places: list[float]) -> None:
+    axes.set(xscale="log", yscale="log", xlabel=axis, ylabel="a step of training (ms)")
+    axes.set_xticks(places)
     for scale in (axes.xaxis, axes.yaxis):
         scale.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
-    axes.set_title(f"Step time by {AXES[axis]}", fontsize=10)
+    axes.set_title(f"Step time by {axis}", fontsize=10)
     axes.legend(frameon=False, fontsize=8)
     axes.grid(visible=True, which="both", alpha=0.2)
-    return save(figure, path)
 
 
 def forecasts(comparison: Comparison, path: Path) -> Path:
@@ -92,7 +104,7 @@ def forecasts(comparison: Comparison, path: Path) -> Path:
         series, rows = next(iter(runs[0].predictions().items()))
         if not drawn:
             _draw_actual(axes, rows)
-            _clock_axis(axes, rows)
+            _label_time(axes, rows)
             axes.set_title(f"series {series}, seed {runs[0].experiment.seed}", fontsize=10)
             drawn = True
         _draw_forecast(axes, rows, arm.color, arm.name)
@@ -100,24 +112,25 @@ def forecasts(comparison: Comparison, path: Path) -> Path:
     return save(figure, path)
 
 
-def forecast(made: Forecast, path: Path) -> Path:
+def forecast(prediction: Forecast, path: Path) -> Path:
     """Draw the forecasts of a run, the first four series below each other."""
-    names = list(made.rows)[:4]
+    names = list(prediction.rows)[:4]
     figure = Figure(figsize=(8, 1.2 + 2.4 * len(names)), layout="constrained")
     panels = figure.subplots(len(names), 1, squeeze=False)[:, 0]
-    (arm,) = name_arms([made.run.experiment])
+    (arm,) = name_arms([prediction.run.experiment])
     for axes, name in zip(panels, names, strict=True):
-        rows = made.rows[name]
-        if made.past:
-            axes.plot(made.past[name]["time"], made.past[name]["actual"], color="black", lw=1, label="actual")
+        rows = prediction.rows[name]
+        if prediction.past:
+            past = prediction.past[name]
+            axes.plot(past["time"], past["actual"], color="black", lw=1, label="actual")
         else:
             _draw_actual(axes, rows)
         _draw_forecast(axes, rows, arm.color, arm.name)
         axes.set_title(f"series {name}", fontsize=10)
-        axes.set_ylabel(f"value ({made.unit})" if made.unit else "value")
-        _clock_axis(axes, rows)
+        axes.set_ylabel(f"value ({prediction.unit})" if prediction.unit else "value")
+        _label_time(axes, rows)
     panels[0].legend(frameon=False)
-    figure.suptitle(f"{made.run.experiment.data_name}: {'what lies ahead' if made.past else 'forecasts'}")
+    figure.suptitle(f"{prediction.run.experiment.data_name}: {'what lies ahead' if prediction.past else 'forecasts'}")
     return save(figure, path)
 
 
@@ -151,7 +164,7 @@ def _finish(figure: Figure, axes: Axes, unit: str, horizon: int) -> None:
     figure.align_labels()
 
 
-def _clock_axis(axes: Axes, rows: dict[str, NDArray[Any]]) -> None:
+def _label_time(axes: Axes, rows: dict[str, NDArray[Any]]) -> None:
     """Name the axis, and keep dates on it from running into each other."""
     if not np.issubdtype(rows["time"].dtype, np.datetime64):
         axes.set_xlabel("step")
@@ -162,8 +175,8 @@ def _clock_axis(axes: Axes, rows: dict[str, NDArray[Any]]) -> None:
     axes.set_xlabel("time")
 
 
-def shown_rows(rows: dict[str, NDArray[Any]], steps: int = SHOWN_STEPS) -> NDArray[np.int64]:
-    """The rows of the last steps, of forecasts that do not overlap; -1 where neighbours leave a gap between them."""
+def select_rows(rows: dict[str, NDArray[Any]], steps: int = SHOWN_STEPS) -> NDArray[np.int64]:
+    """The rows of the last steps, of forecasts that do not overlap; -1 where there is a gap between two of them."""
     first = np.flatnonzero(rows["step"] == 1)
     horizon = int(rows["step"].max())
     place = np.searchsorted(np.unique(rows["time"]), rows["time"])
@@ -173,15 +186,15 @@ def shown_rows(rows: dict[str, NDArray[Any]], steps: int = SHOWN_STEPS) -> NDArr
             chosen.append(int(row))
         if len(chosen) * horizon >= steps:
             break
-    found: list[int] = []
+    drawn: list[int] = []
     for row in reversed(chosen):
-        if found and _apart(rows["time"], found[-1], row):
-            found.append(-1)
-        found += range(row, row + horizon)
-    return np.array(found)
+        if drawn and _are_apart(rows["time"], drawn[-1], row):
+            drawn.append(-1)
+        drawn += range(row, row + horizon)
+    return np.array(drawn)
 
 
-def _apart(time: NDArray[Any], last: int, following: int) -> bool:
+def _are_apart(time: NDArray[Any], last: int, following: int) -> bool:
     """Whether more than a step lies between two rows, a step being the least distance of the rows' times."""
     distances = np.diff(np.unique(time))
     return bool(len(distances) and time[following] - time[last] > 1.5 * np.median(distances))
@@ -189,7 +202,7 @@ def _apart(time: NDArray[Any], last: int, following: int) -> bool:
 
 def _line(rows: dict[str, NDArray[Any]], key: str) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """The times and values to draw, with a break in the line where there is a gap."""
-    shown = shown_rows(rows)
+    shown = select_rows(rows)
     return rows["time"][shown], np.where(shown < 0, np.nan, rows[key][shown])
 
 

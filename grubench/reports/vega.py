@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from grubench.reports import palette
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from grubench.comparison.comparison import Comparison
     from grubench.runs.run import Run
 
-Chart = dict[str, Any]
+Chart = dict[str, object]
 # Series and steps that the forecast picture carries: the file stays small enough to send.
-MOST_SERIES = 12
-MOST_STEPS = 300
+MAX_SERIES = 12
+MAX_STEPS = 300
 
 
 def _scale(comparison: Comparison, *more: str) -> Chart:
@@ -29,8 +31,8 @@ def _color(comparison: Comparison, *more: str) -> Chart:
     return {"field": "arm", "type": "nominal", "title": None, "scale": _scale(comparison, *more)}
 
 
-def _chart(title: str, description: str, values: list[dict[str, Any]], **rest: Any) -> Chart:
-    return {"title": title, "description": description, "data": {"values": values}, "width": "container", **rest}
+def _chart(title: str, description: str, values: Sequence[Mapping[str, object]], **more: object) -> Chart:
+    return {"title": title, "description": description, "data": {"values": values}, "width": "container", **more}
 
 
 def loss(comparison: Comparison) -> Chart:
@@ -55,7 +57,7 @@ def loss(comparison: Comparison) -> Chart:
     tooltip = [{"field": name} for name in ("arm", "seed", "part", "epoch", "loss")]
     return _chart(
         "Loss of every trial",
-        f"Training and validation loss of {', '.join(map(str, comparison.arms))} over the epochs, one line a seed.",
+        f"Training and validation loss of {', '.join(map(str, comparison.arms))} over the epochs, one line per seed.",
         values,
         height=280,
         layer=[
@@ -67,7 +69,7 @@ def loss(comparison: Comparison) -> Chart:
 
 def forecasts(comparison: Comparison) -> Chart:
     """Forecast against actual of a series to choose, with zoom, each arm by its first seed."""
-    values: list[dict[str, Any]] = []
+    values: list[Chart] = []
     for arm, runs in comparison.arms.items():
         values += _forecast_rows(arm.name, runs[0], with_actual=not values)
     names = list(dict.fromkeys(row["series"] for row in values))
@@ -96,40 +98,41 @@ def forecasts(comparison: Comparison) -> Chart:
     )
 
 
-def _forecast_rows(name: str, run: Run, *, with_actual: bool) -> list[dict[str, Any]]:
-    from grubench.reports.plots import shown_rows
+def _forecast_rows(name: str, run: Run, *, with_actual: bool) -> list[Chart]:
+    from grubench.reports.plots import select_rows
 
     rows = []
-    for series, columns in list(run.predictions().items())[:MOST_SERIES]:
-        shown = shown_rows(columns, MOST_STEPS)
+    for series, columns in list(run.predictions().items())[:MAX_SERIES]:
+        shown = select_rows(columns, MAX_STEPS)
         block = np.cumsum(shown < 0)
-        kept = shown >= 0
-        time = columns["time"][shown[kept]]
+        is_row = shown >= 0
+        time = columns["time"][shown[is_row]]
         stamps = np.datetime_as_string(time, "s").tolist() if time.dtype.kind == "M" else time.tolist()
         for arm, key in ((name, "predicted"), *((("actual", "actual"),) if with_actual else ())):
+            points = zip(stamps, columns[key][shown[is_row]].tolist(), block[is_row].tolist(), strict=True)
             rows += [
-                {"series": series, "arm": arm, "time": one, "value": value, "block": at}
-                for one, value, at in zip(stamps, columns[key][shown[kept]].tolist(), block[kept].tolist(), strict=True)
+                {"series": series, "arm": arm, "time": stamp, "value": value, "block": number}
+                for stamp, value, number in points
             ]
     return rows
 
 
 def horizon(comparison: Comparison) -> Chart | None:
     """Error by step of the horizon; None where there is one step."""
-    found = [(arm.name, run.metrics.test) for arm, runs in comparison.arms.items() for run in runs]
-    found += comparison.runs[0].metrics.baselines.items()
+    evaluations = [(arm.name, run.metrics.test) for arm, runs in comparison.arms.items() for run in runs]
+    evaluations += comparison.runs[0].metrics.baselines.items()
     values = [
         {"arm": name, "step": step, "rmse": scores["rmse_scaled"]}
-        for name, evaluation in found
+        for name, evaluation in evaluations
         for step, scores in enumerate(evaluation.horizon, 1)
     ]
     if len(comparison.runs[0].metrics.test.horizon) < 2:
         return None
-    x = {"field": "step", "type": "quantitative", "title": "step out", "axis": {"tickMinStep": 1}}
+    x = {"field": "step", "type": "quantitative", "title": "step of the horizon", "axis": {"tickMinStep": 1}}
     y = {"field": "rmse", "type": "quantitative", "title": "RMSE (scaled)", "aggregate": "mean"}
     return _chart(
         "Error by step of the horizon",
-        "Root mean squared error, scaled, by step out, the mean over seeds.",
+        "Root mean squared error, scaled, by step of the horizon, the mean over seeds.",
         values,
         height=240,
         mark={"type": "line", "point": True},
@@ -142,10 +145,11 @@ def by_series(comparison: Comparison) -> Chart:
     values = []
     for arm, runs in comparison.arms.items():
         for run in runs:
-            found = run.metrics.test.series.items()
-            values += [{"arm": arm.name, "series": series, "rmse": one["rmse_scaled"]} for series, one in found]
+            by_series = run.metrics.test.series.items()
+            values += [{"arm": arm.name, "series": name, "rmse": scores["rmse_scaled"]} for name, scores in by_series]
     for name, baseline in comparison.runs[0].metrics.baselines.items():
-        values += [{"arm": name, "series": key, "rmse": one["rmse_scaled"]} for key, one in baseline.series.items()]
+        by_series = baseline.series.items()
+        values += [{"arm": name, "series": key, "rmse": scores["rmse_scaled"]} for key, scores in by_series]
     x = {"field": "rmse", "type": "quantitative", "title": "RMSE (scaled)", "aggregate": "mean"}
     y = {"field": "series", "type": "nominal", "title": None, "sort": None}
     return _chart(

@@ -101,25 +101,25 @@ def test_an_interruption_keeps_what_there_is(monkeypatch: pytest.MonkeyPatch) ->
     found = step_benchmark.measure(spec, ARMS[:1], list_shapes(spec, 1, units=[3]), rounds=9, on_event=interrupt)
     assert not found.whole
     assert [len(one.step_s) for one in found.timings] == [2]
-    assert "interrupted" in benchmark.heading(found)
+    assert "interrupted" in benchmark.write_heading(found)
 
 
 class TestSaid:
     def test_pairs_differ_in_the_cell_or_the_kernel(self) -> None:
-        said = benchmark.sentences(made())
+        said = benchmark.write_sentences(made())
         assert len(said) == 4
         assert said[0].startswith("GRU trained 2.00 times as fast as LSTM on fused (95 % interval")
         assert "fused trained 3.00 times as fast as keras with GRU" in said[1]
 
     def test_many_shapes_are_said_by_their_span(self) -> None:
         sizes = tuple(replace(SHAPE, units=(units,)) for units in (8, 16, 32, 64))
-        said = benchmark.sentences(made(sizes))
+        said = benchmark.write_sentences(made(sizes))
         assert "A step of GRU took 0.50 to 0.50 times as long as one of LSTM on fused." in said
 
     def test_no_difference_is_called_one(self) -> None:
         both = [replace(one, step_s=[1.0, 1.1, 0.9, 1.0, 1.05, 0.95]) for one in made().timings[:2]]
         both[1] = replace(both[1], step_s=[1.05, 1.0, 0.95, 1.0, 1.0, 1.01])
-        (said,) = benchmark.sentences(replace(made(), timings=both))
+        (said,) = benchmark.write_sentences(replace(made(), timings=both))
         assert "no difference shown" in said
 
     @pytest.mark.parametrize("width", [80, 120])
@@ -133,7 +133,7 @@ class TestSaid:
         assert "keras" in text
 
     def test_json_has_every_round(self) -> None:
-        tree = json.loads(benchmark.record(made()))
+        tree = json.loads(benchmark.write_json(made()))
         assert [len(one["step_s"]) for one in tree["timings"]] == [9] * 4
         assert tree["environment"]["versions"]["llvmlite"]
 
