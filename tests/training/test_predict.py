@@ -47,10 +47,10 @@ def daily(rows: int, start: str = "2026-01-01") -> pd.DataFrame:
 def by_hand(run: Run, values: np.ndarray, series: str, lookback: int, horizon: int) -> np.ndarray:
     """Plain Keras, windows by a loop, scaling from scaling.json."""
     scaling = json.loads((run.folder / "scaling.json").read_text())["series"][series]
-    scaled = (values - np.array(scaling.offset)) / np.array(scaling.factor)
+    scaled = (values - np.array(scaling["offset"])) / np.array(scaling["factor"])
     inputs = np.array([scaled[start : start + lookback] for start in range(len(values) - lookback - horizon + 1)])
     model = keras.models.load_model(run.folder / "model.keras")
-    return model.predict(inputs.astype(np.float32), verbose=0) * scaling.factor[0] + scaling.offset[0]
+    return model.predict(inputs.astype(np.float32), verbose=0) * scaling["factor"][0] + scaling["offset"][0]
 
 
 def test_the_test_part_equals_plain_keras(trained: dict[str, Run]) -> None:
