@@ -6,16 +6,14 @@ A flag overrides the preset, the preset the dataset's defaults, and those the sp
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from grubench.data.datasets.catalog import CATALOG, find
 from grubench.errors import SpecError, UsageError
 from grubench.spec.cells import CELLS
 from grubench.spec.experiment import MAX_TOML_CHARACTERS, Experiment, check_keys, parse_toml
+from grubench.spec.fields import Tree
 from grubench.spec.sections import Data, Model
 from grubench.text import is_file, list_names, quote
-
-Tree = dict[str, Any]
 
 
 def find_folder() -> Path:
@@ -130,12 +128,13 @@ def _expand_short_forms(tree: Tree, flags: Tree) -> Tree:
     return tree | {"model": {key: value for key, value in model.items() if key not in ("cell", "units")}}
 
 
-def _write_layers(layers: Any, cell: Any, units: Any) -> list[str]:
+def _write_layers(layers: tuple[str, ...], cell: object, units: object) -> list[str]:
     """The layers of a stack with another cell or other units, as the settings write them."""
     if cell is not None and cell not in CELLS:
         raise SpecError(f"model.cell: unknown value {quote(cell)}.", f"Valid: {', '.join(CELLS)}.")
     stack = Model(layers=layers).stack
-    cells, widths = tuple(layer.cell for layer in stack), tuple(layer.units for layer in stack)
+    cells = tuple(layer.cell for layer in stack)
+    widths: tuple[object, ...] = tuple(layer.units for layer in stack)
     if units is not None:
         widths = tuple(units) if isinstance(units, list | tuple) else (units,)
     if cell is not None:

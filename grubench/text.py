@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,7 +28,7 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def quote(value: Any) -> str:
+def quote(value: object) -> str:
     """A value as a message shows it: a long one is cut, whatever it is."""
     try:
         text = repr(value)
@@ -47,7 +47,7 @@ def escape_control_characters(text: str) -> str:
     return STEERING.sub(lambda found: repr(found[0])[1:-1], text)
 
 
-def list_names(names: Iterable[Any]) -> str:
+def list_names(names: Iterable[object]) -> str:
     """Names as a message lists them: long ones are cut, and of very many the first are told."""
     every = list(names)
     texts = [str(one) for one in every[:SHOWN_VALUES]]

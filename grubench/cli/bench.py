@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from grubench.cli.command import check_file, command
-from grubench.cli.flags import Tree
 from grubench.errors import UsageError
+from grubench.spec.fields import Tree
 
 if TYPE_CHECKING:
     from grubench.spec.experiment import Experiment

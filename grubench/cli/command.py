@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -45,7 +45,7 @@ def command(
         general = _general_parameters(has_levels=bool(hidden))
 
         @functools.wraps(function)
-        def run(**values: Any) -> None:
+        def run(**values: object) -> None:
             values.pop("help_all", None)
             debug = values.pop("debug")
             try:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from grubench.cli.command import check_file, command, show_error
-from grubench.cli.flags import Tree, parse_variation
+from grubench.cli.flags import parse_variation
 from grubench.cli.options import CheckpointEvery, InProcess, Output
 from grubench.errors import RunError, UsageError
+from grubench.spec.fields import Tree
 
 if TYPE_CHECKING:
     from grubench.comparison.comparison import Comparison

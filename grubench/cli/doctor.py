@@ -3,8 +3,8 @@
 import typer
 
 from grubench.cli.command import command
-from grubench.cli.flags import Tree
 from grubench.cli.options import Preset
+from grubench.spec.fields import Tree
 
 
 def register(app: typer.Typer) -> None:

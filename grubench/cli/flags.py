@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from grubench.errors import SpecError, UsageError
 from grubench.spec.cells import CELLS
+from grubench.spec.fields import Tree
 from grubench.spec.sections import SECTIONS
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from grubench.spec.fields import Scalar, Setting
 
-Tree = dict[str, Any]
 # More than one name for a field.
 NAMES = {"data.file": ("--csv", "--parquet", "--file")}
 SHORT_FORMS = {

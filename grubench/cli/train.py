@@ -5,8 +5,8 @@ from pathlib import Path
 import typer
 
 from grubench.cli.command import command
-from grubench.cli.flags import Tree
 from grubench.cli.options import CheckpointEvery, InProcess, Output, Preset
+from grubench.spec.fields import Tree
 
 
 def register(app: typer.Typer) -> None:

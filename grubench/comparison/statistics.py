@@ -146,7 +146,7 @@ def mean_interval(values: NDArray[np.float64], seed: int = 0) -> Interval:
     if np.ptp(values) <= ROUNDING * np.max(np.abs(values)):
         return Interval(low=float(values[0]), high=float(values[0]))
     if not LEAST_BOOTSTRAP <= n <= MOST_BOOTSTRAP:
-        interval: Any = stats.ttest_1samp(values, 0).confidence_interval(LEVEL)
+        interval = stats.ttest_1samp(values, 0).confidence_interval(LEVEL)
         return Interval(low=float(interval.low), high=float(interval.high))
     return _bootstrap_mean(values.tobytes(), seed)
 
@@ -157,7 +157,7 @@ def _bootstrap_mean(values_bytes: bytes, seed: int) -> Interval:
     values = np.frombuffer(values_bytes)
     n = len(values)
     tail = float(stats.norm.cdf(np.sqrt(n / (n - 1)) * stats.t.ppf((1 - LEVEL) / 2, n - 1)))
-    interval: Any = stats.bootstrap(
+    interval = stats.bootstrap(
         (values,), np.mean, confidence_level=1 - 2 * tail, n_resamples=RESAMPLES, rng=np.random.default_rng(seed)
     ).confidence_interval
     return Interval(low=float(interval.low), high=float(interval.high))

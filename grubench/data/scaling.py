@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -46,7 +46,7 @@ class Scaling:
         """Scale values of shape `(time, feature)`."""
         return np.asarray((values - self.offset) / self.factor)
 
-    def target_to_unit(self, scaled: NDArray[Any]) -> NDArray[np.float64]:
+    def target_to_unit(self, scaled: NDArray[np.floating]) -> NDArray[np.float64]:
         """Map scaled targets of any shape back to the target's unit."""
         return np.asarray(scaled.astype(np.float64) * self.factor[0] + self.offset[0])
 

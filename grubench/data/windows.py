@@ -9,7 +9,7 @@ the past at the time of the forecast.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -96,7 +96,9 @@ class Windows:
         targets: NDArray[np.float32] = sliding_window_view(self.rows[:, 0], length)[starts + first]
         return targets[:, :, None] if self.every_step else targets
 
-    def by_series(self, part: str, values: NDArray[Any]) -> Iterator[tuple[str, NDArray[np.int64], NDArray[Any]]]:
+    def by_series(
+        self, part: str, values: NDArray[np.float32]
+    ) -> Iterator[tuple[str, NDArray[np.int64], NDArray[np.float32]]]:
         """Iterate over the series of a part: the name, the start rows of its windows, and its rows of `values`.
 
         Args:

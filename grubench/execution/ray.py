@@ -13,6 +13,7 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from grubench.errors import GrubenchError, RunError, TrainingError, UsageError
@@ -55,7 +56,7 @@ class RayCluster:
             ) from error
         self._ray, self._on_event = ray, on_event
         self._own_cluster = not ray.is_initialized()
-        self._jobs: dict[Any, Job] = {}
+        self._jobs: dict[object, Job] = {}
         if self._own_cluster:
             _connect(ray, address)
         self._threads = threads
@@ -70,7 +71,7 @@ class RayCluster:
         self._max_locks = _max_locks()
         # A fresh process for each trial, as everywhere: nothing of the trial before must be left in it, nor its memory.
         self._task = ray.remote(max_calls=1, max_retries=retries, num_gpus=min(1, int(self._total("GPU"))))(_train)
-        self._dataset: Any = None
+        self._dataset: object = None
 
     @property
     def slots(self) -> int:
@@ -127,7 +128,7 @@ class RayCluster:
             return []
         return events
 
-    def _collect(self, reference: Any) -> tuple[int, Outcome]:
+    def _collect(self, reference: object) -> tuple[int, Outcome]:
         job = self._jobs.pop(reference)
         try:
             result: dict[str, bytes] | GrubenchError = self._ray.get(reference)
@@ -149,7 +150,7 @@ class RayCluster:
         return job.number, None
 
 
-def _connect(ray: Any, address: str) -> None:
+def _connect(ray: ModuleType, address: str) -> None:
     cluster = address or os.environ.get("RAY_ADDRESS") or "local"
     settings = {"include_dashboard": False} if cluster == "local" else {}
     try:
@@ -188,7 +189,7 @@ def _check_reachable(address: str) -> None:
         socket.create_connection((host, int(port)), CONNECT_S).close()
 
 
-def _make_queue(ray: Any) -> Any:
+def _make_queue(ray: ModuleType) -> Any:
     """A queue on this node, which exists as long as the driver does."""
     from ray.util.queue import Queue
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy

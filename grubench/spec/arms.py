@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from grubench.errors import SpecError, UsageError
 from grubench.spec.cells import CELLS
@@ -58,7 +58,7 @@ def name_cells(spec: Experiment) -> str:
 def build_arms(
     spec: Experiment,
     cells: Sequence[str],
-    vary: Mapping[str, Sequence[Any]] | None = None,
+    vary: Mapping[str, Sequence[object]] | None = None,
     match: str = "units",
 ) -> dict[Arm, Experiment]:
     """Cross the cells with every combination of the settings to vary: the spec of each arm.
@@ -95,7 +95,7 @@ def build_arms(
     return name_arms(with_settings(stack, chosen) for chosen in settings for stack in stacks)
 
 
-def with_settings(spec: Experiment, chosen: Mapping[str, Any]) -> Experiment:
+def with_settings(spec: Experiment, chosen: Mapping[str, object]) -> Experiment:
     """The spec with other values of dotted keys.
 
     Raises:
@@ -157,7 +157,7 @@ def _color(name: str, position: int) -> str:
     return colors.get(name, OTHER_COLORS[position % len(OTHER_COLORS)])
 
 
-def format_value(value: Any) -> str:
+def format_value(value: object) -> str:
     """A setting's value as a flag takes it."""
     if isinstance(value, tuple | list):
         return ",".join(map(format_value, value))
@@ -182,7 +182,7 @@ def find_differing_settings(specs: Sequence[Experiment]) -> list[str]:
     return [key for key in flat[0] if len({repr(settings[key]) for settings in flat}) > 1]
 
 
-def flatten_spec(spec: Experiment) -> dict[str, Any]:
+def flatten_spec(spec: Experiment) -> dict[str, object]:
     """The spec as dotted keys."""
     tree = spec.to_dict()
     flat = {f"{name}.{key}": value for name in SECTIONS for key, value in tree[name].items()}

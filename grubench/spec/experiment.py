@@ -12,10 +12,11 @@ import re
 import tomllib
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Self
 
 from grubench.errors import SpecError
 from grubench.spec.combinations import check_combinations
+from grubench.spec.fields import Tree
 from grubench.spec.sections import SECTIONS, Data, Model, Training, Window
 from grubench.text import closest_match, list_names, quote
 
@@ -48,7 +49,7 @@ class Experiment:
         check_combinations(self)
 
     @classmethod
-    def from_dict(cls, tree: dict[str, Any]) -> Self:
+    def from_dict(cls, tree: Tree) -> Self:
         """An Experiment from nested dictionaries; what is missing takes its default."""
         check_keys(tree)
         parts = {name: section(**tree.get(name, {})) for name, section in SECTIONS.items()}
@@ -59,7 +60,7 @@ class Experiment:
         """An Experiment from TOML, as `to_toml` writes it."""
         return cls.from_dict(parse_toml(text))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Tree:
         """The spec as nested dictionaries of plain values."""
         return {"seed": self.seed} | {name: asdict(getattr(self, name)) for name in SECTIONS}
 
@@ -96,7 +97,7 @@ class Experiment:
         return replace(self, seed=seed)
 
 
-def parse_toml(text: str) -> dict[str, Any]:
+def parse_toml(text: str) -> Tree:
     """The nested dictionaries of a TOML text from an untrusted file.
 
     Raises:
@@ -116,7 +117,7 @@ def parse_toml(text: str) -> dict[str, Any]:
         raise SpecError(f"Not TOML: {error}.") from error
 
 
-def check_keys(tree: dict[str, Any]) -> None:
+def check_keys(tree: Tree) -> None:
     """Refuse keys that the spec does not have.
 
     Raises:
@@ -130,7 +131,7 @@ def check_keys(tree: dict[str, Any]) -> None:
         _refuse_unknown(f"{name}.", part, tuple(setting.name for setting in section.settings))
 
 
-def _refuse_unknown(prefix: str, part: dict[str, Any], valid: tuple[str, ...]) -> None:
+def _refuse_unknown(prefix: str, part: Tree, valid: tuple[str, ...]) -> None:
     for key in part:
         if key not in valid:
             close = closest_match(key, valid)

@@ -13,6 +13,8 @@ from grubench.text import LARGEST_WHOLE, has_control_characters, quote
 
 Scalar = bool | int | float | str
 Value = Scalar | tuple[Scalar, ...]
+# A table of TOML or JSON, whose values are checked where a section takes them.
+Tree = dict[str, Any]
 KINDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from grubench.errors import UsageError
+from grubench.spec.fields import Tree
 
 if TYPE_CHECKING:
     from grubench.data.series import Series
@@ -48,7 +49,7 @@ class Source:
     files: dict[str, str] = field(default_factory=dict)
     has_timestamps: bool = False
     has_columns: bool = False
-    defaults: dict[str, dict[str, Any]] = field(default_factory=dict)
+    defaults: dict[str, Tree] = field(default_factory=dict)
 
     @property
     def is_generated(self) -> bool:

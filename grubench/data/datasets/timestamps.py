@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -86,7 +86,7 @@ def compute_time_features(timestamps: NDArray[np.datetime64], names: tuple[str, 
     """
     days = timestamps.astype("datetime64[D]")
     month = timestamps.astype("datetime64[M]")
-    formulas: dict[str, Callable[[], Any]] = {
+    formulas: dict[str, Callable[[], NDArray[np.int64]]] = {
         "hour": lambda: (timestamps.astype("datetime64[h]") - days).astype(np.int64),
         # 1970-01-01, day 0, was a Thursday.
         "weekday": lambda: (days.astype(np.int64) + 3) % 7,
@@ -105,7 +105,7 @@ def refuse_time_features(spec: Data, where: str) -> None:
         )
 
 
-def find_step(timestamps: NDArray[Any]) -> np.timedelta64:
+def find_step(timestamps: NDArray[np.datetime64 | np.int64]) -> np.timedelta64:
     """The most frequent difference of neighboring timestamps, in their unit; 0 for fewer than two different ones."""
     differences = np.diff(timestamps)
     differences = differences[differences > np.timedelta64(0)]
