@@ -108,7 +108,7 @@ def overhead(units: list[int], batch_size: int, cell: str) -> tuple[str, str, st
     )
     cut = windows.build(datasets.load(spec.data, "activities"), spec)
     inputs, targets = cut.inputs(cut.index("train")), cut.targets(cut.index("train"))
-    ours, bare = (model.build(spec, 60, 1, 20) for _ in range(2))
+    ours, bare = (model.build_model(spec, 60, 1, 20) for _ in range(2))
     display = Display(Console(file=StringIO(), force_terminal=True, width=100))
 
     def under_grubench() -> None:

@@ -36,7 +36,7 @@ def test_keras_loaded_with_another_backend_is_refused_and_not_used() -> None:
         "from grubench.errors import UsageError\n"
         "from grubench.spec.experiment import Experiment\n"
         "registry.installed = lambda name: True\n"
-        "try:\n    model.build(Experiment(), 5, 1, 1)\n"
+        "try:\n    model.build_model(Experiment(), 5, 1, 1)\n"
         "except UsageError as error:\n    print(error.message)",
         KERAS_BACKEND="tensorflow",
         GRUBENCH_BACKEND="jax",

@@ -27,7 +27,7 @@ def test_the_formula_is_keras_count(
         window=Window(horizon=horizon),
         model=Model(layers=tuple(layers), bidirectional=bidirectional, reset_after=reset_after),
     )
-    assert count_parameters(spec) == model.build(spec, 3, 1 + stamps, horizon).count_params()
+    assert count_parameters(spec) == model.build_model(spec, 3, 1 + stamps, horizon).count_params()
 
 
 @settings(max_examples=60, deadline=None)
