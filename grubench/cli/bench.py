@@ -135,7 +135,7 @@ def _save(measured: Benchmark, axis: str, export: Path | None, picture: Path | N
     if export:
         write_text(export, benchmark.write_json(measured))
     if picture and measured.timings:
-        plots.growth(measured, axis, picture)
+        plots.draw_growth(measured, axis, picture)
 
 
 def _parse_numbers(flag: str, text: str) -> list[int]:

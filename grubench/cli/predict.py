@@ -62,7 +62,7 @@ def predict(
         forecast = predict.predict(trained, file=csv, steps=steps, series=series, backend=backend)
     forecast_view.show_forecast(forecast, console)
     target = picture or trained.folder / ("ahead.png" if steps else "forecast.png")
-    console.print(f"Picture: {plots.forecast(forecast, target)}", highlight=False, soft_wrap=True, markup=False)
+    console.print(f"Picture: {plots.draw_forecast(forecast, target)}", highlight=False, soft_wrap=True, markup=False)
     if export:
         record.export_forecast(forecast, export)
         console.print(f"Wrote {export}", highlight=False, soft_wrap=True, markup=False)

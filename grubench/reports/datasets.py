@@ -67,11 +67,11 @@ def show_dataset(source: Source, dataset: Dataset, console: Console) -> None:
         table.add_row(series.name, f"{len(series):,}", *counts, lowest, highest, line)
     console.print(table)
     if len(dataset.series) > len(shown):
-        console.print(Text(f"and {len(dataset.series) - len(shown)} more of the same form"))
-    console.print(_facts(dataset))
+        console.print(Text(f"and {len(dataset.series) - len(shown)} more like them"))
+    console.print(_describe(dataset))
 
 
-def _facts(dataset: Dataset) -> Text:
+def _describe(dataset: Dataset) -> Text:
     first = dataset.series[0]
     unit = f" in {dataset.unit}" if dataset.unit else ""
     columns = ", ".join(first.columns)
@@ -83,8 +83,8 @@ def _span(series: Sequence[Series]) -> str:
     from grubench.reports.forecast import format_timestamp
 
     if not series[0].has_timestamps:
-        return f"Rows in order, without a clock: 0 to {max(len(one) for one in series) - 1}."
-    first, last = min(one.time[0] for one in series), max(one.time[-1] for one in series)
+        return f"Rows in order, without timestamps: 0 to {max(len(each) for each in series) - 1}."
+    first, last = min(each.time[0] for each in series), max(each.time[-1] for each in series)
     return (
         f"From {format_timestamp(first)} to {format_timestamp(last)}, a step of {_duration(find_step(series[0].time))}."
     )

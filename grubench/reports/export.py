@@ -80,8 +80,8 @@ def write_folder(comparison: Comparison, pictures: str = "png") -> None:
     with atomic.write_folder(folder.parent, folder.name) as partial:
         for ending in (".json", ".md"):
             (partial / f"comparison{ending}").write_text(format_comparison(comparison, ending), encoding="utf-8")
-        plots.loss_curves(comparison, partial / f"loss.{pictures}")
-        plots.forecasts(comparison, partial / f"forecast.{pictures}")
+        plots.draw_losses(comparison, partial / f"loss.{pictures}")
+        plots.draw_forecasts(comparison, partial / f"forecast.{pictures}")
 
 
 def export_comparison(comparison: Comparison, path: Path) -> None:

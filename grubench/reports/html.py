@@ -64,8 +64,15 @@ def render(comparison: Comparison) -> str:
     import jinja2
     import vl_convert
 
-    pictures = [vega.loss, vega.forecasts, vega.horizon, vega.by_series, vega.time, vega.parameters]
-    charts = [chart for chart in (draw(comparison) for draw in pictures) if chart]
+    makers = (
+        vega.chart_loss,
+        vega.chart_forecasts,
+        vega.chart_horizon,
+        vega.chart_series,
+        vega.chart_time,
+        vega.chart_parameters,
+    )
+    charts = [chart for chart in (make_chart(comparison) for make_chart in makers) if chart]
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("grubench.reports", "templates"), autoescape=True, undefined=jinja2.StrictUndefined
     )

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 SHOWN_STEPS = 300
 
 
-def loss_curves(comparison: Comparison, path: Path) -> Path:
+def draw_losses(comparison: Comparison, path: Path) -> Path:
     """Draw the training and validation losses of every trial over the epochs, on a logarithmic axis."""
     histories = {arm: [run.history() for run in runs] for arm, runs in comparison.arms.items()}
     validated = any("val_loss" in history for group in histories.values() for history in group)
@@ -55,7 +55,7 @@ def loss_curves(comparison: Comparison, path: Path) -> Path:
     return save(figure, path)
 
 
-def growth(benchmark: Benchmark, axis: str, path: Path) -> Path:
+def draw_growth(benchmark: Benchmark, axis: str, path: Path) -> Path:
     """Draw the time of a step along an axis, both logarithmic: a line an arm and the other sizes."""
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")
     axes = figure.subplots()
@@ -96,23 +96,23 @@ def _label_growth(axes: Axes, axis: str, places: list[float]) -> None:
     axes.grid(visible=True, which="both", alpha=0.2)
 
 
-def forecasts(comparison: Comparison, path: Path) -> Path:
+def draw_forecasts(comparison: Comparison, path: Path) -> Path:
     """Draw the forecasts of each arm's first seed against the actual values, for the first test series."""
     figure, axes = _canvas(f"{comparison.spec.data_name}: forecasts of the test part")
     drawn = False
     for arm, runs in comparison.arms.items():
         series, rows = next(iter(runs[0].predictions().items()))
         if not drawn:
-            _draw_actual(axes, rows)
+            _plot_actual(axes, rows)
             _label_time(axes, rows)
             axes.set_title(f"series {series}, seed {runs[0].experiment.seed}", fontsize=10)
             drawn = True
-        _draw_forecast(axes, rows, arm.color, arm.name)
+        _plot_forecast(axes, rows, arm.color, arm.name)
     _finish(figure, axes, comparison.runs[0].metrics.data.unit, comparison.spec.window.horizon)
     return save(figure, path)
 
 
-def forecast(prediction: Forecast, path: Path) -> Path:
+def draw_forecast(prediction: Forecast, path: Path) -> Path:
     """Draw the forecasts of a run, the first four series below each other."""
     names = list(prediction.rows)[:4]
     figure = Figure(figsize=(8, 1.2 + 2.4 * len(names)), layout="constrained")
@@ -124,8 +124,8 @@ def forecast(prediction: Forecast, path: Path) -> Path:
             past = prediction.past[name]
             axes.plot(past["time"], past["actual"], color="black", lw=1, label="actual")
         else:
-            _draw_actual(axes, rows)
-        _draw_forecast(axes, rows, arm.color, arm.name)
+            _plot_actual(axes, rows)
+        _plot_forecast(axes, rows, arm.color, arm.name)
         axes.set_title(f"series {name}", fontsize=10)
         axes.set_ylabel(f"value ({prediction.unit})" if prediction.unit else "value")
         _label_time(axes, rows)
@@ -206,9 +206,9 @@ def _line(rows: dict[str, NDArray[Any]], key: str) -> tuple[NDArray[Any], NDArra
     return rows["time"][shown], np.where(shown < 0, np.nan, rows[key][shown])
 
 
-def _draw_actual(axes: Axes, rows: dict[str, NDArray[Any]]) -> None:
+def _plot_actual(axes: Axes, rows: dict[str, NDArray[Any]]) -> None:
     axes.plot(*_line(rows, "actual"), color="black", lw=1.2, label="actual")
 
 
-def _draw_forecast(axes: Axes, rows: dict[str, NDArray[Any]], line: str, name: str) -> None:
+def _plot_forecast(axes: Axes, rows: dict[str, NDArray[Any]], line: str, name: str) -> None:
     axes.plot(*_line(rows, "predicted"), color=line, lw=1.2, alpha=0.9, label=name)

@@ -1,4 +1,4 @@
-"""The pictures of the HTML report, as Vega-Lite specifications: data in, plain dictionaries out."""
+"""The pictures of the HTML report, as Vega-Lite specifications: data in, plain values out."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _chart(title: str, description: str, values: Sequence[Mapping[str, object]],
     return {"title": title, "description": description, "data": {"values": values}, "width": "container", **more}
 
 
-def loss(comparison: Comparison) -> Chart:
+def chart_loss(comparison: Comparison) -> Chart:
     """Training and validation loss over the epochs: a band over the seeds, and a line a trial."""
     values = []
     for arm, runs in comparison.arms.items():
@@ -67,7 +67,7 @@ def loss(comparison: Comparison) -> Chart:
     )
 
 
-def forecasts(comparison: Comparison) -> Chart:
+def chart_forecasts(comparison: Comparison) -> Chart:
     """Forecast against actual of a series to choose, with zoom, each arm by its first seed."""
     values: list[Chart] = []
     for arm, runs in comparison.arms.items():
@@ -117,7 +117,7 @@ def _forecast_rows(name: str, run: Run, *, with_actual: bool) -> list[Chart]:
     return rows
 
 
-def horizon(comparison: Comparison) -> Chart | None:
+def chart_horizon(comparison: Comparison) -> Chart | None:
     """Error by step of the horizon; None where there is one step."""
     evaluations = [(arm.name, run.metrics.test) for arm, runs in comparison.arms.items() for run in runs]
     evaluations += comparison.runs[0].metrics.baselines.items()
@@ -140,7 +140,7 @@ def horizon(comparison: Comparison) -> Chart | None:
     )
 
 
-def by_series(comparison: Comparison) -> Chart:
+def chart_series(comparison: Comparison) -> Chart:
     """A dot a series and arm."""
     values = []
     for arm, runs in comparison.arms.items():
@@ -162,7 +162,7 @@ def by_series(comparison: Comparison) -> Chart:
     )
 
 
-def time(comparison: Comparison) -> Chart:
+def chart_time(comparison: Comparison) -> Chart:
     """Seconds per epoch of every trial."""
     values = [
         {"arm": arm.name, "seed": run.experiment.seed, "seconds": run.metrics.timing.epoch_s}
@@ -190,7 +190,7 @@ def time(comparison: Comparison) -> Chart:
     )
 
 
-def parameters(comparison: Comparison) -> Chart:
+def chart_parameters(comparison: Comparison) -> Chart:
     """Trainable parameters by arm."""
     values = [
         {"arm": arm.name, "parameters": runs[0].metrics.parameters.trainable} for arm, runs in comparison.arms.items()

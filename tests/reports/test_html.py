@@ -57,7 +57,14 @@ def test_what_comes_from_data_is_escaped(trained: dict[str, Run], found: Compari
 
 
 def test_every_picture_has_a_title_a_description_and_named_axes(found: Comparison) -> None:
-    for draw in (vega.loss, vega.forecasts, vega.horizon, vega.by_series, vega.time, vega.parameters):
+    for draw in (
+        vega.chart_loss,
+        vega.chart_forecasts,
+        vega.chart_horizon,
+        vega.chart_series,
+        vega.chart_time,
+        vega.chart_parameters,
+    ):
         chart = draw(found)
         assert chart is not None
         assert chart["title"]

@@ -89,9 +89,9 @@ def test_the_folder_is_whole(trained: dict[str, Run], tmp_path: Path) -> None:
 
 
 def test_a_picture_can_be_svg_and_nothing_else_unknown(found: Comparison, tmp_path: Path) -> None:
-    assert plots.loss_curves(found, tmp_path / "a.svg").read_text().startswith("<?xml")
+    assert plots.draw_losses(found, tmp_path / "a.svg").read_text().startswith("<?xml")
     with pytest.raises(Exception, match="could not be written"):
-        plots.loss_curves(found, tmp_path / "a.docx")
+        plots.draw_losses(found, tmp_path / "a.docx")
     assert [path.name for path in tmp_path.iterdir()] == ["a.svg"]
 
 

@@ -139,7 +139,7 @@ class TestSaid:
 
     def test_growth_is_drawn(self, tmp_path: Path) -> None:
         sizes = tuple(replace(SHAPE, units=(units,)) for units in (8, 64))
-        text = plots.growth(made(sizes), "units", tmp_path / "a.svg").read_text()
+        text = plots.draw_growth(made(sizes), "units", tmp_path / "a.svg").read_text()
         assert text.startswith("<?xml")
 
 
