@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
+    import keras
+    import numpy as np
     from numpy.typing import NDArray
 
 Batch = tuple[Any, Any]
@@ -115,19 +117,19 @@ class Backend(ABC):
             ahead: Batches to have ready beside the step that runs, where the backend can.
         """
 
-    def allows_cudnn(self, layer: Any) -> bool:
+    def allows_cudnn(self, layer: keras.layers.Layer) -> bool:
         """Whether Keras's own check lets a GRU or LSTM layer run on cuDNN."""
         return private_api.keras_allows_cudnn(layer, self.name)
 
     @abstractmethod
-    def operations(self, layer: Any, shape: tuple[int, ...]) -> set[str]:
+    def operations(self, layer: keras.layers.Layer, shape: tuple[int, ...]) -> set[str]:
         """The names of the operations that a layer executes for inputs of a shape, found by having it do so."""
 
     def kernel_of(self, operations: set[str]) -> tuple[str, str]:
         """The kernel that ran a recurrent layer, and the operation that shows it; empty where none does."""
         return private_api.kernel_of(self.name, operations)
 
-    def mirrored(self) -> AbstractContextManager[Any]:
+    def mirrored(self) -> AbstractContextManager[object]:
         """What a model is made in that all devices share, each a part of every batch.
 
         Raises:
@@ -136,23 +138,23 @@ class Backend(ABC):
         raise NotImplementedError(f"training.strategy: mirrored on {self.name}, which a spec refuses")
 
     @abstractmethod
-    def random_state(self) -> dict[str, NDArray[Any]]:
+    def random_state(self) -> dict[str, NDArray[np.generic]]:
         """The states of the random generators that are the backend's own and in no variable of a model, by name."""
 
     @abstractmethod
-    def set_random_state(self, state: dict[str, NDArray[Any]]) -> None:
+    def set_random_state(self, state: dict[str, NDArray[np.generic]]) -> None:
         """Go on from what `random_state` has given."""
 
-    def scope(self, model: Any) -> AbstractContextManager[Any]:  # noqa: ARG002
+    def scope(self, model: keras.Model) -> AbstractContextManager[object]:  # noqa: ARG002
         """What a model's variables are made and changed in."""
         return contextlib.nullcontext()
 
-    def replicas(self, model: Any) -> int:  # noqa: ARG002
+    def replicas(self, model: keras.Model) -> int:  # noqa: ARG002
         """How many copies of a model share each batch."""
         return 1
 
 
-def zeros(shape: tuple[int, ...]) -> NDArray[Any]:
+def zeros(shape: tuple[int, ...]) -> NDArray[np.generic]:
     """Inputs of a shape."""
     import numpy as np
 

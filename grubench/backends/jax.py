@@ -15,6 +15,10 @@ from grubench.errors import UsageError
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    import keras
+    import numpy as np
+    from numpy.typing import NDArray
+
 
 class Jax(Backend):
     """Keras on JAX."""
@@ -74,18 +78,18 @@ class Jax(Backend):
         peaks = [private_api.jax_peak_memory_bytes(device) for device in self._devices() if device.platform != "cpu"]
         return max((peak for peak in peaks if peak is not None), default=None)
 
-    def random_state(self) -> dict[str, Any]:
+    def random_state(self) -> dict[str, NDArray[np.generic]]:
         """See `Backend`: all are variables of the model."""
         return {}
 
-    def set_random_state(self, state: dict[str, Any]) -> None:
+    def set_random_state(self, state: dict[str, NDArray[np.generic]]) -> None:
         """See `Backend`: there are none."""
 
     def stream(self, source: Source, *, ahead: int) -> Any:  # noqa: ARG002
         """See `Backend`."""
         return SourceDataset(source, lambda values: values)
 
-    def operations(self, layer: Any, shape: tuple[int, ...]) -> set[str]:
+    def operations(self, layer: keras.layers.Layer, shape: tuple[int, ...]) -> set[str]:
         """See `Backend`: those of the program that XLA is given."""
         self._started = True
         x = zeros(shape)
@@ -95,7 +99,7 @@ class Jax(Backend):
         call(x).block_until_ready()
         return names
 
-    def _devices(self) -> list[Any]:
+    def _devices(self) -> list[jax.Device]:
         """Its devices; asking for them starts it."""
         self._started = True
         return list(jax.devices())

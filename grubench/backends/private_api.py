@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Set
 
+    import jax
+    import keras
+
 # The versions that all of this was last seen to work with.
 SEEN_WITH = {"keras": "3.15.1", "tensorflow": "2.21.0", "torch": "2.13.0", "jax": "0.10.2"}
 
@@ -62,7 +65,7 @@ def prevent_tensorflow_import() -> None:
             getattr(module_utils, name)._available = False
 
 
-def keras_allows_cudnn(layer: Any, backend: str) -> bool:
+def keras_allows_cudnn(layer: keras.layers.Layer, backend: str) -> bool:
     """Whether Keras's own check, `cudnn_ok` of its backend, lets a GRU or LSTM layer run on cuDNN here.
 
     Keras documents the rules in prose and not the check. It is asked only to say why a layer did not run on cuDNN.
@@ -101,7 +104,7 @@ def kernel_of(backend: str, operations: Set[str]) -> tuple[str, str]:
     return known[-1][0], ""
 
 
-def replace_inner_loop(layer: Any, loop: Callable[..., Any]) -> None:
+def replace_inner_loop(layer: keras.layers.Layer, loop: Callable[..., Any]) -> None:
     """Have a recurrent layer run its whole sequence by another function, outside XLA.
 
     Keras's RNN layers call `self.inner_loop(sequences, initial_state, mask, training)` for the loop over steps. The
@@ -116,12 +119,12 @@ def replace_inner_loop(layer: Any, loop: Callable[..., Any]) -> None:
     layer.supports_jit = False
 
 
-def run_inner_loop(layer: Any, sequences: Any, initial_state: Any, mask: Any, *, training: bool) -> Any:
+def run_inner_loop(layer: keras.layers.Layer, sequences: Any, initial_state: Any, mask: Any, *, training: bool) -> Any:
     """Run a recurrent layer's own loop, also where `replace_inner_loop` has replaced it."""
     return type(layer).inner_loop(layer, sequences, initial_state, mask, training=training)
 
 
-def input_dropout_mask(layer: Any, step_input: Any) -> Any:
+def input_dropout_mask(layer: keras.layers.Layer, step_input: Any) -> Any:
     """The dropout mask of a recurrent layer's inputs, the same for all steps of a call; None without dropout.
 
     The cells of Keras have it from `DropoutRNNCell`, a base class that is not documented.
@@ -133,7 +136,7 @@ def input_dropout_mask(layer: Any, step_input: Any) -> Any:
     return layer.cell.get_dropout_mask(step_input)
 
 
-def distribution_strategy(model: Any) -> Any:
+def distribution_strategy(model: keras.Model) -> Any:
     """The `tf.distribute` strategy that a model on TensorFlow was built in.
 
     The attribute `distribute_strategy` was documented in Keras 2, and is there without documentation in Keras 3.
@@ -142,7 +145,7 @@ def distribution_strategy(model: Any) -> Any:
 
 
 @contextmanager
-def steps_per_execution(model: Any, steps: int) -> Iterator[None]:
+def steps_per_execution(model: keras.Model, steps: int) -> Iterator[None]:
     """Have one call of a compiled model run several steps, and one step again afterwards.
 
     Keras documents `steps_per_execution` as an argument of `compile` only. To compile again would lose the state of
@@ -171,7 +174,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(text in str(error) for text in texts)
 
 
-def jax_compute_capability(device: Any) -> tuple[int, int] | None:
+def jax_compute_capability(device: jax.Device) -> tuple[int, int] | None:
     """The compute capability of a JAX device; None where it is no NVIDIA card.
 
     JAX sets the attribute on the devices of its CUDA plugin and does not document it.
@@ -181,7 +184,7 @@ def jax_compute_capability(device: Any) -> tuple[int, int] | None:
     return (int(major), int(minor or 0)) if text else None
 
 
-def jax_peak_memory_bytes(device: Any) -> int | None:
+def jax_peak_memory_bytes(device: jax.Device) -> int | None:
     """The most memory that a JAX device has held; None where it does not say.
 
     `Device.memory_stats` is there, and its keys are documented nowhere.

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
+    import keras
+    import numpy as np
+    from numpy.typing import NDArray
+
 
 class TensorFlow(Backend):
     """Keras on TensorFlow."""
@@ -84,11 +88,11 @@ class TensorFlow(Backend):
         names = [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices("GPU")]
         return max((tf.config.experimental.get_memory_info(name)["peak"] for name in names), default=None)
 
-    def random_state(self) -> dict[str, Any]:
+    def random_state(self) -> dict[str, NDArray[np.generic]]:
         """See `Backend`: all are variables of the model."""
         return {}
 
-    def set_random_state(self, state: dict[str, Any]) -> None:
+    def set_random_state(self, state: dict[str, NDArray[np.generic]]) -> None:
         """See `Backend`: there are none."""
 
     def stream(self, source: Source, *, ahead: int) -> tf.data.Dataset:
@@ -103,7 +107,7 @@ class TensorFlow(Backend):
         options.autotune.enabled = False
         return (batches.prefetch(ahead) if ahead else batches).with_options(options)
 
-    def operations(self, layer: Any, shape: tuple[int, ...]) -> set[str]:
+    def operations(self, layer: keras.layers.Layer, shape: tuple[int, ...]) -> set[str]:
         """See `Backend`: those of the graph that runs, and of its functions."""
         traced = tf.function(lambda x: layer(x, training=False), autograph=False)
         x = tf.zeros(shape)
@@ -112,7 +116,7 @@ class TensorFlow(Backend):
         nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
         return {node.op for node in nodes}
 
-    def mirrored(self) -> AbstractContextManager[Any]:
+    def mirrored(self) -> AbstractContextManager[object]:
         """See `Backend`."""
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
         if len(devices) < 2:
@@ -120,15 +124,17 @@ class TensorFlow(Backend):
                 f"training.strategy: mirrored wants two devices or more, and TensorFlow sees {devices[0].name}.",
                 "Use --strategy one.",
             )
-        scope: AbstractContextManager[Any] = tf.distribute.MirroredStrategy([device.name for device in devices]).scope()
+        scope: AbstractContextManager[object] = tf.distribute.MirroredStrategy(
+            [device.name for device in devices]
+        ).scope()
         return scope
 
-    def scope(self, model: Any) -> AbstractContextManager[Any]:
+    def scope(self, model: keras.Model) -> AbstractContextManager[object]:
         """See `Backend`."""
-        scope: AbstractContextManager[Any] = private_api.distribution_strategy(model).scope()
+        scope: AbstractContextManager[object] = private_api.distribution_strategy(model).scope()
         return scope
 
-    def replicas(self, model: Any) -> int:
+    def replicas(self, model: keras.Model) -> int:
         """See `Backend`."""
         return int(private_api.distribution_strategy(model).num_replicas_in_sync)
 

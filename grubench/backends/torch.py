@@ -15,6 +15,8 @@ from grubench.spec.backends import TORCH_DEVICE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import keras
+    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -98,7 +100,7 @@ class Torch(Backend):
         """See `Backend`."""
         return torch.cuda.max_memory_allocated() if _on("cuda") else None
 
-    def random_state(self) -> dict[str, NDArray[Any]]:
+    def random_state(self) -> dict[str, NDArray[np.generic]]:
         """See `Backend`: Keras's dropout draws from them."""
         states = {"cpu": torch.get_rng_state()}
         if _on("mps"):
@@ -107,7 +109,7 @@ class Torch(Backend):
             states |= {f"cuda{number}": tensor for number, tensor in enumerate(torch.cuda.get_rng_state_all())}
         return {name: tensor.numpy() for name, tensor in states.items()}
 
-    def set_random_state(self, state: dict[str, NDArray[Any]]) -> None:
+    def set_random_state(self, state: dict[str, NDArray[np.generic]]) -> None:
         """See `Backend`."""
         for name, array in state.items():
             values = torch.from_numpy(array)
@@ -122,7 +124,7 @@ class Torch(Backend):
         """See `Backend`: tensors on the memory of the batch that was cut."""
         return SourceDataset(source, torch.from_numpy)
 
-    def operations(self, layer: Any, shape: tuple[int, ...]) -> set[str]:
+    def operations(self, layer: keras.layers.Layer, shape: tuple[int, ...]) -> set[str]:
         """See `Backend`: those that PyTorch's profiler sees."""
         import keras
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import keras
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from grubench.training.events import OnTrialEvent
     from grubench.training.fit_record import FitRecord
 
-Logs = dict[str, Any] | None
+Logs = dict[str, float] | None
 # Steps are reported at most this often: a display redrawn at every step would slow the training that it shows.
 REPORT_EVERY_S = 0.25
 

@@ -11,7 +11,7 @@ import time
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import keras
 import msgspec
@@ -62,9 +62,9 @@ class Checkpoint:
     """
 
     state: CheckpointState
-    variables: list[NDArray[Any]]
-    best_weights: list[NDArray[Any]]
-    random_state: dict[str, NDArray[Any]]
+    variables: list[NDArray[np.generic]]
+    best_weights: list[NDArray[np.generic]]
+    random_state: dict[str, NDArray[np.generic]]
 
     def restore(self, model: keras.Model) -> None:
         """Set the variables of a model and of its optimizer, which is built."""
@@ -146,12 +146,12 @@ class WriteCheckpoints(keras.callbacks.Callback):  # type: ignore[misc]
         super().__init__()
         self.file, self.record, self.early_stopping, self.resumed = file, record, early_stopping, resumed
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         """Set the random generators: here and not before, since PyTorch's data loader has drawn meanwhile."""
         if self.resumed is not None:
             backend().set_random_state(self.resumed.random_state)
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         """Write a checkpoint, if it is time."""
         # A fit that stops here would not know it if it was resumed from here.
         if self.file.path is None or not self.file.every or (epoch + 1) % self.file.every or self.model.stop_training:
@@ -175,11 +175,11 @@ class WriteCheckpoints(keras.callbacks.Callback):  # type: ignore[misc]
         )
 
 
-def _variables(model: keras.Model) -> Iterable[Any]:
+def _variables(model: keras.Model) -> Iterable[keras.Variable]:
     return [*model.variables, *model.optimizer.variables]
 
 
-def _numbered(letter: str, arrays: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
+def _numbered(letter: str, arrays: dict[str, NDArray[np.generic]]) -> list[NDArray[np.generic]]:
     """The arrays whose names are a letter and a number, by their numbers."""
     names = [name for name in arrays if name[0] == letter]
     return [arrays[name] for name in sorted(names, key=lambda name: int(name[1:]))]

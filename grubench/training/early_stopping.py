@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -46,7 +46,7 @@ class EarlyStopping(keras.callbacks.Callback):  # type: ignore[misc]
         patience: int,
         min_delta: float,
         state: EarlyStoppingState | None = None,
-        best_weights: Sequence[NDArray[Any]] = (),
+        best_weights: Sequence[NDArray[np.generic]] = (),
     ) -> None:
         super().__init__()
         self.patience = patience
@@ -54,7 +54,7 @@ class EarlyStopping(keras.callbacks.Callback):  # type: ignore[misc]
         self.state = state or EarlyStoppingState()
         self.best_weights = list(best_weights)
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Keep the weights where the validation loss is better; else stop where patience is at an end."""
         loss = float((logs or {})["val_loss"])
         if self._is_better(loss):
@@ -68,7 +68,7 @@ class EarlyStopping(keras.callbacks.Callback):  # type: ignore[misc]
         if self.state.epochs_waited >= self.patience:
             self.model.stop_training = True
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         """Go back to the best weights."""
         if self.best_weights:
             self.model.set_weights(self.best_weights)

@@ -15,6 +15,8 @@ from grubench.text import list_names, quote
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import keras
+
     from grubench.runs.run import Run
 
 # What a model file of Keras holds.
@@ -32,7 +34,7 @@ CLASSES = {
 }
 
 
-def load_model(run: Run) -> Any:
+def load_model(run: Run) -> keras.Model:
     """The run's Keras model, loaded in safe mode: a file that holds code is refused.
 
     Raises:

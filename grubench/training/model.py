@@ -116,7 +116,7 @@ def _build_optimizer(training: Training) -> keras.optimizers.Optimizer:
     )
 
 
-def strategy(spec: Experiment) -> AbstractContextManager[Any]:
+def strategy(spec: Experiment) -> AbstractContextManager[object]:
     """What spreads a model over devices, as the spec says: the model is made in it.
 
     Raises:

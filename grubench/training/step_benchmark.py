@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -25,6 +25,8 @@ from grubench.training.precision import uses_tf32
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from numpy.typing import NDArray
 
     from grubench.training.events import OnBenchmarkEvent
 
@@ -132,7 +134,7 @@ def _measure_shape(
 class _Job:
     """A model that is ready to be timed."""
 
-    def __init__(self, spec: Experiment, shape: Shape, x: Any, y: Any) -> None:
+    def __init__(self, spec: Experiment, shape: Shape, x: NDArray[np.float32], y: NDArray[np.float32]) -> None:
         keras.utils.set_random_seed(0)
         self._model = build_model(spec, shape.length, shape.features, shape.outputs)
         observe_kernels(self._model, spec)
