@@ -189,7 +189,7 @@ def test_a_model_loads_where_grubench_is_not_installed(trained: dict[str, Run], 
 def test_trials_at_a_time_have_a_gpu_each_where_there_are_several(
     visible: str | None, cards: list[str], own: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine, "installed_cards", lambda: cards)
+    monkeypatch.setattr(gpus, "list_installed_cards", lambda: cards)
     monkeypatch.delenv(gpus.VISIBLE_VARIABLE, raising=False)
     if visible is not None:
         monkeypatch.setenv(gpus.VISIBLE_VARIABLE, visible)
