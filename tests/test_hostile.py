@@ -175,9 +175,7 @@ class TestRunFolders:
             assert run.history()["epoch"] == [1, 2]
             rows = pd.read_csv(run.folder / "predictions.csv")
             found = run.predictions()
-            np.testing.assert_array_equal(
-                np.concatenate([one["predicted"] for one in found.values()]), rows["predicted"]
-            )
+            np.testing.assert_array_equal(np.concatenate([one.predicted for one in found.values()]), rows["predicted"])
             assert list(found) == list(dict.fromkeys(rows["series"]))
 
     def test_scalings_that_do_not_fit_the_data_are_refused(self, folder: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from grubench.reports.markdown import write_markdown
 from grubench.reports.rows import Row, make_rows
 from grubench.reports.settings_line import write_settings
 from grubench.runs import atomic, files
-from grubench.training import evaluate
+from grubench.runs.predictions import format_csv
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,7 +99,7 @@ def export_forecast(forecast: Forecast, path: Path) -> None:
     Raises:
         RunError: It cannot be written.
     """
-    write_text(path, evaluate.format_csv(forecast.rows))
+    write_text(path, format_csv(forecast.rows))
 
 
 def write_text(path: Path, content: str) -> None:

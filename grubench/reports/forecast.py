@@ -32,7 +32,7 @@ def show_forecast(forecast: Forecast, console: Console) -> None:
         horizon = forecast.run.experiment.window.horizon
         text = f"Past the horizon of {horizon}, forecasts are made from forecasts: expect larger errors."
         console.print(Text(text, style="yellow"))
-    times = [rows["time"].tolist() for rows in forecast.rows.values()]
+    times = [rows.time.tolist() for rows in forecast.rows.values()]
     side_by_side = len(times) <= MAX_SERIES and all(time == times[0] for time in times)
     console.print(_tabulate_side_by_side(forecast) if side_by_side else _tabulate_in_blocks(forecast))
 
@@ -44,8 +44,8 @@ def _tabulate_side_by_side(forecast: Forecast) -> Table:
     table.add_column("time")
     for name in forecast.rows:
         table.add_column(Text(name + unit), justify="right")
-    for place, time in enumerate(next(iter(forecast.rows.values()))["time"]):
-        values = (format_number(float(rows["predicted"][place])) for rows in forecast.rows.values())
+    for place, time in enumerate(next(iter(forecast.rows.values())).time):
+        values = (format_number(float(rows.predicted[place])) for rows in forecast.rows.values())
         table.add_row(format_timestamp(time), *values)
     return table
 
@@ -58,8 +58,8 @@ def _tabulate_in_blocks(forecast: Forecast) -> Table:
         table.add_column(heading)
     table.add_column(Text("forecast" + unit), justify="right")
     for name, rows in forecast.rows.items():
-        for place, time in enumerate(rows["time"]):
-            value = format_number(float(rows["predicted"][place]))
+        for place, time in enumerate(rows.time):
+            value = format_number(float(rows.predicted[place]))
             table.add_row(Text(name if place == 0 else ""), format_timestamp(time), value)
     return table
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import cycle
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from grubench.comparison.comparison import Comparison
+    from grubench.runs.predictions import ForecastRows, Times
     from grubench.training.benchmark_records import Arm, Benchmark
     from grubench.training.predict import Forecast
 
@@ -122,7 +123,7 @@ def draw_forecast(prediction: Forecast, path: Path) -> Path:
         rows = prediction.rows[name]
         if prediction.past:
             past = prediction.past[name]
-            axes.plot(past["time"], past["actual"], color="black", lw=1, label="actual")
+            axes.plot(past.time, past.actual, color="black", lw=1, label="actual")
         else:
             _plot_actual(axes, rows)
         _plot_forecast(axes, rows, arm.color, arm.name)
@@ -164,9 +165,9 @@ def _finish(figure: Figure, axes: Axes, unit: str, horizon: int) -> None:
     figure.align_labels()
 
 
-def _label_time(axes: Axes, rows: dict[str, NDArray[Any]]) -> None:
+def _label_time(axes: Axes, rows: ForecastRows) -> None:
     """Name the axis, and keep dates on it from running into each other."""
-    if not np.issubdtype(rows["time"].dtype, np.datetime64):
+    if not rows.has_timestamps:
         axes.set_xlabel("step")
         return
     locator = AutoDateLocator()
@@ -175,11 +176,11 @@ def _label_time(axes: Axes, rows: dict[str, NDArray[Any]]) -> None:
     axes.set_xlabel("time")
 
 
-def select_rows(rows: dict[str, NDArray[Any]], steps: int = SHOWN_STEPS) -> NDArray[np.int64]:
+def select_rows(rows: ForecastRows, steps: int = SHOWN_STEPS) -> NDArray[np.int64]:
     """The rows of the last steps, of forecasts that do not overlap; -1 where there is a gap between two of them."""
-    first = np.flatnonzero(rows["step"] == 1)
-    horizon = int(rows["step"].max())
-    place = np.searchsorted(np.unique(rows["time"]), rows["time"])
+    first = np.flatnonzero(rows.step == 1)
+    horizon = int(rows.step.max())
+    place = np.searchsorted(np.unique(rows.time), rows.time)
     chosen: list[int] = []
     for row in first[::-1]:  # from the end, so that the last forecast is shown
         if not chosen or place[row] + horizon <= place[chosen[-1]]:
@@ -188,27 +189,27 @@ def select_rows(rows: dict[str, NDArray[Any]], steps: int = SHOWN_STEPS) -> NDAr
             break
     drawn: list[int] = []
     for row in reversed(chosen):
-        if drawn and _are_apart(rows["time"], drawn[-1], row):
+        if drawn and _are_apart(rows.time, drawn[-1], row):
             drawn.append(-1)
         drawn += range(row, row + horizon)
     return np.array(drawn)
 
 
-def _are_apart(time: NDArray[Any], last: int, following: int) -> bool:
+def _are_apart(time: Times, last: int, following: int) -> bool:
     """Whether more than a step lies between two rows, a step being the least distance of the rows' times."""
     distances = np.diff(np.unique(time))
     return bool(len(distances) and time[following] - time[last] > 1.5 * np.median(distances))
 
 
-def _line(rows: dict[str, NDArray[Any]], key: str) -> tuple[NDArray[Any], NDArray[np.float64]]:
+def _line(rows: ForecastRows, values: NDArray[np.float64]) -> tuple[Times, NDArray[np.float64]]:
     """The times and values to draw, with a break in the line where there is a gap."""
     shown = select_rows(rows)
-    return rows["time"][shown], np.where(shown < 0, np.nan, rows[key][shown])
+    return rows.time[shown], np.where(shown < 0, np.nan, values[shown])
 
 
-def _plot_actual(axes: Axes, rows: dict[str, NDArray[Any]]) -> None:
-    axes.plot(*_line(rows, "actual"), color="black", lw=1.2, label="actual")
+def _plot_actual(axes: Axes, rows: ForecastRows) -> None:
+    axes.plot(*_line(rows, rows.actual), color="black", lw=1.2, label="actual")
 
 
-def _plot_forecast(axes: Axes, rows: dict[str, NDArray[Any]], line: str, name: str) -> None:
-    axes.plot(*_line(rows, "predicted"), color=line, lw=1.2, alpha=0.9, label=name)
+def _plot_forecast(axes: Axes, rows: ForecastRows, line: str, name: str) -> None:
+    axes.plot(*_line(rows, rows.predicted), color=line, lw=1.2, alpha=0.9, label=name)

@@ -106,13 +106,15 @@ def _forecast_rows(name: str, run: Run, *, with_actual: bool) -> list[Chart]:
         shown = select_rows(columns, MAX_STEPS)
         block = np.cumsum(shown < 0)
         is_row = shown >= 0
-        time = columns["time"][shown[is_row]]
-        stamps = np.datetime_as_string(time, "s").tolist() if time.dtype.kind == "M" else time.tolist()
-        for arm, key in ((name, "predicted"), *((("actual", "actual"),) if with_actual else ())):
-            points = zip(stamps, columns[key][shown[is_row]].tolist(), block[is_row].tolist(), strict=True)
+        time = columns.time[shown[is_row]]
+        if columns.has_timestamps:
+            time = np.datetime_as_string(time.astype("datetime64[s]"))
+        lines = [(name, columns.predicted), *([("actual", columns.actual)] if with_actual else [])]
+        for arm, line in lines:
+            points = zip(time.tolist(), line[shown[is_row]].tolist(), block[is_row].tolist(), strict=True)
             rows += [
-                {"series": series, "arm": arm, "time": stamp, "value": value, "block": number}
-                for stamp, value, number in points
+                {"series": series, "arm": arm, "time": moment, "value": value, "block": number}
+                for moment, value, number in points
             ]
     return rows
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from msgspec import Struct, json, structs
 
 from grubench.errors import RunError, SpecError, UsageError
 from grubench.runs.files import DAMAGED, read_record, read_text
 from grubench.runs.folder import FILES, list_files, list_folders
+from grubench.runs.predictions import ForecastRows, read_csv
 from grubench.runs.records import (
     LARGEST_NUMBER,
     SCHEMA,
@@ -28,8 +29,6 @@ from grubench.text import list_names
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
 R = TypeVar("R", bound=Struct)
 
@@ -78,35 +77,13 @@ class Run:
             raise RunError(f"{path} cannot be read: a value is not a finite number.", DAMAGED)
         return columns
 
-    def predictions(self) -> dict[str, dict[str, NDArray[Any]]]:
-        """The columns `step`, `time`, `actual` and `predicted` of predictions.csv, by series.
+    def predictions(self) -> dict[str, ForecastRows]:
+        """The forecasts of the test part, by series (predictions.csv).
 
         Raises:
-            RunError: It cannot be read.
+            RunError: They cannot be read.
         """
-        import pandas as pd
-
-        path = self.folder / "predictions.csv"
-        kinds: dict[str, Any] = {
-            "series": str,
-            "time": str,
-            "step": "int64",
-            "actual": "float64",
-            "predicted": "float64",
-        }
-        try:
-            frame = pd.read_csv(path, dtype=kinds, usecols=list(kinds), na_filter=False)
-            has_timestamps = not frame["time"].str.fullmatch(r"-?\d{1,18}").all()
-            frame["time"] = _parse_times(frame["time"]) if has_timestamps else frame["time"].astype("int64")
-        except (ValueError, OverflowError, OSError) as error:
-            raise RunError(f"{path} cannot be read: {' '.join(str(error).split())[:200]}.", DAMAGED) from error
-        keys = ("step", "time", "actual", "predicted")
-        by_series = {
-            str(name): {key: rows[key].to_numpy() for key in keys} for name, rows in frame.groupby("series", sort=False)
-        }
-        if not by_series or not all(map(_is_complete, by_series.values())):
-            raise RunError(f"{path} holds no complete forecasts.", DAMAGED)
-        return by_series
+        return read_csv(self.folder / "predictions.csv")
 
     def scalings(self) -> Mapping[str, SeriesScaling]:
         """The scaling of each series, by name.
@@ -127,7 +104,7 @@ class RunReader:
     """Reads run folders; equal records of data, baselines and machine are kept in memory once."""
 
     def __init__(self) -> None:
-        self._parts: dict[tuple[type, bytes], Any] = {}
+        self._parts: dict[tuple[type, bytes], Struct] = {}
 
     def read(self, folder: Path, spec: Experiment | None = None) -> Run:
         """Read a run folder.
@@ -157,8 +134,8 @@ class RunReader:
 
     def _share(self, part: R) -> R:
         """A part, or the equal one that was read before."""
-        shared: R = self._parts.setdefault((type(part), json.encode(part)), part)
-        return shared
+        shared = self._parts.setdefault((type(part), json.encode(part)), part)
+        return cast("R", shared)
 
 
 def load(folder: Path, spec: Experiment | None = None) -> Run:
@@ -212,30 +189,6 @@ def _check_needed(key: str, scores: Scores, needed: tuple[str, ...], path: Path)
         raise RunError(
             f"{path} is damaged: {list_names([key])}.rmse_scaled is {error} and not a number from 0.", DAMAGED
         )
-
-
-def _parse_times(column: Any) -> Any:
-    """A column of text as timestamps, or a ValueError."""
-    import pandas as pd
-
-    times = pd.to_datetime(column, format="ISO8601").to_numpy("datetime64[us]")
-    if pd.isna(times).any():
-        raise ValueError("a time is empty")
-    return times
-
-
-def _is_complete(rows: dict[str, NDArray[Any]]) -> bool:
-    """Whether the rows of a series are complete forecasts: from step 1 to the same horizon, of finite values."""
-    import numpy as np
-
-    steps = rows["step"]
-    horizon = int(steps.max())
-    return (
-        horizon > 0
-        and len(steps) % horizon == 0
-        and bool((steps == np.tile(np.arange(1, horizon + 1), len(steps) // horizon)).all())
-        and all(bool(np.isfinite(rows[key]).all()) for key in ("actual", "predicted"))
-    )
 
 
 def list_runs(root: Path) -> list[Run]:

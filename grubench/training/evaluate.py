@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from grubench.runs.predictions import ForecastRows
 from grubench.runs.records import Evaluation
 from grubench.training import baselines, metrics
 
@@ -87,10 +88,8 @@ def evaluate_all(
     return evaluate(predicted, windows, naive, persistence), {"persistence": persistence, **others}
 
 
-def make_rows(dataset: Dataset, windows: Windows, predicted: NDArray[np.float32]) -> dict[str, dict[str, NDArray[Any]]]:
-    """The rows of predictions.csv for each series: origin, step, time, actual and predicted in the unit.
-
-    The origin is the stamp of the last value seen before the forecast.
+def make_rows(dataset: Dataset, windows: Windows, predicted: NDArray[np.float32]) -> dict[str, ForecastRows]:
+    """The rows of predictions.csv for each series.
 
     Args:
         dataset: The data.
@@ -104,30 +103,22 @@ def make_rows(dataset: Dataset, windows: Windows, predicted: NDArray[np.float32]
     }
 
 
-def format_csv(rows: dict[str, dict[str, NDArray[Any]]]) -> str:
-    """The rows of `make_rows` as CSV: series, origin, step, time, actual, predicted."""
-    import pandas as pd
-
-    frames = [pd.DataFrame({"series": name} | columns) for name, columns in rows.items()]
-    return pd.concat(frames).to_csv(index=False, float_format="%.9g", lineterminator="\n")
-
-
 def _make_series_rows(
     series: Series, starts: NDArray[np.int64], predicted: NDArray[np.float32], windows: Windows
-) -> dict[str, NDArray[Any]]:
+) -> ForecastRows:
     first = windows.origin(series.name, starts)
     steps = _reshape(predicted, windows)
     if windows.every_step:
         first = (first[:, None] + np.arange(windows.lookback)).reshape(-1)
     step = np.arange(steps.shape[1])
     row = first[:, None] + step
-    return {
-        "origin": np.repeat(series.time[first - 1], len(step)),
-        "step": np.tile(step + 1, len(first)),
-        "time": series.time[row].reshape(-1),
-        "actual": series.target[row].reshape(-1),
-        "predicted": windows.scalings[series.name].target_to_unit(steps).reshape(-1),
-    }
+    return ForecastRows(
+        origin=np.repeat(series.time[first - 1], len(step)),
+        step=np.tile(step + 1, len(first)),
+        time=series.time[row].reshape(-1),
+        actual=series.target[row].reshape(-1),
+        predicted=windows.scalings[series.name].target_to_unit(steps).reshape(-1),
+    )
 
 
 def _reshape(values: NDArray[np.float32], windows: Windows) -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ from grubench.data.windows import Windows
 from grubench.errors import RunError, UsageError
 from grubench.runs import run as runs
 from grubench.runs.files import DAMAGED
+from grubench.runs.predictions import ForecastRows
 from grubench.text import is_file, list_names, quote
 from grubench.training import evaluate
 from grubench.training.load_model import load_model
@@ -26,10 +27,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from grubench.data.series import Dataset, Series
+    from grubench.runs.predictions import Times
     from grubench.runs.records import Evaluation
     from grubench.runs.run import Run
 
-Rows = dict[str, "NDArray[Any]"]
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Past:
+    """The last values of a series before its forecasts, `(row,)` each: the time, and the value in the data's unit."""
+
+    time: Times
+    actual: NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,21 +46,20 @@ class Forecast:
 
     Attributes:
         run: The run whose model made them.
-        rows: For each series the columns `origin`, `step`, `time`, `actual` (NaN where it is not known)
-            and `predicted`, `(row,)` each.
+        rows: The forecasts, by series.
         scores: The scores of the forecasts; None for forecasts of the future.
         baselines: The scores of the baselines on the same windows, by name.
-        past: The last values seen of each series, `time` and `actual`, for pictures of what lies ahead.
+        past: The last values of each series, for pictures of what lies ahead; None for forecasts of known windows.
         fed_back: Whether steps past the horizon were forecast from forecasts.
         unit: The unit of the target.
         backend: What ran the model.
     """
 
     run: Run
-    rows: dict[str, Rows] = field(repr=False)
+    rows: dict[str, ForecastRows] = field(repr=False)
     scores: Evaluation | None = field(default=None, repr=False)
     baselines: Mapping[str, Evaluation] = field(default_factory=dict, repr=False)
-    past: dict[str, Rows] | None = field(default=None, repr=False)
+    past: dict[str, Past] | None = field(default=None, repr=False)
     fed_back: bool = False
     unit: str = ""
     backend: str = "tensorflow"
@@ -157,11 +164,11 @@ def _forecast_ahead(run: Run, dataset: Dataset, cut: Windows, steps: int, *, tra
     with uses_tf32(spec):
         rows = {series.name: _forecast_series(model, series, cut, run, steps) for series in chosen}
     keep = max(2 * steps, spec.window.lookback)
-    past = {series.name: {"time": series.time[-keep:], "actual": series.target[-keep:]} for series in chosen}
+    past = {series.name: Past(time=series.time[-keep:], actual=series.target[-keep:]) for series in chosen}
     return Forecast(run=run, rows=rows, past=past, fed_back=steps > block, unit=dataset.unit, backend=registry.loaded())
 
 
-def _forecast_series(model: Any, series: Series, cut: Windows, run: Run, steps: int) -> Rows:
+def _forecast_series(model: Any, series: Series, cut: Windows, run: Run, steps: int) -> ForecastRows:
     """Forecast past the end of one series, block after block; each block takes the blocks before it for values."""
     scaling = cut.scalings[series.name]
     times = future_times(series, steps)
@@ -176,13 +183,13 @@ def _forecast_series(model: Any, series: Series, cut: Windows, run: Run, steps: 
         if len(scaled) < steps:
             unscaled = np.column_stack([scaling.target_to_unit(block), stamps[done : done + len(block)]])
             inputs = np.concatenate([inputs, scaling.apply(unscaled).astype(np.float32)])[-cut.lookback :]
-    return {
-        "origin": np.repeat(series.time[-1:], steps),
-        "step": np.arange(1, steps + 1),
-        "time": times,
-        "actual": np.full(steps, np.nan),
-        "predicted": scaling.target_to_unit(np.array(scaled[:steps])),
-    }
+    return ForecastRows(
+        origin=np.repeat(series.time[-1:], steps),
+        step=np.arange(1, steps + 1),
+        time=times,
+        actual=np.full(steps, np.nan),
+        predicted=scaling.target_to_unit(np.array(scaled[:steps])),
+    )
 
 
 def _check_finite(predicted: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -192,15 +199,15 @@ def _check_finite(predicted: NDArray[np.float32]) -> NDArray[np.float32]:
     return predicted
 
 
-def _compute_time_features(times: NDArray[Any], run: Run, series: Series) -> NDArray[np.float64]:
+def _compute_time_features(times: Times, run: Run, series: Series) -> NDArray[np.float64]:
     if not run.experiment.data.time_features:
         return np.empty((len(times), len(series.columns) - 1))
     from grubench.data.datasets.timestamps import compute_time_features
 
-    return compute_time_features(times, run.experiment.data.time_features)
+    return compute_time_features(times.astype("datetime64[us]"), run.experiment.data.time_features)
 
 
-def future_times(series: Series, steps: int) -> NDArray[Any]:
+def future_times(series: Series, steps: int) -> Times:
     """The next stamps of a series: by the calendar of its last ones (business days, months) where they have one."""
     if not series.has_timestamps:
         return np.asarray(series.time[-1] + np.arange(1, steps + 1))

@@ -14,6 +14,7 @@ from msgspec.structs import asdict
 from grubench.backends import machine
 from grubench.backends.loader import backend, import_s
 from grubench.runs import files
+from grubench.runs.predictions import format_csv
 from grubench.runs.records import (
     SCHEMA,
     DataSummary,
@@ -125,7 +126,7 @@ def save(folder: Path, trained: Trained, clock: Clock) -> None:
         ):
             (folder / f"{name}.json").write_bytes(files.to_json(record))
         files.write_csv(folder / "history.csv", trained.record.epochs)
-        rows = evaluate.format_csv(evaluate.make_rows(trained.dataset, windows, trained.predicted))
+        rows = format_csv(evaluate.make_rows(trained.dataset, windows, trained.predicted))
         (folder / "predictions.csv").write_text(rows, encoding="utf-8")
 
 

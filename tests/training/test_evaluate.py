@@ -75,8 +75,8 @@ def test_the_rows_of_forecasts_are_those_of_the_series(every_step: bool) -> None
             else:
                 expected += [(start + 5, step, start + 5 + step) for step in (1, 2, 3)]
         origin, step, at = (np.array(column) for column in zip(*expected, strict=True))
-        np.testing.assert_array_equal(columns["origin"], series.time[origin])
-        np.testing.assert_array_equal(columns["step"], step)
-        np.testing.assert_array_equal(columns["time"], series.time[at])
-        np.testing.assert_array_equal(columns["actual"], series.target[at])
-        np.testing.assert_allclose(columns["predicted"], series.target[at], rtol=1e-5)
+        np.testing.assert_array_equal(columns.origin, series.time[origin])
+        np.testing.assert_array_equal(columns.step, step)
+        np.testing.assert_array_equal(columns.time, series.time[at])
+        np.testing.assert_array_equal(columns.actual, series.target[at])
+        np.testing.assert_allclose(columns.predicted, series.target[at], rtol=1e-5)

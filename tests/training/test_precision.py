@@ -85,6 +85,6 @@ def test_mixed_precision_trains_and_forecasts_in_float32(tmp_path: Path) -> None
     assert "--precision float32" in " ".join(run.environment.kernels[0].fused_reasons)
     assert np.isfinite(run.history()["loss"]).all()
     rows = next(iter(run.predictions().values()))
-    assert rows["predicted"].dtype == np.float64
+    assert rows.predicted.dtype == np.float64
     plain = api.train(tiny(), output=tmp_path, options=IN_PROCESS)
     assert plain.environment.kernels[0].kernel != "keras"

@@ -62,12 +62,12 @@ def test_the_test_part_equals_plain_keras(trained: dict[str, Run]) -> None:
             continue
         expected = by_hand(run, series.values, series.name, 14, 3)
         found = made.rows[series.name]
-        starts = found["origin"][found["step"] == 1] - 13
-        np.testing.assert_allclose(found["predicted"].reshape(-1, 3), expected[starts], rtol=1e-5, atol=1e-5)
-        np.testing.assert_array_equal(found["actual"], series.target[found["time"]])
+        starts = found.origin[found.step == 1] - 13
+        np.testing.assert_allclose(found.predicted.reshape(-1, 3), expected[starts], rtol=1e-5, atol=1e-5)
+        np.testing.assert_array_equal(found.actual, series.target[found.time])
     kept = pd.read_csv(run.folder / "predictions.csv")
     np.testing.assert_allclose(
-        np.concatenate([one["predicted"] for one in made.rows.values()]), kept["predicted"], rtol=1e-6
+        np.concatenate([one.predicted for one in made.rows.values()]), kept["predicted"], rtol=1e-6
     )
     assert made.scores.overall["rmse"] == pytest.approx(run.metrics.test.overall["rmse"], rel=1e-6)
 
@@ -78,7 +78,7 @@ def test_new_data_equals_plain_keras(own: Run, tmp_path: Path) -> None:
     made = predict(own, file=tmp_path / "newer.csv")
     expected = by_hand(own, frame[["price", "volume"]].to_numpy(), "prices", 14, 3)
     found = made.rows["newer"]
-    np.testing.assert_allclose(found["predicted"].reshape(-1, 3), expected[::9], rtol=1e-5)
+    np.testing.assert_allclose(found.predicted.reshape(-1, 3), expected[::9], rtol=1e-5)
     assert made.scores is not None
     assert made.unit == "EUR"
 
@@ -89,8 +89,8 @@ def test_the_steps_ahead_are_the_models_output_for_the_last_window(own: Run) -> 
     padded = np.concatenate([frame[["price", "volume"]].to_numpy(), np.zeros((3, 2))])
     expected = by_hand(own, padded, "prices", 14, 3)[-1]
     found = made.rows["prices"]
-    np.testing.assert_allclose(found["predicted"], expected[:2], rtol=1e-5)
-    assert np.datetime_as_string(found["time"], "D").tolist() == ["2026-07-20", "2026-07-21"]
+    np.testing.assert_allclose(found.predicted, expected[:2], rtol=1e-5)
+    assert np.datetime_as_string(found.time, "D").tolist() == ["2026-07-20", "2026-07-21"]
     assert not made.fed_back
 
 
@@ -103,8 +103,8 @@ def test_past_the_horizon_forecasts_are_fed_back(trained: dict[str, Run]) -> Non
     for _ in range(3):
         padded = np.concatenate([values, np.zeros((3, 1))])
         values = np.concatenate([values, by_hand(run, padded, "activity3", 14, 3)[-1][:, None]])
-    np.testing.assert_allclose(made.rows["activity3"]["predicted"], values[-9:-1, 0], rtol=1e-4)
-    assert made.rows["activity3"]["time"].tolist() == list(range(3584, 3592))
+    np.testing.assert_allclose(made.rows["activity3"].predicted, values[-9:-1, 0], rtol=1e-4)
+    assert made.rows["activity3"].time.tolist() == list(range(3584, 3592))
 
 
 def test_unknown_inputs_bound_the_steps(own: Run) -> None:
@@ -117,7 +117,7 @@ def test_stamps_are_known_ahead(tmp_path: Path) -> None:
     frame.to_csv(tmp_path / "d.csv", index=False)
     data = Data(file=str(tmp_path / "d.csv"), time="date", target=("price",), time_features=("weekday",))
     run = api.train(replace(tiny(epochs=1), data=data), output=tmp_path / "runs", options=IN_PROCESS)
-    assert len(predict(run, steps=7).rows["d"]["predicted"]) == 7
+    assert len(predict(run, steps=7).rows["d"].predicted) == 7
 
 
 def test_at_every_step_the_last_output_is_the_next_value(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_at_every_step_the_last_output_is_the_next_value(tmp_path: Path) -> None
     last = (series.values[-20:] - scaling.offset) / scaling.factor
     output = keras.models.load_model(run.folder / "model.keras").predict(last[None].astype(np.float32), verbose=0)
     expected = output[0, -1, 0] * scaling.factor[0] + scaling.offset[0]
-    assert predict(run, steps=1).rows["activity0"]["predicted"][0] == pytest.approx(expected, rel=1e-5)
+    assert predict(run, steps=1).rows["activity0"].predicted[0] == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,113 @@
+"""predictions.csv: forecasts in the data's unit, as text and read back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from grubench.errors import RunError
+from grubench.runs.files import DAMAGED
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    Times = NDArray[np.generic]  # timestamps (datetime64) or step numbers (int64)
+
+COLUMNS = {
+    "series": "str",
+    "origin": "str",
+    "step": "int64",
+    "time": "str",
+    "actual": "float64",
+    "predicted": "float64",
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ForecastRows:
+    """Forecasts of one series, `(row,)` each: the steps of a forecast follow one another, from step 1.
+
+    Attributes:
+        origin: The time of the last value seen before the forecast: a timestamp, or the number of a step.
+        step: The step of the horizon, from 1.
+        time: The time that is forecast.
+        actual: The actual value, in the data's unit; NaN where it is not known.
+        predicted: The forecast, in the data's unit.
+    """
+
+    origin: Times
+    step: NDArray[np.int64]
+    time: Times
+    actual: NDArray[np.float64]
+    predicted: NDArray[np.float64]
+
+    @property
+    def has_timestamps(self) -> bool:
+        """Whether the times are timestamps and not numbers of steps."""
+        return bool(np.issubdtype(self.time.dtype, np.datetime64))
+
+
+def format_csv(rows: Mapping[str, ForecastRows]) -> str:
+    """The forecasts of each series as CSV: series, origin, step, time, actual, predicted."""
+    import pandas as pd
+
+    frames = [pd.DataFrame({"series": name} | vars(columns)) for name, columns in rows.items()]
+    return pd.concat(frames).to_csv(index=False, float_format="%.9g", lineterminator="\n")
+
+
+def read_csv(path: Path) -> dict[str, ForecastRows]:
+    """The forecasts of each series.
+
+    Raises:
+        RunError: The file cannot be read, or a forecast in it is not complete.
+    """
+    import pandas as pd
+
+    try:
+        frame = pd.read_csv(path, dtype=COLUMNS, usecols=list(COLUMNS), na_filter=False)
+        has_timestamps = not frame["time"].str.fullmatch(r"-?\d{1,18}").all()
+        times = {key: _parse_times(frame[key], has_timestamps=has_timestamps) for key in ("origin", "time")}
+    except (ValueError, OverflowError, OSError) as error:
+        raise RunError(f"{path} cannot be read: {' '.join(str(error).split())[:200]}.", DAMAGED) from error
+    by_series = {
+        str(name): ForecastRows(
+            origin=times["origin"][positions],
+            step=frame["step"].to_numpy()[positions],
+            time=times["time"][positions],
+            actual=frame["actual"].to_numpy()[positions],
+            predicted=frame["predicted"].to_numpy()[positions],
+        )
+        for name, positions in frame.groupby("series", sort=False).indices.items()
+    }
+    if not by_series or not all(map(_is_complete, by_series.values())):
+        raise RunError(f"{path} holds no complete forecasts.", DAMAGED)
+    return by_series
+
+
+def _parse_times(column: pd.Series[str], *, has_timestamps: bool) -> Times:
+    """A column of text as timestamps or step numbers, or a ValueError."""
+    import pandas as pd
+
+    if not has_timestamps:
+        return column.astype("int64").to_numpy()
+    times = pd.to_datetime(column, format="ISO8601").to_numpy("datetime64[us]")
+    if pd.isna(times).any():
+        raise ValueError("a time is empty")
+    return times
+
+
+def _is_complete(rows: ForecastRows) -> bool:
+    """Whether the rows of a series are complete forecasts: from step 1 to the same horizon, of finite values."""
+    horizon = int(rows.step.max())
+    return (
+        horizon > 0
+        and len(rows.step) % horizon == 0
+        and bool((rows.step == np.tile(np.arange(1, horizon + 1), len(rows.step) // horizon)).all())
+        and bool(np.isfinite(rows.actual).all() and np.isfinite(rows.predicted).all())
+    )
