@@ -89,10 +89,7 @@ def fit(
         validation = Batches(windows, windows.index("validation"), _predict_batch(spec))
     checkpoint_file = checkpoint_file or CheckpointFile()
     checkpoint = checkpoint_file.read()
-    with backend().scope(model):
-        model.optimizer.build(model.trainable_variables)
-        if checkpoint:
-            checkpoint.restore(model)
+    _set_up_optimizer(model, checkpoint)
     record = checkpoint.state.record.resume() if checkpoint else _new_record(batches)
     early_stopping = _early_stopping(training, checkpoint) if validation else None
     first_epoch = checkpoint.state.epoch if checkpoint else 0
@@ -123,6 +120,14 @@ def fit(
         kept_epoch=early_stopping.state.best_epoch if early_stopping else len(record.epochs) - 1,
         earlier_s=checkpoint.state.spent_s if checkpoint else 0.0,
     )
+
+
+def _set_up_optimizer(model: keras.Model, checkpoint: Checkpoint | None) -> None:
+    """Make the optimizer's variables; give them, and the model's, the values of a checkpoint."""
+    with backend().scope(model):
+        model.optimizer.build(model.trainable_variables)
+        if checkpoint:
+            checkpoint.restore(model)
 
 
 def _new_record(batches: Batches) -> FitRecord:

@@ -1,4 +1,4 @@
-"""One trial: data, windows, model, fit, evaluation; `saving` keeps it."""
+"""One trial: data, windows, model, fit, evaluation, run folder."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def run_trial(
 
     Args:
         spec: The spec.
-        folder: The folder to make and fill; it has its name once it is whole, which is the caller's to give.
+        folder: The folder to make and fill; the caller gives it its final name once it is whole.
         on_event: Called with the progress: `Stage`, `Step` and `EpochEnd`.
         options: How it is run.
         dataset: Its data, where they are read already.
@@ -61,11 +61,9 @@ def run_trial(
     model = build_model(spec, windows.lookback, windows.feature, windows.outputs, options.threads)
     kernels = observe_kernels(model, spec)
     clock.lap("build_s")
+    identity = f"{spec.digest} {dataset.fingerprint()} {machine}"
     checkpoint_file = CheckpointFile(
-        path=options.checkpoint,
-        every=options.checkpoint_every,
-        identity=f"{spec.digest} {dataset.fingerprint()} {machine}",
-        start_s=clock.began,
+        path=options.checkpoint, every=options.checkpoint_every, identity=identity, start_s=clock.began
     )
     fitted = fit(model, windows, spec, on_event, checkpoint_file)
     clock.lap("fit_s")
