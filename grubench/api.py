@@ -74,8 +74,8 @@ def compare(
         arms=_group_runs(arms, trials, results),
         failures=_failures(trials, results),
         reused=results.reused,
-        notes=write_differences(list(arms.values())),
         folder=Path(output) / _folder_name(Path(output), list(arms.values()), seeds),
+        notes=write_differences(list(arms.values())),
     )
 
 
