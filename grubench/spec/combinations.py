@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from grubench.errors import KernelError, SpecError
 from grubench.spec.backends import BACKENDS, list_backends
 from grubench.spec.kernel_rules import explain_no_cudnn, explain_no_fused
 
 if TYPE_CHECKING:
-    from grubench.spec.experiment import Experiment
+    from grubench.spec.sections import Data, Model, Training, Window
 
 
-def check_combinations(spec: Experiment) -> None:
+class Sections(Protocol):
+    """The sections of an experiment."""
+
+    @property
+    def data(self) -> Data:
+        """Which series."""
+
+    @property
+    def window(self) -> Window:
+        """How they are cut."""
+
+    @property
+    def model(self) -> Model:
+        """The stack."""
+
+    @property
+    def training(self) -> Training:
+        """How it is fitted."""
+
+
+def check_combinations(spec: Sections) -> None:
     """Refuse settings that contradict each other.
 
     Raises:
@@ -24,7 +44,7 @@ def check_combinations(spec: Experiment) -> None:
             raise error
 
 
-def _check_source(spec: Experiment) -> SpecError | None:
+def _check_source(spec: Sections) -> SpecError | None:
     if spec.data.file and not spec.data.target:
         return SpecError(
             f"data.target: no column of {spec.data.file} is named as the target.", "Name it with --target COLUMN."
@@ -32,7 +52,7 @@ def _check_source(spec: Experiment) -> SpecError | None:
     return None
 
 
-def _check_every_step(spec: Experiment) -> SpecError | None:
+def _check_every_step(spec: Sections) -> SpecError | None:
     if spec.window.every_step and spec.window.horizon != 1:
         return SpecError(f"window.horizon: {spec.window.horizon} does not go with every_step.", "Use a horizon of 1.")
     if spec.window.every_step and spec.model.bidirectional:
@@ -42,7 +62,7 @@ def _check_every_step(spec: Experiment) -> SpecError | None:
     return None
 
 
-def _check_patience(spec: Experiment) -> SpecError | None:
+def _check_patience(spec: Sections) -> SpecError | None:
     if spec.training.patience and not spec.window.validation:
         return SpecError(
             f"training.patience: {spec.training.patience} needs a validation part, and window.validation is 0.",
@@ -51,13 +71,13 @@ def _check_patience(spec: Experiment) -> SpecError | None:
     return None
 
 
-def _check_clipping(spec: Experiment) -> SpecError | None:
+def _check_clipping(spec: Sections) -> SpecError | None:
     if spec.training.clipnorm and spec.training.clipvalue:
         return SpecError("training.clipnorm and training.clipvalue are both set.", "Keras takes one of them.")
     return None
 
 
-def _check_split(spec: Experiment) -> SpecError | None:
+def _check_split(spec: Sections) -> SpecError | None:
     if spec.window.split != "series":
         return None
     if not spec.data.train_series or not spec.data.test_series:
@@ -73,7 +93,7 @@ def _check_split(spec: Experiment) -> SpecError | None:
     return None
 
 
-def _check_test(spec: Experiment) -> SpecError | None:
+def _check_test(spec: Sections) -> SpecError | None:
     for name in ("validation", "test"):
         size = getattr(spec.window, name)
         if size >= 1 and size != int(size):
@@ -83,7 +103,7 @@ def _check_test(spec: Experiment) -> SpecError | None:
     return None
 
 
-def _check_kernel(spec: Experiment) -> SpecError | None:
+def _check_kernel(spec: Sections) -> SpecError | None:
     rules = {"cudnn": ("cuDNN", explain_no_cudnn), "fused": ("the fused kernel", explain_no_fused)}
     if spec.training.kernel not in rules:
         return None
@@ -95,7 +115,7 @@ def _check_kernel(spec: Experiment) -> SpecError | None:
     return None
 
 
-def _check_backend(spec: Experiment) -> SpecError | None:
+def _check_backend(spec: Sections) -> SpecError | None:
     backend = BACKENDS[spec.training.backend]
     if spec.training.strategy == "mirrored" and not backend.has_mirrored_strategy:
         titles, names = list_backends("has_mirrored_strategy")
