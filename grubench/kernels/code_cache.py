@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
-import tempfile
 from importlib import metadata
 from pathlib import Path
 
@@ -13,7 +11,9 @@ import llvmlite
 import llvmlite.binding as llvm
 import platformdirs
 
+from grubench.errors import RunError
 from grubench.kernels.processor import Processor
+from grubench.runs import atomic
 
 DIGEST_BYTES = 32
 
@@ -31,15 +31,10 @@ def read_code(cell: str, processor: Processor) -> bytes | None:
 def write_code(cell: str, processor: Processor, code: bytes) -> None:
     """Write the object code of a cell atomically; without a writable cache, each process compiles."""
     path = _code_path(cell, processor)
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, RunError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".partial-")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(hashlib.sha256(code).digest() + code)
-            Path(temporary).replace(path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
+        with atomic.write_file(path) as temporary:
+            temporary.write_bytes(hashlib.sha256(code).digest() + code)
 
 
 def _code_path(cell: str, processor: Processor) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 import uuid
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -15,6 +16,9 @@ from grubench.runs.files import os_errors
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+# A partial file that was not changed for a day belongs to a process that was killed.
+ABANDONED_S = 24 * 60 * 60
 
 
 @contextmanager
@@ -30,6 +34,7 @@ def write_file(path: Path, remedy: str = "Free some space, or give another path.
     """
     temporary = path.with_name(f"{_prefix(path)}{uuid.uuid4().hex}{path.suffix}")
     with os_errors(path, remedy):
+        remove_partial(path, min_age_s=ABANDONED_S)
         temporary.touch(exist_ok=False)
         try:
             yield temporary
@@ -40,12 +45,18 @@ def write_file(path: Path, remedy: str = "Free some space, or give another path.
             temporary.unlink(missing_ok=True)
 
 
-def remove_partial(path: Path) -> None:
-    """Remove what processes that were killed in `write_file` left; no other may be writing to `path`."""
+def remove_partial(path: Path, *, min_age_s: float = 0.0) -> None:
+    """Remove what processes that were killed in `write_file` left.
+
+    Args:
+        path: The file; no other process may be writing to it, unless an age is given.
+        min_age_s: How long ago a partial file must have been changed last.
+    """
     for partial in path.parent.iterdir() if path.parent.is_dir() else ():
         if partial.name.startswith(_prefix(path)):
             with suppress(OSError):
-                partial.unlink()
+                if time.time() - partial.stat(follow_symlinks=False).st_mtime >= min_age_s:
+                    partial.unlink()
 
 
 def _prefix(path: Path) -> str:

@@ -65,12 +65,11 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
     """
     try:
         with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            # Not `read(most)`: Python would reserve that many bytes for each file.
-            content = file.read() if size <= most else b""
+            # Not `read(most + 1)`: Python would reserve that many bytes for each file.
+            content = file.read(min(os.fstat(file.fileno()).st_size, most) + 1)
     except OSError as error:
         raise RunError(f"{path} cannot be read: {list_names([error])}.", DAMAGED) from error
-    if size > most:
+    if len(content) > most:
         raise RunError(f"{path} has more than {most:,} bytes, and no such file has.", DAMAGED)
     return content
 

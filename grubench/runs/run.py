@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 R = TypeVar("R", bound=Struct)
+# Records that a reader keeps in order to share them.
+MAX_SHARED = 1024
 
 # The scores that tables and pictures need: of the test part and each series, and of each step of the horizon.
 NEEDED = ("rmse_scaled", "directional_accuracy", "skill")
@@ -134,6 +136,8 @@ class RunReader:
 
     def _share(self, part: R) -> R:
         """A part, or the equal one that was read before."""
+        if len(self._parts) >= MAX_SHARED:
+            self._parts.clear()
         shared = self._parts.setdefault((type(part), json.encode(part)), part)
         return cast("R", shared)
 

@@ -66,6 +66,11 @@ class Checkpoint:
     best_weights: list[NDArray[np.generic]]
     random_state: dict[str, NDArray[np.generic]]
 
+    def fits(self, model: keras.Model) -> bool:
+        """Whether it has values for every variable of a model and of its optimizer, which is built, and no others."""
+        shapes = [tuple(variable.shape) for variable in _variables(model)]
+        return [values.shape for values in self.variables] == shapes
+
     def restore(self, model: keras.Model) -> None:
         """Set the variables of a model and of its optimizer, which is built."""
         for variable, values in zip(_variables(model), self.variables, strict=True):
@@ -95,17 +100,15 @@ class CheckpointFile:
         try:
             with self.path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
-            state = msgspec.json.decode(arrays.pop(STATE).tobytes(), type=CheckpointState)
+            checkpoint = Checkpoint(
+                state=msgspec.json.decode(arrays.pop(STATE).tobytes(), type=CheckpointState),
+                variables=_select_numbered("v", arrays),
+                best_weights=_select_numbered("b", arrays),
+                random_state={name[1:]: values for name, values in arrays.items() if name.startswith("r")},
+            )
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, msgspec.MsgspecError):
             return None
-        if state.identity != self.identity:
-            return None
-        return Checkpoint(
-            state=state,
-            variables=_numbered("v", arrays),
-            best_weights=_numbered("b", arrays),
-            random_state={name[1:]: values for name, values in arrays.items() if name[0] == "r"},
-        )
+        return checkpoint if checkpoint.state.identity == self.identity else None
 
     def write(self, checkpoint: Checkpoint) -> None:
         """Write atomically: a process that is killed meanwhile leaves the checkpoint before.
@@ -179,7 +182,7 @@ def _variables(model: keras.Model) -> Iterable[keras.Variable]:
     return [*model.variables, *model.optimizer.variables]
 
 
-def _numbered(letter: str, arrays: dict[str, NDArray[np.generic]]) -> list[NDArray[np.generic]]:
+def _select_numbered(letter: str, arrays: dict[str, NDArray[np.generic]]) -> list[NDArray[np.generic]]:
     """The arrays whose names are a letter and a number, by their numbers."""
-    names = [name for name in arrays if name[0] == letter]
+    names = [name for name in arrays if name.startswith(letter)]
     return [arrays[name] for name in sorted(names, key=lambda name: int(name[1:]))]

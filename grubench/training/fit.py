@@ -88,8 +88,7 @@ def fit(
     if windows.count("validation"):
         validation = Batches(windows, windows.index("validation"), _predict_batch(spec))
     checkpoint_file = checkpoint_file or CheckpointFile()
-    checkpoint = checkpoint_file.read()
-    _set_up_optimizer(model, checkpoint)
+    checkpoint = _set_up_optimizer(model, checkpoint_file)
     record = checkpoint.state.record.resume() if checkpoint else _new_record(batches)
     early_stopping = _early_stopping(training, checkpoint) if validation else None
     first_epoch = checkpoint.state.epoch if checkpoint else 0
@@ -122,12 +121,15 @@ def fit(
     )
 
 
-def _set_up_optimizer(model: keras.Model, checkpoint: Checkpoint | None) -> None:
-    """Make the optimizer's variables; give them, and the model's, the values of a checkpoint."""
+def _set_up_optimizer(model: keras.Model, checkpoint_file: CheckpointFile) -> Checkpoint | None:
+    """Make the optimizer's variables; give them, and the model's, the values of the checkpoint that there is."""
+    checkpoint = checkpoint_file.read()
     with backend().scope(model):
         model.optimizer.build(model.trainable_variables)
-        if checkpoint:
-            checkpoint.restore(model)
+        if checkpoint is None or not checkpoint.fits(model):
+            return None
+        checkpoint.restore(model)
+    return checkpoint
 
 
 def _new_record(batches: Batches) -> FitRecord:

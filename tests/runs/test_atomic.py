@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,18 @@ def test_what_a_killed_process_left_of_a_file_is_removed_and_no_more(tmp_path: P
     atomic.remove_partial(path)
     assert sorted(one.name for one in tmp_path.iterdir()) == [".b.csv.partial-0", "a.csv"]
     atomic.remove_partial(tmp_path / "absent" / "a.csv")
+
+
+def test_a_file_that_a_killed_process_left_a_day_ago_is_removed_by_the_next_write(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    old, new = tmp_path / ".a.csv.partial-old.csv", tmp_path / ".a.csv.partial-new.csv"
+    for partial in (old, new):
+        partial.touch()
+    two_days_ago_s = time.time() - 2 * 24 * 3600
+    os.utime(old, (two_days_ago_s, two_days_ago_s))
+    with atomic.write_file(path) as temporary:
+        temporary.write_text("new")
+    assert sorted(tmp_path.iterdir()) == [new, path]
 
 
 def test_a_file_in_the_output_folders_place_is_an_error(tmp_path: Path) -> None:

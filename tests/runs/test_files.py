@@ -64,3 +64,11 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(files.to_json(record))
     assert files.read_record(path, Outer) == record
+
+
+def test_no_more_is_read_than_a_file_may_have(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(b"x" * 10)
+    assert files.read_bytes(path, 10) == b"x" * 10
+    with pytest.raises(RunError, match="more than 9 bytes"):
+        files.read_bytes(path, 9)

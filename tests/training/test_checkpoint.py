@@ -131,3 +131,27 @@ def test_a_damaged_checkpoint_is_ignored(tmp_path: Path, content: bytes) -> None
 def test_a_checkpoint_of_another_form_is_ignored(tmp_path: Path) -> None:
     np.savez(tmp_path / "trial.npz", state=np.frombuffer(b'{"identity": "", "epoch": "two"}', np.uint8))
     assert CheckpointFile(path=tmp_path / "trial.npz").read() is None
+
+
+def test_an_array_of_another_name_damages_a_checkpoint(tmp_path: Path) -> None:
+    path = tmp_path / "trial.npz"
+    CheckpointFile(path=path, identity="a trial").write(make_checkpoint())
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    np.savez(path, vx=np.ones(2), **arrays)
+    assert CheckpointFile(path=path, identity="a trial").read() is None
+
+
+def test_a_checkpoint_of_other_variables_is_ignored(tmp_path: Path) -> None:
+    """A trial begins anew where the checkpoint lacks a variable of the model."""
+    spec = spec_with_dropout(patience=0, epochs=4)
+    path = tmp_path / "trial.npz"
+    with pytest.raises(KilledError):
+        run_trial(spec, tmp_path / "killed", kill_after(3), options=TrialOptions(checkpoint=path, checkpoint_every=2))
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    del arrays["v0"]
+    np.savez(path, **{f"v{int(name[1:]) - 1}" if name[0] == "v" else name: values for name, values in arrays.items()})
+    run_trial(spec, tmp_path / "again", ignore, options=TrialOptions(checkpoint=path))
+    run_trial(spec, tmp_path / "whole", ignore)
+    assert history(tmp_path / "again") == history(tmp_path / "whole")
