@@ -93,7 +93,9 @@ def main() -> None:
     if not gpus.list_visible_cards() and not given.kernels:
         print("No NVIDIA card: nothing is measured.")
         return
-    print(f"{', '.join(gpus.list_cards()) or machine.find_processor_name()}, {dt.date.today().isoformat()}\n")
+    print(
+        f"{', '.join(gpus.list_cards('tensorflow')) or machine.find_processor_name()}, {dt.date.today().isoformat()}\n"
+    )
     chosen = [one for one in given.backends.split(",") if one]
     print("| workload | backend | GRU, cuDNN, ms a step | GRU, loop | LSTM, cuDNN | LSTM, loop |")
     print("|---|---|---:|---:|---:|---:|", flush=True)

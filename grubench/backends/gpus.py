@@ -17,7 +17,7 @@ DRIVER_FOLDER = Path("/proc/driver/nvidia/gpus")
 VISIBLE_VARIABLE = "CUDA_VISIBLE_DEVICES"
 
 
-def list_cards(backend: str = "tensorflow") -> list[str]:
+def list_cards(backend: str) -> list[str]:
     """The NVIDIA cards that the driver shows, and what chooses of them for a backend, without loading it."""
     variables = (VISIBLE_VARIABLE, *BACKENDS[backend].device_variables)
     return [*list_installed_cards(), *(f"{name}={os.environ[name]}" for name in variables if name in os.environ)]

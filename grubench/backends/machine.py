@@ -6,35 +6,41 @@ import os
 import platform
 import sys
 from pathlib import Path
-from typing import Any
+
+from msgspec import structs
 
 from grubench.backends.gpus import list_cards
 from grubench.backends.proc_files import read_field
 from grubench.backends.provenance import find_commit, format_command
 from grubench.backends.versions import list_versions
+from grubench.runs.records import Machine, Provenance
 
 
-def describe_machine(backend: str = "tensorflow") -> dict[str, Any]:
-    """The software, the processor and the cards: trials with the same can be compared in error and in time."""
-    return {
-        "versions": list_versions(backend),
-        "processor": find_processor_name(),
-        "cores": count_cores(),
-        "cards": list_cards(backend),
-    }
+def describe_machine(backend: str) -> Machine:
+    """The software, the processor and the cards: trials with the same can be compared in error and in time.
+
+    All of the machine's cores are counted, whatever this process may run on: a run is found again under any affinity.
+    """
+    return Machine(
+        versions=list_versions(backend),
+        processor=find_processor_name(),
+        cores=os.cpu_count(),
+        cards=tuple(list_cards(backend)),
+    )
 
 
-def describe_environment(backend: str = "tensorflow") -> dict[str, Any]:
-    """Everything about where a trial ran that does not need Keras."""
-    return describe_machine(backend) | {
-        "system": platform.platform(),
-        "commit": find_commit(),
-        "command": format_command(),
-    }
+def describe_provenance(backend: str) -> Provenance:
+    """The machine, and what was called on it."""
+    return Provenance(
+        **structs.asdict(describe_machine(backend)),
+        system=platform.platform(),
+        commit=find_commit(),
+        command=format_command(),
+    )
 
 
 def count_cores() -> int:
-    """The processor's cores that this process may run on."""
+    """The processor's cores that this process may run on: how many threads are of use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

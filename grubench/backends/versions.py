@@ -10,7 +10,7 @@ from grubench.spec.backends import BACKENDS
 PACKAGES = ("grubench", "keras", "numpy", "pandas")
 
 
-def list_versions(backend: str = "tensorflow") -> dict[str, str]:
+def list_versions(backend: str) -> dict[str, str]:
     """The installed version of Python and of each package that decides a result on a backend."""
     required = (*PACKAGES, *BACKENDS[backend].packages)
     optional = [package for package in BACKENDS[backend].cuda_packages if find_version(package)]

@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
-from msgspec import convert
-
 from grubench.backends import machine
 from grubench.execution.preload import preload
 from grubench.execution.scheduler import Scheduler
 from grubench.runs import atomic, locks
-from grubench.runs.records import Machine
 from grubench.runs.store import RunStore
 from grubench.training.events import Plan
 
@@ -66,7 +63,7 @@ class Session:
         locks.remove_partial(root)
         self._spec, self._root, self._options, self._on_event = spec, root, options, on_event
         self._resume = resume
-        self._store = RunStore(root, cache(_machine)) if reuse else None
+        self._store = RunStore(root, cache(machine.describe_machine)) if reuse else None
 
     def run(self, trials: Sequence[tuple[str, Experiment]]) -> Results:
         """Train the trials that are not finished.
@@ -136,11 +133,6 @@ class Session:
     @cached_property
     def _fingerprint(self) -> str:
         return self._dataset.fingerprint()
-
-
-def _machine(backend: str) -> Machine:
-    record: Machine = convert(machine.describe_machine(backend), Machine)
-    return record
 
 
 def make_executor(options: ExecutionOptions, trials: int, spec: Experiment, on_event: OnEvent) -> Executor:

@@ -193,7 +193,7 @@ def _find_ratios(benchmark: Benchmark, first: Arm, second: Arm) -> list[Ratio]:
 def write_json(benchmark: Benchmark) -> str:
     """Write every round, the machine and the settings, as JSON."""
     tree = {
-        "environment": machine.describe_environment(benchmark.spec.training.backend),
+        "environment": machine.describe_provenance(benchmark.spec.training.backend),
         "limit_flops": benchmark.limit_flops,
         "whole": benchmark.whole,
         "spec": benchmark.spec.to_dict(),

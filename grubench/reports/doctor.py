@@ -73,9 +73,12 @@ def examine(spec: Experiment) -> Diagnosis:
     backend().set_threads(spec.training.threads)
     backend().set_up_devices()
     model = build_model(spec, spec.window.lookback, count_inputs(spec), count_outputs(spec))
-    description = machine.describe_environment(spec.training.backend)
+    provenance = machine.describe_provenance(spec.training.backend)
     return Diagnosis(
-        **{key: description[key] for key in ("versions", "system", "processor", "cores")},
+        versions=provenance.versions,
+        system=provenance.system,
+        processor=provenance.processor,
+        cores=provenance.cores,
         threads=spec.training.threads or machine.count_cores(),
         backends={name: _find_version(name) for name in BACKENDS},
         devices=backend().gpus() or ["CPU"],

@@ -199,7 +199,7 @@ class Machine(Struct, frozen=True, kw_only=True):
     Attributes:
         versions: Of Python and the packages that decide a result.
         processor: Its name.
-        cores: How many of its cores the trial may run on.
+        cores: How many it has; None where the system does not say.
         cards: The NVIDIA cards, and the variables that choose among them.
     """
 
@@ -209,13 +209,24 @@ class Machine(Struct, frozen=True, kw_only=True):
     cards: tuple[str, ...]
 
 
-class Environment(Machine, frozen=True, kw_only=True):
-    """environment.json: where and how a trial ran.
+class Provenance(Machine, frozen=True, kw_only=True):
+    """The machine, and what was called on it.
 
     Attributes:
         system: The operating system.
         commit: The commit of a checkout, with a + where it was changed; None outside one.
         command: The command line.
+    """
+
+    system: str
+    commit: str | None
+    command: str
+
+
+class Environment(Provenance, frozen=True, kw_only=True):
+    """environment.json: where and how a trial ran.
+
+    Attributes:
         backend: What Keras ran on.
         devices: The GPUs that it used, or `CPU`.
         threads: Threads of the processor, or `all`.
@@ -226,9 +237,6 @@ class Environment(Machine, frozen=True, kw_only=True):
         kernels: What ran each recurrent layer.
     """
 
-    system: str
-    commit: str | None
-    command: str
     backend: str
     devices: tuple[str, ...]
     threads: Whole | str

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+
+from msgspec import structs
+
+from grubench.runs.records import Machine
+
+T = TypeVar("T", bound=Machine)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +35,6 @@ class TrialOptions:
     checkpoint_every: int = 0
     command: str = ""
 
-    @property
-    def seen_cards(self) -> dict[str, list[str]]:
-        """The GPUs of the whole comparison, where the trial sees only its own."""
-        return {"cards": list(self.cards)} if self.card else {}
+    def with_all_cards(self, machine: T) -> T:
+        """A record of the machine with the GPUs of the whole comparison, where the trial sees only its own."""
+        return structs.replace(machine, cards=self.cards) if self.card else machine

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import keras
 from msgspec import convert
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from grubench.backends import machine
 from grubench.backends.loader import backend, import_s
@@ -151,9 +151,11 @@ def _metrics(trained: Trained, clock: Clock, model_bytes: int) -> Metrics:
 
 def _environment(trained: Trained) -> Environment:
     training, options = trained.spec.training, trained.options
-    fields = machine.describe_environment(training.backend) | options.seen_cards
+    provenance = options.with_all_cards(machine.describe_provenance(training.backend))
+    if options.command:
+        provenance = replace(provenance, command=options.command)
     return Environment(
-        **fields | {"cards": tuple(fields["cards"]), "command": options.command or fields["command"]},
+        **asdict(provenance),
         backend=backend().name,
         devices=tuple(backend().gpus() or ["CPU"]),
         threads=options.threads or training.threads or "all",

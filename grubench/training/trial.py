@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import keras
 
-from grubench.backends import machine as environment
+from grubench.backends import machine
 from grubench.backends.loader import backend
 from grubench.data import datasets
 from grubench.data import windows as cutting
@@ -51,7 +51,7 @@ def run_trial(
         RunError: The run cannot be written.
     """
     options = options or TrialOptions()
-    machine = environment.describe_machine(spec.training.backend) | options.seen_cards
+    this_machine = options.with_all_cards(machine.describe_machine(spec.training.backend))
     clock = Clock()
     prepare(spec, options)
     on_event(Stage(text="reading the data"))
@@ -61,7 +61,7 @@ def run_trial(
     model = build_model(spec, windows.lookback, windows.feature, windows.outputs, options.threads)
     kernels = observe_kernels(model, spec)
     clock.lap("build_s")
-    identity = f"{spec.digest} {dataset.fingerprint()} {machine}"
+    identity = f"{spec.digest} {dataset.fingerprint()} {this_machine}"
     checkpoint_file = CheckpointFile(
         path=options.checkpoint, every=options.checkpoint_every, identity=identity, start_s=clock.began
     )

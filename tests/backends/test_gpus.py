@@ -17,12 +17,12 @@ def test_cards_are_found_by_the_drivers_files_or_its_tool(tmp_path: Path, monkey
     monkeypatch.setattr(gpus, "DRIVER_FOLDER", tmp_path / "gpus")
     monkeypatch.setenv("PATH", str(tmp_path))
     gpus._list_cards_by_tool.cache_clear()
-    assert gpus.list_cards() == []
+    assert gpus.list_cards("tensorflow") == []
     tool = tmp_path / "nvidia-smi"
     tool.write_text("#!/bin/sh\necho 'NVIDIA H200'\necho 'NVIDIA L4'\n")
     tool.chmod(0o755)
     gpus._list_cards_by_tool.cache_clear()
-    assert gpus.list_cards() == ["NVIDIA H200", "NVIDIA L4"]
+    assert gpus.list_cards("tensorflow") == ["NVIDIA H200", "NVIDIA L4"]
     assert gpus.list_visible_cards() == ["0", "1"]
     monkeypatch.setenv(gpus.VISIBLE_VARIABLE, "")
     monkeypatch.setenv("KERAS_TORCH_DEVICE", "cpu")
@@ -34,7 +34,7 @@ def test_cards_are_found_by_the_drivers_files_or_its_tool(tmp_path: Path, monkey
     assert "grubench[cuda]" in backend().lacks_gpu()
     (tmp_path / "gpus" / "0000:01:00.0").mkdir(parents=True)
     (tmp_path / "gpus" / "0000:01:00.0" / "information").write_text("Model: \t\t NVIDIA A10\n")
-    assert gpus.list_cards() == ["NVIDIA A10"]
+    assert gpus.list_cards("tensorflow") == ["NVIDIA A10"]
     tool.write_text("#!/bin/sh\nexit 9\n")
     gpus._list_cards_by_tool.cache_clear()
     assert gpus._list_cards_by_tool() == ()

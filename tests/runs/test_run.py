@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -79,8 +80,7 @@ def test_a_run_is_found_by_spec_data_and_machine(trained: dict[str, Run]) -> Non
     run = trained["gru"]
     root, fingerprint = run.folder.parent, run.metrics.data.fingerprint
 
-    def here(backend: str) -> Machine:
-        return msgspec.convert(environment.describe_machine(backend), Machine)
+    here = environment.describe_machine
 
     def elsewhere(backend: str) -> Machine:
         return msgspec.structs.replace(here(backend), processor="another")
@@ -95,7 +95,7 @@ def test_a_run_is_found_by_spec_data_and_machine(trained: dict[str, Run]) -> Non
 
 
 def test_the_environment_names_what_decides_a_result() -> None:
-    found = environment.describe_environment()
-    assert set(versions.PACKAGES) < set(found["versions"])
-    assert found["cores"] == environment.count_cores()
+    found = environment.describe_provenance("tensorflow")
+    assert set(versions.PACKAGES) < set(found.versions)
+    assert found.cores == os.cpu_count()
     assert environment.measure_peak_memory_bytes() > 2**20
