@@ -94,8 +94,7 @@ class Jax(Backend):
         self._started = True
         x = zeros(shape)
         call = jax.jit(lambda x: layer(x, training=False))
-        names: set[str] = set()
-        _collect_operations(jax.make_jaxpr(call)(x).jaxpr, names)
+        names = private_api.list_jax_operations(jax.make_jaxpr(call)(x))
         call(x).block_until_ready()
         return names
 
@@ -103,17 +102,6 @@ class Jax(Backend):
         """Its devices; asking for them starts it."""
         self._started = True
         return list(jax.devices())
-
-
-def _collect_operations(jaxpr: Any, names: set[str]) -> None:
-    """Add the names of a program's operations, and of the programs in them."""
-    for equation in jaxpr.eqns:
-        names.add(equation.primitive.name)
-        for value in equation.params.values():
-            for item in value if isinstance(value, tuple | list) else (value,):
-                inner = getattr(item, "jaxpr", item)
-                if hasattr(inner, "eqns"):
-                    _collect_operations(inner, names)
 
 
 BACKEND = Jax()

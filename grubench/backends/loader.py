@@ -58,6 +58,7 @@ def import_s() -> float:
 def _load() -> _Loaded:
     name = registry.chosen()
     registry.choose(name)
+    registry.set_load_variables(name)
     started = time.perf_counter()
     # Nothing of the backend may run here: trials are forked from a process that has called this, and CUDA does not
     # survive a fork.

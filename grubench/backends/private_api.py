@@ -144,6 +144,15 @@ def distribution_strategy(model: keras.Model) -> Any:
     return model.distribute_strategy
 
 
+def is_compiled_by_xla(model: keras.Model) -> bool:
+    """Whether a compiled model's steps are compiled by XLA.
+
+    Keras documents `jit_compile` as an argument of `compile` only, and turns it off by itself where a layer has no
+    support; the attribute says what came of it.
+    """
+    return bool(model.jit_compile)
+
+
 @contextmanager
 def steps_per_execution(model: keras.Model, steps: int) -> Iterator[None]:
     """Have one call of a compiled model run several steps, and one step again afterwards.
@@ -172,6 +181,25 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     texts = ("RESOURCE_EXHAUSTED", "can't allocate memory")
     return isinstance(error, RuntimeError) and any(text in str(error) for text in texts)
+
+
+def list_jax_operations(jaxpr: Any) -> set[str]:
+    """The names of the operations of a JAX program, and of the programs in them.
+
+    `jax.make_jaxpr` is documented, and how to go through what it returns is not part of JAX's public interface: the
+    equations, the name of each one's primitive, and programs as parameters, with or without their constants.
+
+    Args:
+        jaxpr: The program: what `jax.make_jaxpr` returns, or the program in it.
+    """
+    names: set[str] = set()
+    for equation in getattr(jaxpr, "jaxpr", jaxpr).eqns:
+        names.add(equation.primitive.name)
+        for value in equation.params.values():
+            for item in value if isinstance(value, tuple | list) else (value,):
+                if hasattr(getattr(item, "jaxpr", item), "eqns"):
+                    names |= list_jax_operations(item)
+    return names
 
 
 def jax_compute_capability(device: jax.Device) -> tuple[int, int] | None:

@@ -59,9 +59,9 @@ def chosen() -> str:
 
 
 def choose(backend: str) -> None:
-    """Set this process's environment so that Keras is loaded with a backend; harmless to call again.
+    """Say which backend `loader` is to load in this process; harmless to call again.
 
-    Nothing is loaded here. Processes that are started later get the environment too.
+    Nothing is loaded here, and of the environment only a variable of grubench's own is set.
 
     Raises:
         UsageError: It is not installed, or Keras is loaded with another.
@@ -73,6 +73,11 @@ def choose(backend: str) -> None:
             f"training.backend: {backend} was asked for, and Keras has loaded {other}: a process has one backend.",
             "Leave out --in-process, or start a new process.",
         )
-    os.environ[VARIABLE] = os.environ[KERAS_VARIABLE] = backend
+    os.environ[VARIABLE] = backend
+
+
+def set_load_variables(backend: str) -> None:
+    """Set what Keras and its backends read from the environment when they are loaded."""
+    os.environ[KERAS_VARIABLE] = backend
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
     from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class _Gpu:
+    """A GPU that TensorFlow sees, and its compute capability where it says it."""
+
+    name: str
+    capability: tuple[int, int] | None
 
 
 class TensorFlow(Backend):
@@ -46,7 +55,7 @@ class TensorFlow(Backend):
         from grubench.backends.stderr import quiet_stderr
 
         with quiet_stderr():  # TensorFlow speaks up where there is a driver and no card
-            return [str(details.get("device_name", "GPU")) for details in _list_gpu_details()]
+            return [gpu.name for gpu in _list_gpus()]
 
     def lacks_cudnn(self) -> str:
         """See `Backend`."""
@@ -59,8 +68,7 @@ class TensorFlow(Backend):
 
     def capability(self) -> tuple[int, int] | None:
         """See `Backend`."""
-        key = "compute_capability"
-        return min((details[key] for details in _list_gpu_details() if key in details), default=None)
+        return min((gpu.capability for gpu in _list_gpus() if gpu.capability), default=None)
 
     @contextmanager
     def tf32(self, *, on: bool) -> Iterator[None]:
@@ -139,8 +147,10 @@ class TensorFlow(Backend):
         return int(private_api.distribution_strategy(model).num_replicas_in_sync)
 
 
-def _list_gpu_details() -> list[dict[str, Any]]:
-    return [tf.config.experimental.get_device_details(device) for device in tf.config.list_physical_devices("GPU")]
+def _list_gpus() -> list[_Gpu]:
+    devices = tf.config.list_physical_devices("GPU")
+    details = [tf.config.experimental.get_device_details(device) for device in devices]
+    return [_Gpu(str(gpu.get("device_name", "GPU")), gpu.get("compute_capability")) for gpu in details]
 
 
 BACKEND = TensorFlow()

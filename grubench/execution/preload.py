@@ -10,28 +10,43 @@ from grubench.execution import forkservers
 from grubench.spec.kernel_rules import explain_no_fused
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from grubench.spec.experiment import Experiment
 
 
-def preload(specs: Sequence[Experiment]) -> None:
-    """Start to load Keras with each backend and to compile the fused kernels; harmless to call again."""
-    for backend in dict.fromkeys(spec.training.backend for spec in specs):
-        forkservers.warm_up(backend)
-    _compile_kernels(specs)
+class Preloader:
+    """Prepares each backend and each fused kernel once, however often it is asked."""
+
+    def __init__(self) -> None:
+        self._backends: set[str] = set()
+        self._cells: set[str] = set()
+
+    def preload(self, specs: Sequence[Experiment]) -> None:
+        """Start to load Keras with the backends of specs, and to compile their fused kernels."""
+        for backend in dict.fromkeys(spec.training.backend for spec in specs):
+            if backend not in self._backends:
+                self._backends.add(backend)
+                forkservers.warm_up(backend)
+        cells = _find_fused_cells(specs) - self._cells if specs else set()
+        if cells:
+            self._cells |= cells
+            _compile_kernels(cells)
 
 
-def _compile_kernels(specs: Sequence[Experiment]) -> None:
+def _find_fused_cells(specs: Sequence[Experiment]) -> set[str]:
     from grubench.kernels.cells import select_cell
 
-    cells = {
+    return {
         select_cell(layer.cell, reset_after=spec.model.reset_after)
         for spec in specs
         for layer in spec.model.stack
         if not explain_no_fused(spec.model, spec.training, layer)
     }
-    if not cells or gpus.list_visible_cards():
+
+
+def _compile_kernels(cells: Iterable[str]) -> None:
+    if gpus.list_visible_cards():
         return
     from grubench.kernels.compiler import load_or_compile
     from grubench.kernels.processor import detect_processor

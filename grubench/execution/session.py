@@ -7,7 +7,7 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from grubench.backends import machine
-from grubench.execution.preload import preload
+from grubench.execution.preload import Preloader
 from grubench.execution.scheduler import Scheduler
 from grubench.runs import atomic, locks
 from grubench.runs.store import RunStore
@@ -63,6 +63,8 @@ class Session:
         locks.remove_partial(root)
         self._spec, self._root, self._options, self._on_event = spec, root, options, on_event
         self._resume = resume
+        self._preloader = Preloader()
+        self._dataset: Dataset | None = None
         self._store = RunStore(root, cache(machine.describe_machine)) if reuse else None
 
     def run(self, trials: Sequence[tuple[str, Experiment]]) -> Results:
@@ -86,7 +88,7 @@ class Session:
                 root=self._root,
                 executor=make_executor(self._options, len(missing), self._spec, self._on_event),
                 find_run=self._find_run_again,
-                dataset=self._dataset,
+                dataset=self._read_dataset(),
                 on_event=self._on_event,
                 checkpoint_every=self._options.checkpoint_every,
                 resume=self._resume,
@@ -106,12 +108,12 @@ class Session:
         return self._find_runs([spec]).get(spec)
 
     def _find_runs(self, specs: Iterable[Experiment]) -> dict[Experiment, Run]:
-        """The finished runs of trials; Keras starts to load meanwhile where some seem to be missing."""
+        """The finished runs of trials; Keras starts to load meanwhile for those that seem to be missing."""
         specs = list(specs)
-        if self._options.executor == "processes" and any(not self._may_have(spec) for spec in specs):
-            preload(specs)
-        fingerprint = self._fingerprint  # wrong data are reported before anything is trained
-        found = {spec: self._store.find(spec, fingerprint) for spec in specs} if self._store else {}
+        if self._options.executor == "processes":
+            self._preloader.preload([spec for spec in specs if not self._may_have(spec)])
+        self._read_dataset()  # wrong data are reported before anything is trained
+        found = {spec: self._store.find(spec, self._fingerprint) for spec in specs} if self._store else {}
         return {spec: run for spec, run in found.items() if run is not None}
 
     def _find_run_again(self, spec: Experiment) -> Run | None:
@@ -121,18 +123,20 @@ class Session:
     def _may_have(self, spec: Experiment) -> bool:
         return self._store is not None and self._store.may_have(spec)
 
-    @cached_property
-    def _dataset(self) -> Dataset:
+    def _read_dataset(self) -> Dataset:
         """The data, read once, from which windows can be cut as the spec says."""
-        from grubench.data import datasets, windows
+        if self._dataset is None:
+            from grubench.data import datasets, windows
 
-        dataset = datasets.load(self._spec.data, self._spec.data_name)
-        windows.build(dataset, self._spec)
-        return dataset
+            dataset = datasets.load(self._spec.data, self._spec.data_name)
+            windows.build(dataset, self._spec)
+            self._dataset = dataset
+        return self._dataset
 
     @cached_property
     def _fingerprint(self) -> str:
-        return self._dataset.fingerprint()
+        """The digest of all data, by which a store finds runs."""
+        return self._read_dataset().fingerprint()
 
 
 def make_executor(options: ExecutionOptions, trials: int, spec: Experiment, on_event: OnEvent) -> Executor:

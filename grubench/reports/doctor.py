@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from grubench.backends import machine, registry, versions
+from grubench.backends import machine, private_api, registry, versions
 from grubench.backends.loader import backend, import_s
 from grubench.data.datasets.download import VARIABLE, cache_folder
 from grubench.spec.backends import BACKENDS
@@ -86,7 +86,7 @@ def examine(spec: Experiment) -> Diagnosis:
         cudnn=backend().cudnn_version(),
         lacks_cudnn=backend().lacks_cudnn(),
         precision=spec.training.precision,
-        jit_compile=bool(model.jit_compile),
+        jit_compile=private_api.is_compiled_by_xla(model),
         import_s=import_s(),
         kernels=observe_kernels(model, spec),
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import keras
 from msgspec.structs import replace
 
+from grubench.backends import private_api
 from grubench.backends.base import TF32_CAPABILITY
 from grubench.backends.loader import backend
 from grubench.errors import KernelError, UsageError
@@ -61,7 +62,7 @@ def observe_kernels(model: keras.Sequential, spec: Experiment) -> list[LayerKern
     """
     layers = [layer for layer in model.layers if isinstance(layer, (keras.layers.RNN, keras.layers.Bidirectional))]
     observed = [
-        _compare(layer, plan, spec, *_observe_kernel(layer, compiled=bool(model.jit_compile)))
+        _compare(layer, plan, spec, *_observe_kernel(layer, compiled=private_api.is_compiled_by_xla(model)))
         for layer, plan in zip(layers, plan_kernels(spec), strict=True)
     ]
     _refuse_other_kernels(spec, observed)

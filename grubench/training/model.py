@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import keras
 
@@ -65,7 +65,7 @@ def _build(spec: Experiment, lookback: int, feature: int, outputs: int, threads:
 
 def _build_recurrent(spec: Experiment, layer: Layer, *, sequences: bool, cudnn: bool) -> keras.layers.Layer:
     model = spec.model
-    settings: dict[str, Any] = {
+    settings: dict[str, object] = {
         "units": layer.units,
         "activation": model.activation,
         "kernel_initializer": model.kernel_initializer,

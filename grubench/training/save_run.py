@@ -11,7 +11,7 @@ import keras
 from msgspec import convert
 from msgspec.structs import asdict, replace
 
-from grubench.backends import machine
+from grubench.backends import machine, private_api
 from grubench.backends.loader import backend, import_s
 from grubench.runs import files
 from grubench.runs.predictions import format_csv
@@ -161,7 +161,7 @@ def _environment(trained: Trained) -> Environment:
         threads=options.threads or training.threads or "all",
         shared=options.shared,
         replicas=backend().replicas(trained.model),
-        jit_compile=bool(trained.model.jit_compile),
+        jit_compile=private_api.is_compiled_by_xla(trained.model),
         precision=training.precision,
         kernels=tuple(trained.kernels),
     )

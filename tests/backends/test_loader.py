@@ -71,5 +71,19 @@ def test_a_second_backend_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_the_user_has_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
-    registry.choose("tensorflow")
+    registry.set_load_variables("tensorflow")
     assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0"
+
+
+def test_to_choose_a_backend_sets_no_variable_of_others() -> None:
+    """They are set when Keras is loaded: before that, a user's process may still load Keras as it likes."""
+    script = (
+        "import os; before = dict(os.environ)\n"
+        "from grubench.backends import loader, registry\n"
+        "registry.choose('tensorflow')\n"
+        "print(sorted(name for name in os.environ if os.environ[name] != before.get(name)))\n"
+        "loader.backend()\n"
+        "print(os.environ[registry.KERAS_VARIABLE], all(name in os.environ for name in registry.DEFAULTS))"
+    )
+    done = run(script, KERAS_BACKEND="numpy")
+    assert done.stdout.splitlines() == ["['GRUBENCH_BACKEND']", "tensorflow True"], done.stderr

@@ -141,6 +141,18 @@ def test_jaxs_operation_has_its_name() -> None:
     assert "rnn_fwd" in source("jax", "experimental", "rnn.py"), changed("jax", "the primitive rnn_fwd is gone")
 
 
+def test_the_operations_of_a_jax_program_can_be_listed() -> None:
+    """Those of the loop's body too, which is a parameter of `scan`, and of a function with constants."""
+    jax = pytest.importorskip("jax")
+    table = np.arange(3.0)
+
+    def program(x):
+        return jax.lax.scan(lambda state, step: (jax.numpy.tanh(state) * step, state), x, table)
+
+    names = private_api.list_jax_operations(jax.make_jaxpr(jax.jit(program))(1.0))
+    assert {"scan", "tanh", "mul"} <= names, changed("jax", "a program no longer shows its operations")
+
+
 def test_xla_reads_its_number_of_threads() -> None:
     found = util.find_spec("jaxlib")
     if found is None or found.origin is None:
@@ -185,7 +197,15 @@ def test_a_model_with_a_replaced_loop_is_not_compiled_by_xla() -> None:
     private_api.replace_inner_loop(layer, layer.inner_loop)
     model = keras.Sequential([keras.layers.Input((4, 1)), layer])
     model.compile("sgd", "mse", jit_compile="auto")
-    assert not model.jit_compile, changed("keras", "supports_jit decides nothing")
+    assert not private_api.is_compiled_by_xla(model), changed("keras", "supports_jit decides nothing")
+
+
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_a_model_says_whether_xla_compiles_it(jit_compile: bool) -> None:
+    model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", jit_compile=jit_compile)
+    assert hasattr(model, "jit_compile"), changed("keras", "Model.jit_compile is gone")
+    assert private_api.is_compiled_by_xla(model) is jit_compile
 
 
 @pytest.mark.parametrize("cell", RECURRENT)

@@ -1,0 +1,80 @@
+"""What a session reads and prepares: the data before anything is trained, and nothing that no trial needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import tiny
+
+from grubench.data.series import Dataset
+from grubench.errors import DataError
+from grubench.execution import forkservers, preload
+from grubench.execution.options import ExecutionOptions
+from grubench.execution.session import Session
+from grubench.runs.run import Run
+from grubench.spec.experiment import Experiment
+from grubench.training.events import ignore
+
+
+@pytest.fixture
+def prepared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The backends whose fork server was started, and the cells whose kernel was compiled; nothing of it is done."""
+    names: list[str] = []
+    monkeypatch.setattr(forkservers, "warm_up", names.append)
+    monkeypatch.setattr(preload, "_compile_kernels", lambda cells: names.extend(sorted(cells)))
+    return names
+
+
+def make_session(spec: Experiment, root: Path, *, reuse: bool = True) -> Session:
+    return Session(spec, root, ExecutionOptions(), ignore, reuse=reuse, resume=True)
+
+
+def test_finished_trials_prepare_nothing(trained: dict[str, Run], prepared: list[str]) -> None:
+    spec = trained["gru"].experiment
+    session = make_session(spec, trained["gru"].folder.parent)
+    assert session.find_run(spec)
+    assert prepared == []
+    assert session._find_runs([spec, spec.with_seed(7)]).keys() == {spec}
+    assert prepared == ["tensorflow", "gru"]
+
+
+def test_only_backends_and_kernels_of_missing_trials_are_prepared(trained: dict[str, Run], prepared: list[str]) -> None:
+    session = make_session(tiny(), trained["gru"].folder.parent)
+    missing = tiny(backend="torch").with_cell("gru")
+    assert session._find_runs([trained["gru"].experiment, missing]).keys() == {trained["gru"].experiment}
+    assert prepared == ["torch"]
+
+
+def test_nothing_is_prepared_twice(tmp_path: Path, prepared: list[str]) -> None:
+    spec = tiny(epochs=1)
+    session = make_session(spec, tmp_path)
+    for cell in ("lstm", "lstm", "gru"):
+        assert session.find_run(spec.with_cell(cell)) is None
+    assert prepared == ["tensorflow", "lstm", "gru"]
+
+
+def test_the_data_are_digested_only_for_a_store(
+    tmp_path: Path, prepared: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digested: list[Dataset] = []
+    fingerprint = Dataset.fingerprint
+    monkeypatch.setattr(Dataset, "fingerprint", lambda dataset: digested.append(dataset) or fingerprint(dataset))
+    assert make_session(tiny(), tmp_path, reuse=False).find_run(tiny()) is None
+    assert digested == []
+    session = make_session(tiny(), tmp_path)
+    assert session.find_run(tiny()) is session.find_run(tiny()) is None
+    assert len(digested) == 1
+
+
+def test_wrong_data_are_reported_without_a_store_too(
+    tmp_path: Path, prepared: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from grubench.data import datasets
+
+    def refuse(*_: object) -> Dataset:
+        raise DataError("wrong", "mend them")
+
+    monkeypatch.setattr(datasets, "load", refuse)
+    with pytest.raises(DataError):
+        make_session(tiny(), tmp_path, reuse=False).find_run(tiny())
