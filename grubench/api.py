@@ -70,9 +70,11 @@ def compare(
         arms = build_arms(_limit_time(spec, _run_pilot(spec, cells, session), on_event), cells, vary, match)
     trials = plan_trials(arms, seeds)
     results = session.run(trials)
+    runs = _group_runs(arms, trials, results)
     return Comparison(
-        arms=_group_runs(arms, trials, results),
+        arms={arm: runs_of_arm for arm, runs_of_arm in runs.items() if runs_of_arm},
         failures=_failures(trials, results),
+        failed_arms=tuple(arm for arm, runs_of_arm in runs.items() if not runs_of_arm),
         reused=results.reused,
         folder=Path(output) / _folder_name(Path(output), list(arms.values()), seeds),
         notes=write_differences(list(arms.values())),
@@ -109,12 +111,12 @@ def train(
 def _group_runs(
     arms: Iterable[Arm], trials: Sequence[tuple[str, Experiment]], results: Results
 ) -> dict[Arm, list[Run]]:
-    """The finished runs of each arm that has any, in the order of their seeds."""
-    runs: dict[str, list[Run]] = {}
+    """The finished runs of each arm, in the order of their seeds."""
+    runs: dict[str, list[Run]] = {arm.name: [] for arm in arms}
     for name, trial in trials:
         if trial in results.runs:
-            runs.setdefault(name, []).append(results.runs[trial])
-    return {arm: runs[arm.name] for arm in arms if arm.name in runs}
+            runs[name].append(results.runs[trial])
+    return {arm: runs[arm.name] for arm in arms}
 
 
 def _failures(trials: Sequence[tuple[str, Experiment]], results: Results) -> tuple[Failure, ...]:

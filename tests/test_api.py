@@ -10,7 +10,7 @@ import pytest
 from conftest import IN_PROCESS, half_done, tiny, visible
 
 from grubench import api
-from grubench.comparison.comparison import Comparison
+from grubench.comparison.comparison import Comparison, load
 from grubench.comparison.verdict import write_verdict
 from grubench.errors import GrubenchError, RunError, TrainingError, UsageError
 from grubench.execution import session
@@ -18,6 +18,7 @@ from grubench.execution.executor import Job
 from grubench.execution.in_process import InProcess
 from grubench.execution.options import ExecutionOptions
 from grubench.execution.scheduler import CHECKPOINTS, KEY_DIGITS
+from grubench.reports.export import write_folder
 from grubench.runs import locks
 from grubench.runs.run import Run
 from grubench.spec.experiment import Experiment
@@ -73,6 +74,25 @@ def test_a_failed_trial_is_shown_and_the_others_go_on(trained: dict[str, Run], t
     assert any(
         sentence.startswith("Failed: LSTM with seed 1. The loss") for sentence in map(str, write_verdict(comparison))
     )
+
+
+def test_an_arm_whose_trials_all_fail_stays_in_the_comparison(
+    trained: dict[str, Run], tmp_path: Path, monkeypatch
+) -> None:
+    def end(trial: Experiment) -> Run | GrubenchError:
+        return TrainingError("The loss became NaN.") if any(trial.model.dropout) else trained[trial.model.cell]
+
+    monkeypatch.setattr(session, "make_executor", lambda *_: Scripted(end))
+    comparison = api.compare(tiny(), vary={"dropout": [0.0, 0.2]}, seeds=1, output=tmp_path)
+    assert [arm.name for arm in comparison.arms] == ["GRU dropout=0", "LSTM dropout=0"]
+    assert [arm.name for arm in comparison.failed_arms] == ["GRU dropout=0.2", "LSTM dropout=0.2"]
+    write_folder(comparison)
+    assert comparison.folder is not None
+    loaded = load(comparison.folder)
+    assert list(loaded.arms) == list(comparison.arms)
+    assert loaded.failed_arms == comparison.failed_arms
+    assert loaded.notes == comparison.notes == ("The arms differ in model.dropout.",)
+    assert write_verdict(loaded) == write_verdict(comparison)
 
 
 def test_when_every_trial_fails_the_first_error_is_reported(tmp_path: Path, monkeypatch) -> None:

@@ -187,13 +187,16 @@ class TestRunFolders:
             predict.predict(folder, file=tmp_path / "new.csv", series="activity0", steps=1)
 
 
+GRU: dict[str, Any] = {"name": "GRU", "cell": "GRU", "settings": {}, "color": "#0072B2", "runs": ["gru"]}
+
+
 class TestComparisons:
     @pytest.mark.parametrize(
         "name", ["", ".", "..", "../other", "/etc", "both/../gru", "a\x00b", "..\\gru", "linked", "a" * 300]
     )
     def test_its_runs_lie_beside_it_and_nowhere_else(self, both: Path, name: str) -> None:
         (both.parent / "linked").symlink_to(both.parent / "gru")
-        changed(both / "comparison.json", lambda tree: tree["arms"].update(GRU=[name]))
+        changed(both / "comparison.json", lambda tree: tree["arms"][0].update(runs=[name]))
         with pytest.raises(GrubenchError, match=r"is no run beside it|is not a run|control characters|is damaged"):
             comparison.load(both)
 
@@ -209,10 +212,24 @@ class TestComparisons:
             ("schema", 7, "newer grubench"),
             ("schema", 1, "older grubench"),
             ("schema", None, "names no schema"),
-            ("arms", [], "arms is [] (Expected `object`, got `array`)"),
-            ("arms", {"GRU": "gru"}, "arms.GRU is 'gru' (Expected `array`, got `str`)"),
-            ("arms", {"GRU": [3]}, "arms.GRU[0] is 3 (Expected `str`, got `int`)"),
-            ("arms", {"GRU": []}, "names no run"),
+            ("arms", {}, "arms is {} (Expected `array`, got `object`)"),
+            ("arms", ["gru"], "arms[0] is 'gru' (Expected `object`, got `str`)"),
+            ("arms", [GRU | {"runs": "gru"}], "arms[0].runs is 'gru' (Expected `array`, got `str`)"),
+            ("arms", [GRU | {"runs": [3]}], "arms[0].runs[0] is 3 (Expected `str`, got `int`)"),
+            ("arms", [GRU | {"name": "G\nU"}], r"arms[0].name is 'G\nU' (Expected `str` matching regex"),
+            ("arms", [GRU | {"name": "x" * 10_001}], "arms[0].name is"),
+            ("arms", [GRU | {"cell": "\x1b[2J"}], r"arms[0].cell is '\x1b[2J' (Expected `str` matching regex"),
+            ("arms", [GRU | {"settings": {"a": "\x9b"}}], r"arms[0].settings.a is '\x9b' (Expected `str` matching"),
+            ("arms", [GRU | {"settings": {"a\n": "b"}}], "(Expected `str` matching regex"),
+            ("arms", [GRU | {"color": "red"}], "arms[0].color is 'red' (Expected `str` matching regex"),
+            ("arms", [GRU | {"color": "#000000\n"}], r"arms[0].color is '#000000\n' (Expected `str` matching regex"),
+            ("arms", [GRU | {"color": "#000;}"}], "arms[0].color is '#000;}' (Expected `str` matching regex"),
+            ("arms", [GRU, GRU], "two of its arms have the same name"),
+            ("arms", [GRU, GRU | {"name": "other"}], "the runs of 'GRU' and 'other' have the same settings"),
+            ("arms", [GRU | {"runs": ["gru", "lstm"]}], "the runs of 'GRU' have different settings"),
+            ("arms", [], "names no run"),
+            ("arms", [GRU | {"runs": []}], "names no run"),
+            ("notes", ["a\x1b"], r"notes[0] is 'a\x1b' (Expected `str` matching regex"),
             ("failures", [{"arm": "GRU"}], "failures[0].seed is missing"),
             ("failures", None, "failures is None (Expected `array`, got `null`)"),
         ],
@@ -226,7 +243,7 @@ class TestComparisons:
     def test_seeds_that_are_not_measured_alike_are_told(self, both: Path) -> None:
         shutil.copytree(both.parent / "gru", both.parent / "again")
         changed(both.parent / "again" / "metrics.json", lambda tree: tree["test"]["overall"].pop("mase"))
-        changed(both / "comparison.json", lambda tree: tree["arms"].update(GRU=["gru", "again"]))
+        changed(both / "comparison.json", lambda tree: tree["arms"][0].update(runs=["gru", "again"]))
         with pytest.raises(UsageError, match="one has no 'mase'"):
             comparison.load(both)
 

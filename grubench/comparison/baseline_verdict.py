@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from grubench.comparison.finding import MAX_NAMED, Finding, count_seeds, format_span, name_arms_together
 from grubench.comparison.pairs import ERROR, MIN_PAIRS, read_quantity
 from grubench.comparison.statistics import ALPHA, PairedComparison, compare_paired
+from grubench.spec.baselines import BASELINES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +23,9 @@ def find_against_baselines(comparison: Comparison) -> list[Finding]:
 
 
 def _find_against(baseline: str, error: float, errors: Mapping[str, list[float]]) -> Finding:
-    described = f"{baseline}, which repeats the last {'value' if baseline == 'persistence' else 'season'}"
+    described = (
+        f"{baseline}, which repeats the last {BASELINES[baseline].repeats}" if baseline in BASELINES else baseline
+    )
     if not error > 0:
         return Finding(topic="baseline", text=f"the error of {described}, is 0.", arms=(baseline,))
     results = {name: compare_paired(values, [error] * len(values)) for name, values in errors.items()}

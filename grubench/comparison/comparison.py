@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 SCHEMA = 2
 # No file system takes a longer name.
 MAX_NAME_BYTES = 255
+# Text without control characters.
+ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f]*\Z"
+Line = Annotated[str, Meta(pattern=ONE_LINE, max_length=10_000)]
 # What a difference in a setting brings with it.
 CONSEQUENCES = {"training.backend": ": a seed gives each backend initial weights of its own"}
 
@@ -41,12 +44,33 @@ class Failure(Struct, frozen=True, kw_only=True):
     remedy: str = ""
 
 
+class ArmRecord(Struct, frozen=True, kw_only=True):
+    """An arm in comparison.json: the fields of `Arm`, and the names of its runs; none where all its trials failed."""
+
+    name: Line
+    cell: Line
+    settings: Mapping[Line, Line]
+    color: Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}\Z")]
+    runs: tuple[str, ...]
+
+    @classmethod
+    def from_arm(cls, arm: Arm, runs: Sequence[Run] = ()) -> ArmRecord:
+        """The record of an arm with these runs."""
+        names = tuple(run.name for run in runs)
+        return cls(name=arm.name, cell=arm.cell, settings=arm.settings, color=arm.color, runs=names)
+
+    def to_arm(self) -> Arm:
+        """The arm."""
+        return Arm(name=self.name, cell=self.cell, settings=self.settings, color=self.color)
+
+
 class ComparisonFile(Struct, frozen=True, kw_only=True):
-    """What is read of comparison.json: the names of the runs of each arm, and the failures."""
+    """What is read of comparison.json: the arms with the names of their runs, the failures and the notes."""
 
     schema: Annotated[int, Meta(ge=SCHEMA, le=SCHEMA)]
-    arms: Mapping[str, tuple[str, ...]]
+    arms: tuple[ArmRecord, ...]
     failures: tuple[Failure, ...]
+    notes: tuple[Annotated[str, Meta(pattern=ONE_LINE)], ...]
     command: str
 
 
@@ -58,6 +82,7 @@ class Comparison:
         arms: The arms that have finished runs, with these in the order of their seeds.
         failures: The trials that failed; they are shown as failed and never imputed.
         reused: How many runs had been finished before.
+        failed_arms: The arms whose trials all failed; no table shows them.
         folder: Where tables and pictures go; None for a comparison of given runs.
         notes: What a reader must know before the table, such as different numbers of epochs.
         command: The command line that made it.
@@ -65,6 +90,7 @@ class Comparison:
 
     arms: dict[Arm, list[Run]]
     failures: tuple[Failure, ...] = ()
+    failed_arms: tuple[Arm, ...] = ()
     reused: int = 0
     folder: Path | None = None
     notes: tuple[str, ...] = ()
@@ -111,16 +137,39 @@ def load(folder: Path) -> Comparison:
         raise UsageError(f"{folder} is not a comparison: it has no comparison.json.", "`grubench compare` makes one.")
     file = read_record(path, ComparisonFile, SCHEMA)
     reader = runs.RunReader()
-    every = [reader.read(_find_beside(folder, name)) for names in file.arms.values() for name in names]
-    if not every:
+    arms = {
+        record.to_arm(): [reader.read(_find_beside(folder, name)) for name in record.runs]
+        for record in file.arms
+        if record.runs
+    }
+    if not arms:
         raise RunError(f"{path} names no run.", "Call `grubench compare` again.")
+    if len({record.name for record in file.arms}) < len(file.arms):
+        raise RunError(f"{path} is damaged: two of its arms have the same name.", "Call `grubench compare` again.")
+    _check_specs(arms, path)
+    _check_comparable(arms)
     return Comparison(
-        arms=_group_by_arm(every),
+        arms=arms,
         failures=file.failures,
+        failed_arms=tuple(record.to_arm() for record in file.arms if not record.runs),
         folder=folder,
-        notes=write_differences([run.experiment for run in every]),
+        notes=file.notes,
         command=file.command,
     )
+
+
+def _check_specs(arms: Mapping[Arm, Sequence[Run]], path: Path) -> None:
+    """Each arm has runs of one spec, seed apart, and no two arms have the same."""
+    arm_of: dict[Experiment, Arm] = {}
+    for arm, runs_of_arm in arms.items():
+        specs = {run.experiment.with_seed(0) for run in runs_of_arm}
+        if len(specs) > 1:
+            problem = f"the runs of {quote(arm.name)} have different settings"
+            raise RunError(f"{path} is damaged: {problem}.", "Call `grubench compare` again.")
+        other = arm_of.setdefault(specs.pop(), arm)
+        if other != arm:
+            problem = f"the runs of {quote(other.name)} and {quote(arm.name)} have the same settings"
+            raise RunError(f"{path} is damaged: {problem}.", "Call `grubench compare` again.")
 
 
 def _find_beside(folder: Path, name: str) -> Path:
@@ -152,19 +201,29 @@ def _group_by_arm(every: Sequence[Run]) -> dict[Arm, list[Run]]:
     Raises:
         UsageError: The runs cannot be compared, or two of them are the same trial.
     """
-    for run in every[1:]:
-        _check_same_windows(every[0], run)
     arm_of = {spec: arm for arm, spec in name_arms(dict.fromkeys(run.experiment.with_seed(0) for run in every)).items()}
     arms: dict[Arm, list[Run]] = {}
     for run in every:
         arms.setdefault(arm_of[run.experiment.with_seed(0)], []).append(run)
+    _check_comparable(arms)
+    return arms
+
+
+def _check_comparable(arms: dict[Arm, list[Run]]) -> None:
+    """Sort the runs of each arm by seed, and refuse what cannot be compared.
+
+    Raises:
+        UsageError: The runs cannot be compared, or two of them are the same trial.
+    """
+    first, *others = [run for runs_of_arm in arms.values() for run in runs_of_arm]
+    for run in others:
+        _check_same_windows(first, run)
     _check_same_metrics(arms)
     for arm, runs_of_arm in arms.items():
         runs_of_arm.sort(key=lambda run: run.experiment.seed)
         seeds = [run.experiment.seed for run in runs_of_arm]
         if len(set(seeds)) < len(seeds):
             raise UsageError(f"Two of the runs are the same trial: {arm}, seed {max(seeds, key=seeds.count)}.", "")
-    return arms
 
 
 def write_differences(specs: Sequence[Experiment]) -> tuple[str, ...]:

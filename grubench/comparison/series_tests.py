@@ -1,6 +1,6 @@
 """Forecasters over the series of a dataset, in the form of Velarde et al. 2022: means, deviations, Mann-Whitney tests.
 
-A forecaster's figure of a series is the mean over its seeds. The test asks whether two forecasters differ across
+A forecaster's value of a series is the mean over its seeds. The test asks whether two forecasters differ across
 series; it says nothing of other seeds.
 """
 
@@ -13,15 +13,17 @@ import numpy as np
 
 from grubench.comparison.pairs import find_neighbors
 from grubench.comparison.statistics import holm, mann_whitney
+from grubench.spec import baselines
 from grubench.spec.arms import Arm
 
 if TYPE_CHECKING:
     from grubench.comparison.comparison import Comparison
 
-MEASURES = {"rmse_scaled": "RMSE scaled", "directional_accuracy": "directional accuracy"}
+# The keys of the metrics that are tested.
+MEASURES = ("rmse_scaled", "directional_accuracy")
 # With fewer series than this no test can show anything at 5 %: 2 / C(2n, n) is 0.1 for 3 and 0.03 for 4.
 MIN_SERIES = 4
-PERSISTENCE = Arm(name="persistence", cell="persistence")
+PERSISTENCE = Arm(name=baselines.PERSISTENCE.name, cell=baselines.PERSISTENCE.name, color=baselines.PERSISTENCE.color)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +54,7 @@ def average_over_seeds(comparison: Comparison, measure: str) -> dict[Arm, list[f
     for arm, runs in comparison.arms.items():
         rows = [[run.metrics.test.series[name][measure] for name in names] for run in runs]
         averages[arm] = np.mean(np.array(rows, float), axis=0).tolist()
-    persistence = comparison.runs[0].metrics.baselines["persistence"].series
+    persistence = comparison.runs[0].metrics.baselines[PERSISTENCE.name].series
     return averages | {PERSISTENCE: np.array([persistence[name][measure] for name in names], float).tolist()}
 
 

@@ -7,7 +7,7 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from grubench.comparison.comparison import SCHEMA, Failure
+from grubench.comparison.comparison import SCHEMA, ArmRecord, Failure
 from grubench.comparison.finding import Finding
 from grubench.comparison.pairs import ERROR, TIME, Pair, compare_neighbors
 from grubench.comparison.series_tests import SeriesTest, compare_over_series
@@ -37,28 +37,28 @@ class ComparisonExport:
         schema: The version of the format.
         command: The command line that made the comparison.
         spec: The settings of the first run.
-        arms: The names of the runs of each arm.
+        arms: The arms with the names of their runs.
         failures: The trials that failed.
         notes: The notes above the tables.
         settings: The line of what the arms share.
         kernels: What ran each arm.
         rows: The tables' rows, with the values of every seed.
-        pairs: The pairs of arms by `error` and by `time`.
-        over_series: The tests over series.
+        pairs: The pairs of arms by `error` and by `time`; the arms by their names.
+        over_series: The tests over series; the forecasters by their names.
         verdict: The verdict.
     """
 
     schema: int
     command: str
     spec: dict[str, Any]
-    arms: dict[str, list[str]]
+    arms: list[ArmRecord]
     failures: tuple[Failure, ...]
     notes: tuple[str, ...]
     settings: str
     kernels: dict[str, str]
     rows: list[Row]
-    pairs: dict[str, list[Pair]]
-    over_series: list[SeriesTest]
+    pairs: dict[str, list[dict[str, object]]]
+    over_series: list[dict[str, object]]
     verdict: list[Finding]
 
 
@@ -129,17 +129,28 @@ def _write_json(comparison: Comparison) -> str:
         schema=SCHEMA,
         command=comparison.command,
         spec=comparison.spec.to_dict(),
-        arms={arm.name: [run.name for run in runs] for arm, runs in arms},
+        arms=[
+            *(ArmRecord.from_arm(arm, runs) for arm, runs in arms),
+            *map(ArmRecord.from_arm, comparison.failed_arms),
+        ],
         failures=comparison.failures,
         notes=comparison.notes,
         settings=write_settings(comparison),
         kernels={arm.name: describe_kernels([run.environment for run in runs]) for arm, runs in arms},
         rows=make_rows(comparison),
-        pairs={quantity: compare_neighbors(comparison, quantity) for quantity in (ERROR, TIME)},
-        over_series=compare_over_series(comparison),
+        pairs={
+            quantity: [_write_names(pair) for pair in compare_neighbors(comparison, quantity)]
+            for quantity in (ERROR, TIME)
+        },
+        over_series=[_write_names(test) for test in compare_over_series(comparison)],
         verdict=write_verdict(comparison),
     )
     return files.to_json(export).decode()
+
+
+def _write_names(result: Pair | SeriesTest) -> dict[str, object]:
+    """The fields of a result, its two arms by their names."""
+    return {**vars(result), "first": result.first.name, "second": result.second.name}
 
 
 def _write_csv(comparison: Comparison) -> str:

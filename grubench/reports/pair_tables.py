@@ -16,8 +16,9 @@ from grubench.comparison.pairs import (
     explain_untimed,
     name_pair,
 )
-from grubench.comparison.series_tests import MEASURES, average_over_seeds, compare_over_series
+from grubench.comparison.series_tests import average_over_seeds, compare_over_series
 from grubench.comparison.statistics import format_p, state_p
+from grubench.training.metrics import METRICS
 
 if TYPE_CHECKING:
     from grubench.comparison.comparison import Comparison
@@ -94,6 +95,6 @@ def tabulate_series(comparison: Comparison) -> TextTable | None:
     count = len(comparison.runs[0].metrics.test.series)
     return TextTable(
         title=f"Over the {count} series: mean ± deviation; Mann-Whitney U, two-sided p (Holm)",
-        head=("", *(MEASURES[key] for key in keys)),
+        head=("", *(METRICS[key].column for key in keys)),
         lines=tuple(lines),
     )

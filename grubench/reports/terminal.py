@@ -79,11 +79,12 @@ def show_runs(runs: Sequence[Run], console: Console) -> None:
     unusual = [_describe_unusual(run) for run in runs]
     if any(unusual):
         table.add_column("on", no_wrap=True)
-    columns = {"epochs": "epochs", "rmse_scaled": "RMSE\nscaled", "skill": "skill"}
+    headings = {column.key: column.heading for column in (*list_test_columns(), *COST_COLUMNS)}
+    columns = {key: headings[key] for key in ("epochs", "rmse_scaled", "skill")}
     if console.width >= NARROW:
-        columns |= {"validation_loss": "val.\nloss", "train_s": "train\ns"}
+        columns |= {"validation_loss": headings["validation_loss"], "train_s": "train s"}
     for heading in columns.values():
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(heading.replace(" ", "\n"), justify="right", no_wrap=True)
     for run, description in zip(runs, unusual, strict=True):
         values = read_values(run) | {"epochs": run.metrics.loss.epochs, "train_s": run.metrics.timing.train_s}
         names = [run.name, description] if any(unusual) else [run.name]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from grubench.reports import palette
+from grubench.spec.baselines import BASELINES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +24,7 @@ MAX_STEPS = 300
 def _scale(comparison: Comparison, *more: str) -> Chart:
     """The color of each arm and of more names: the same as in the PNG."""
     colors = {arm.name: arm.color for arm in comparison.arms}
-    colors |= {name: palette.BASELINES.get(name, palette.ACTUAL) for name in more}
+    colors |= {name: palette.find_color(name) or palette.ACTUAL for name in more}
     return {"domain": list(colors), "range": list(colors.values())}
 
 
@@ -138,7 +139,7 @@ def chart_horizon(comparison: Comparison) -> Chart | None:
         values,
         height=240,
         mark={"type": "line", "point": True},
-        encoding={"x": x, "y": y, "color": _color(comparison, *palette.BASELINES), "tooltip": [{"field": "arm"}, x, y]},
+        encoding={"x": x, "y": y, "color": _color(comparison, *BASELINES), "tooltip": [{"field": "arm"}, x, y]},
     )
 
 
@@ -160,7 +161,7 @@ def chart_series(comparison: Comparison) -> Chart:
         values,
         height={"step": 22},
         mark={"type": "point", "filled": True, "size": 70},
-        encoding={"x": x, "y": y, "color": _color(comparison, *palette.BASELINES), "tooltip": [{"field": "arm"}, y, x]},
+        encoding={"x": x, "y": y, "color": _color(comparison, *BASELINES), "tooltip": [{"field": "arm"}, y, x]},
     )
 
 

@@ -23,6 +23,7 @@ from grubench.runs.records import (
     Scores,
     SeriesScaling,
 )
+from grubench.spec.baselines import PERSISTENCE
 from grubench.spec.experiment import MAX_TOML_CHARACTERS, Experiment
 from grubench.text import list_names
 
@@ -164,8 +165,8 @@ def _check_scores(metrics: Metrics, path: Path) -> None:
     test = metrics.test
     if not test.series or not test.horizon:
         raise RunError(f"{path} is damaged: test has no series or no step.", DAMAGED)
-    if "persistence" not in metrics.baselines:
-        raise RunError(f"{path} is damaged: baselines.persistence is missing.", DAMAGED)
+    if PERSISTENCE.name not in metrics.baselines:
+        raise RunError(f"{path} is damaged: baselines.{PERSISTENCE.name} is missing.", DAMAGED)
     _check_evaluation("test", test, path)
     for name, baseline in metrics.baselines.items():
         if baseline.series.keys() != test.series.keys() or len(baseline.horizon) != len(test.horizon):

@@ -72,7 +72,7 @@ def build_arms(
         match: `params` gives each cell the widths that come nearest to the LSTM's parameters, all else the same widths.
 
     Raises:
-        UsageError: A cell is unknown or given twice, or the cells cannot be matched so.
+        UsageError: A cell is unknown or given twice, two arms are the same, or the cells cannot be matched so.
         SpecError: A key is unknown, or a value is not valid.
     """
     for cell in cells:
@@ -87,12 +87,21 @@ def build_arms(
     if len({layer.cell for layer in spec.model.stack}) > 1:
         stacks.append(spec)
     vary = {find_setting_key(key): values for key, values in (vary or {}).items()}
+    _check_times(spec, vary, match)
+    settings = [dict(zip(vary, values, strict=True)) for values in product(*vary.values())]
+    specs = [with_settings(stack, chosen) for chosen in settings for stack in stacks]
+    arms = name_arms(specs)
+    if len(arms) < len(specs):
+        raise UsageError("--vary: two of the arms are the same.", "Give each value once.")
+    return arms
+
+
+def _check_times(spec: Experiment, vary: Mapping[str, object], match: str) -> None:
+    """Refuse to vary what the time of training decides."""
     if "training.epochs" in vary and (match == "time" or spec.training.seconds):
         raise UsageError("--vary: training.epochs decides nothing where all train for the same time.", "Leave it out.")
     if "training.seconds" in vary and match == "time":
         raise UsageError("--vary: training.seconds does not go with --match time.", "Leave one of them out.")
-    settings = [dict(zip(vary, values, strict=True)) for values in product(*vary.values())]
-    return name_arms(with_settings(stack, chosen) for chosen in settings for stack in stacks)
 
 
 def with_settings(spec: Experiment, chosen: Mapping[str, object]) -> Experiment:
@@ -134,21 +143,36 @@ def name_arms(specs: Iterable[Experiment]) -> dict[Arm, Experiment]:
     Specs that differ in the seed alone are one arm, with the last of them.
     """
     every = list(specs)
-    differing = [key for key in find_differing_settings(every) if key not in UNNAMED_KEYS]
+    texts = _write_differing_settings(every)
     stacks: dict[str, set[tuple[str, ...]]] = {}
     for spec in every:
         stacks.setdefault(name_cells(spec), set()).add(spec.model.layers)
     one_stack_a_cell = all(len(layers) == 1 for layers in stacks.values())
     arms: dict[str, Arm] = {}
     named: dict[Arm, Experiment] = {}
-    for spec in every:
-        flat = flatten_spec(spec)
+    for spec, settings in zip(every, texts, strict=True):
         cell = name_cells(spec) if one_stack_a_cell else ",".join(spec.model.layers)
-        settings = {key.partition(".")[2]: format_value(flat[key]) for key in differing}
         name = " ".join([cell, *(f"{key}={value}" for key, value in settings.items())])
         arm = arms.setdefault(name, Arm(name=name, cell=cell, settings=settings, color=_color(name, len(arms))))
         named[arm] = spec
     return named
+
+
+def _write_differing_settings(specs: Sequence[Experiment]) -> list[dict[str, str]]:
+    """The settings in which specs differ, as text by the last part of their key, for each spec.
+
+    Where two values of a setting are the same when shortened, all of its values are written in full.
+    """
+    flat = [flatten_spec(spec) for spec in specs]
+    texts: list[dict[str, str]] = [{} for _ in specs]
+    for key in find_differing_settings(specs):
+        if key in UNNAMED_KEYS:
+            continue
+        values = [settings[key] for settings in flat]
+        in_full = len({format_value(value) for value in values}) < len({repr(value) for value in values})
+        for settings, value in zip(texts, values, strict=True):
+            settings[key.partition(".")[2]] = format_value(value, in_full=in_full)
+    return texts
 
 
 def _color(name: str, position: int) -> str:
@@ -157,11 +181,11 @@ def _color(name: str, position: int) -> str:
     return colors.get(name, OTHER_COLORS[position % len(OTHER_COLORS)])
 
 
-def format_value(value: object) -> str:
-    """A setting's value as a flag takes it."""
+def format_value(value: object, *, in_full: bool = False) -> str:
+    """A setting's value as a flag takes it; numbers have six significant digits, or all of them."""
     if isinstance(value, tuple | list):
-        return ",".join(map(format_value, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
+        return ",".join(format_value(item, in_full=in_full) for item in value)
+    return f"{value:g}" if isinstance(value, float) and not in_full else str(value)
 
 
 def plan_trials(arms: Mapping[Arm, Experiment], seeds: int) -> list[tuple[str, Experiment]]:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from grubench.spec.baselines import PERSISTENCE, SEASONAL
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -36,7 +38,7 @@ def seasonal(windows: Windows, starts: NDArray[np.int64], period: int) -> NDArra
 
 def forecast_all(windows: Windows, starts: NDArray[np.int64], period: int) -> dict[str, NDArray[np.float32]]:
     """Every baseline that applies: the seasonal one needs a period that fits into the lookback."""
-    values = {"persistence": persistence(windows, starts)}
+    values = {PERSISTENCE.name: persistence(windows, starts)}
     if 1 < period <= windows.lookback and not windows.every_step:
-        values["seasonal"] = seasonal(windows, starts, period)
+        values[SEASONAL.name] = seasonal(windows, starts, period)
     return values

@@ -8,6 +8,7 @@ import numpy as np
 
 from grubench.runs.predictions import ForecastRows
 from grubench.runs.records import Evaluation
+from grubench.spec.baselines import PERSISTENCE
 from grubench.training import baselines, metrics
 
 if TYPE_CHECKING:
@@ -83,9 +84,9 @@ def evaluate_all(
     """
     naive = compute_naive_errors(dataset, windows, period)
     forecasts = baselines.forecast_all(windows, windows.index("test"), period)
-    persistence = evaluate(forecasts.pop("persistence"), windows, naive)
+    persistence = evaluate(forecasts.pop(PERSISTENCE.name), windows, naive)
     others = {name: evaluate(values, windows, naive, persistence) for name, values in forecasts.items()}
-    return evaluate(predicted, windows, naive, persistence), {"persistence": persistence, **others}
+    return evaluate(predicted, windows, naive, persistence), {PERSISTENCE.name: persistence, **others}
 
 
 def make_rows(dataset: Dataset, windows: Windows, predicted: NDArray[np.float32]) -> dict[str, ForecastRows]:

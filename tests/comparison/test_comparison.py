@@ -32,6 +32,13 @@ class TestFinishedRuns:
         assert [arm.name for arm in found.arms] == ["GRU epochs=2", "LSTM epochs=3"]
         assert found.notes == ("The arms differ in training.epochs.",)
 
+    def test_numbers_that_are_the_same_when_shortened_are_in_full_in_the_names(self, trained: dict[str, Run]) -> None:
+        run = trained["gru"]
+        spec = replace(run.experiment, training=replace(run.experiment.training, learning_rate=0.0010000001))
+        usual = replace(run.experiment, training=replace(run.experiment.training, learning_rate=0.001))
+        compared = comparison.from_runs([replace(run, experiment=usual), replace(run, experiment=spec)])
+        assert [arm.name for arm in compared.arms] == ["GRU learning_rate=0.001", "GRU learning_rate=0.0010000001"]
+
     def test_other_units_are_another_arm(self, trained: dict[str, Run]) -> None:
         run = trained["gru"]
         spec = replace(run.experiment, model=Model(layers=("gru:9",)))
@@ -83,21 +90,43 @@ class TestLoad:
         (tmp_path / "both" / "comparison.json").write_text(export.format_comparison(made, ".json"))
         return tmp_path / "both"
 
-    def test_arms_are_made_from_the_specs_and_not_from_names(self, folder: Path) -> None:
-        text = (folder / "comparison.json").read_text()
-        tree = json.loads(text)
-        tree["arms"] = {"first dropout=3": tree["arms"]["GRU"], "second": tree["arms"]["LSTM"]}
+    def test_arms_keep_their_names_settings_and_colors(self, folder: Path) -> None:
+        tree = json.loads((folder / "comparison.json").read_text())
+        arm = Arm(name="GRU dropout=0", cell="GRU", settings={"dropout": "0"}, color="#F0E442")
+        tree["arms"][0].update(name=arm.name, settings=arm.settings, color=arm.color)
         (folder / "comparison.json").write_text(json.dumps(tree))
-        loaded = comparison.load(folder)
-        assert list(loaded.arms) == [
-            Arm(name="GRU", cell="GRU", color="#0072B2"),
-            Arm(name="LSTM", cell="LSTM", color="#D55E00"),
+        assert list(comparison.load(folder).arms) == [arm, Arm(name="LSTM", cell="LSTM", color="#D55E00")]
+
+    def test_an_arm_without_runs_stays_and_the_others_keep_their_names(
+        self, trained: dict[str, Run], folder: Path
+    ) -> None:
+        failed = Arm(name="GRU dropout=0.2", cell="GRU", settings={"dropout": "0.2"}, color="#E69F00")
+        arms = {
+            Arm(name="GRU dropout=0", cell="GRU", settings={"dropout": "0"}): [trained["gru"]],
+            Arm(name="LSTM dropout=0", cell="LSTM", settings={"dropout": "0"}): [trained["lstm"]],
+        }
+        failures = (comparison.Failure(arm=failed.name, seed=0, message="The loss became NaN."),)
+        notes = ("The arms differ in model.dropout.",)
+        compared = comparison.Comparison(arms=arms, failures=failures, failed_arms=(failed,), notes=notes)
+        for run in trained.values():
+            shutil.copytree(run.folder, folder.parent / run.name)
+        content = export.format_comparison(compared, ".json")
+        (folder / "comparison.json").write_text(content)
+        assert [(arm["name"], len(arm["runs"])) for arm in json.loads(content)["arms"]] == [
+            ("GRU dropout=0", 1),
+            ("LSTM dropout=0", 1),
+            ("GRU dropout=0.2", 0),
         ]
+        loaded = comparison.load(folder)
+        assert list(loaded.arms) == list(arms)
+        assert (loaded.failed_arms, loaded.failures, loaded.notes) == ((failed,), failures, notes)
+        for ending in (".csv", ".md", ".json"):
+            assert export.format_comparison(loaded, ending) == export.format_comparison(compared, ending)
 
     @pytest.mark.parametrize(("length", "said"), [(255, "is not a run"), (256, "is no run beside it")])
     def test_a_name_has_255_bytes_at_most(self, folder: Path, length: int, said: str) -> None:
         tree = json.loads((folder / "comparison.json").read_text())
-        tree["arms"]["GRU"] = ["a" * length]
+        tree["arms"][0]["runs"] = ["a" * length]
         (folder / "comparison.json").write_text(json.dumps(tree))
         with pytest.raises(GrubenchError, match=said):
             comparison.load(folder)

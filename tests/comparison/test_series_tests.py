@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from scipy import stats
 
 from grubench.comparison import series_tests
 from grubench.comparison.comparison import Comparison
-from grubench.reports import pair_tables
+from grubench.reports import export, pair_tables
 from grubench.runs.records import Evaluation
 from grubench.runs.run import Run
 
@@ -66,11 +67,20 @@ def test_every_pair_is_tested_as_the_study_does(found: Comparison) -> None:
     assert ours.corrected_p >= ours.p
 
 
+def test_the_export_names_the_forecasters(found: Comparison) -> None:
+    tests = json.loads(export.format_comparison(found, ".json"))["over_series"]
+    assert {(test["first"], test["second"]) for test in tests} == {
+        ("GRU", "LSTM"),
+        ("GRU", "persistence"),
+        ("LSTM", "persistence"),
+    }
+
+
 def test_the_lines_hold_means_and_tests(found: Comparison) -> None:
     table = pair_tables.tabulate_series(found)
     assert table is not None
     gru, *_, last = table.lines
-    assert table.head == ("", "RMSE scaled", "directional accuracy")
+    assert table.head == ("", "RMSE scaled", "dir. acc.")
     assert gru[:2] == ("GRU", f"{np.mean(GRU):.4f} ± {np.std(GRU):.4f}")
     assert last[0] == "LSTM / persistence"
     assert last[1].startswith("U = 0, p = ")

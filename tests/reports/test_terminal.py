@@ -44,6 +44,7 @@ def test_json_holds_every_seed(found: Comparison) -> None:
         (finding.topic, finding.text) for finding in write_verdict(found)
     ]
     assert Experiment.from_dict(tree["spec"]) == found.spec
+    assert [(pair["first"], pair["second"]) for pair in tree["pairs"]["error"]] == [("GRU", "LSTM")]
 
 
 def test_csv_has_a_row_a_seed(found: Comparison) -> None:

@@ -29,6 +29,21 @@ def test_settings_are_crossed_with_the_cells_and_named() -> None:
     assert (spec.model.layers, spec.training.learning_rate) == (("lstm:32",), 3e-4)
 
 
+def test_arms_that_differ_have_different_names() -> None:
+    arms = build_arms(Experiment(), ["gru", "lstm"], {"learning_rate": [0.001, 0.0010000001, 3e-4]})
+    assert [(arm.name, spec.training.learning_rate) for arm, spec in arms.items() if arm.cell == "GRU"] == [
+        ("GRU learning_rate=0.001", 0.001),
+        ("GRU learning_rate=0.0010000001", 0.0010000001),
+        ("GRU learning_rate=0.0003", 3e-4),
+    ]
+    assert len({arm.name for arm in arms}) == 6
+
+
+def test_the_same_arm_twice_is_refused() -> None:
+    with pytest.raises(UsageError, match="two of the arms are the same"):
+        build_arms(Experiment(), ["gru"], {"dropout": [0.2, 0.2]})
+
+
 @pytest.mark.parametrize(
     ("key", "values", "named"),
     [
