@@ -44,16 +44,22 @@ def has_control_characters(text: str) -> bool:
 
 def escape_control_characters(text: str) -> str:
     """A text with its control characters written out."""
-    return STEERING.sub(lambda found: repr(found[0])[1:-1], text)
+    return STEERING.sub(lambda match: repr(match[0])[1:-1], text)
 
 
 def list_names(names: Iterable[object]) -> str:
-    """Names as a message lists them: long ones are cut, and of very many the first are told."""
+    """Names as a message lists them: long ones are cut, and of very many only the first are shown."""
     every = list(names)
-    texts = [str(one) for one in every[:SHOWN_VALUES]]
+    texts = [str(name) for name in every[:SHOWN_VALUES]]
     cut = [text if len(text) <= SHOWN_LETTERS else f"{text[:SHOWN_LETTERS]}..." for text in texts]
     more = [f"and {len(every) - SHOWN_VALUES:,} more"] if len(every) > SHOWN_VALUES else []
     return ", ".join([*cut, *more])
+
+
+def join_or(names: Iterable[str]) -> str:
+    """Two or more names as alternatives: `a, b or c`."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}"
 
 
 def count_epochs(epochs: int) -> str:

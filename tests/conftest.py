@@ -76,7 +76,7 @@ def kernels_with(spec: Experiment, *, gpu: bool) -> list[LayerKernel]:
 
 
 def run_with(run: Run, *, seed: int = 0, error: float = 1.0, epoch_s: float = 1.0, kernel: str = "fused") -> Run:
-    """A run with other figures, as if another trial had given them."""
+    """A run with other values, as if another trial had given them."""
     test = structs.replace(run.metrics.test, overall={**run.metrics.test.overall, "rmse_scaled": error})
     timing = structs.replace(run.metrics.timing, epoch_s=epoch_s)
     metrics = structs.replace(run.metrics, test=test, timing=timing)
@@ -98,10 +98,10 @@ def compare_runs(arms: dict[str, list[Run]], **more: object) -> Comparison:
     return Comparison(arms={arm(name): runs for name, runs in arms.items()}, **more)  # type: ignore[arg-type]
 
 
-def made(trained: dict[str, Run], figures: dict[str, list[tuple[float, float]]], **more: object) -> Comparison:
+def made(trained: dict[str, Run], values: dict[str, list[tuple[float, float]]], **more: object) -> Comparison:
     arms = {
         name: [run_with(trained[name.lower()], seed=k, error=e, epoch_s=t) for k, (e, t) in enumerate(pairs)]
-        for name, pairs in figures.items()
+        for name, pairs in values.items()
     }
     return compare_runs(arms, **more)
 

@@ -38,7 +38,7 @@ from grubench.spec.sections import TIME_FEATURES, Data
 from grubench.training import load_model, predict
 
 CASES = int(os.environ.get("GRUBENCH_FUZZ", "200"))
-# Hostile figures overflow; what counts is that numbers or an error come out. The fast cases are the same each time.
+# Hostile numbers overflow; what counts is that numbers or an error come out. The fast cases are the same each time.
 pytestmark = [pytest.mark.filterwarnings("ignore"), *([pytest.mark.slow] if CASES > 200 else [])]
 fuzz = hypothesis.settings(
     max_examples=CASES,

@@ -97,7 +97,7 @@ class TestRunFolders:
 
     @pytest.mark.parametrize("name", ["metrics.json", "environment.json", "history.csv", "scaling.json"])
     def test_a_file_of_any_size_is_not_read_whole(self, folder: Path, name: str) -> None:
-        os.truncate(folder / name, files.MOST_BYTES + 1)
+        os.truncate(folder / name, files.MAX_BYTES + 1)
         with pytest.raises(RunError, match=rf"{name} has more than"):
             files.read_bytes(folder / name)
 
@@ -497,7 +497,7 @@ class TestModels:
         model.set_weights([np.full(one.shape, np.nan) for one in model.get_weights()])
         model.save(folder / "model.keras")
         for steps in (None, 2):
-            with pytest.raises(RunError, match="forecasts are no numbers"):
+            with pytest.raises(RunError, match="forecasts are NaN or infinite"):
                 predict.predict(folder, steps=steps)
 
     def test_nothing_in_grubench_unpickles_or_evaluates(self) -> None:

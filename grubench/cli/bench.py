@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from grubench.cli.command import check_file, command
+from grubench.cli.command import INTERRUPTED, check_file, command
 from grubench.errors import UsageError
+from grubench.spec.backends import BACKENDS
 from grubench.spec.fields import Tree
+from grubench.text import join_or
 
 if TYPE_CHECKING:
     from grubench.spec.experiment import Experiment
-    from grubench.training.benchmark_records import Arm, Benchmark
+    from grubench.training.benchmark_records import Benchmark, BenchmarkArm
 
 PICTURES = (".png", ".svg")
-INTERRUPTED = 130
 # The shape that is timed where no preset is given.
 DEFAULT_SHAPE = {
     "window": {"lookback": 60, "horizon": 1},
@@ -41,7 +42,7 @@ Features = Annotated[str, typer.Option("--features", metavar="LIST", help="Input
 Units = Annotated[str, typer.Option("--units", metavar="LIST", help="Units of every layer.")]
 Layers = Annotated[str, typer.Option("--layers", metavar="LIST", help="Numbers of layers.")]
 Rounds = Annotated[int, typer.Option("--rounds", metavar="INT", help="Rounds of each.", min=1)]
-Backend = Annotated[str, typer.Option("--backend", metavar="TEXT", help="Keras's backend: tensorflow, torch or jax.")]
+Backend = Annotated[str, typer.Option("--backend", metavar="TEXT", help=f"Keras's backend: {join_or(BACKENDS)}.")]
 Precision = Annotated[
     str, typer.Option("--precision", metavar="TEXT", help="float32, mixed_bfloat16, mixed_float16 or tf32.")
 ]
@@ -110,7 +111,7 @@ def bench(
         measured = step_benchmark.measure(spec, arms, sizes, rounds=rounds, on_event=display)
     benchmark.show(measured, Console())
     _save(measured, axis, export, picture)
-    if not measured.whole:
+    if not measured.complete:
         raise typer.Exit(INTERRUPTED)
 
 
@@ -147,11 +148,11 @@ def _parse_numbers(flag: str, text: str) -> list[int]:
     return [int(item) for item in items]
 
 
-def _list_arms(cells: str, kernels: str, spec: Experiment) -> list[Arm]:
+def _list_arms(cells: str, kernels: str, spec: Experiment) -> list[BenchmarkArm]:
     """Every cell on every kernel, once each after `auto` is resolved."""
     from grubench.spec.cells import CELLS
     from grubench.spec.sections import KERNELS
-    from grubench.training.benchmark_records import Arm
+    from grubench.training.benchmark_records import BenchmarkArm
 
     arms = []
     for name in map(str.strip, kernels.split(",")):
@@ -160,7 +161,7 @@ def _list_arms(cells: str, kernels: str, spec: Experiment) -> list[Arm]:
         for cell in map(str.strip, cells.split(",")):
             if cell not in CELLS:
                 raise UsageError(f"--cells: there is no cell {cell!r}.", f"There are: {', '.join(CELLS)}.")
-            arms.append(Arm(cell=cell, kernel=_choose_kernel(spec, cell, name)))
+            arms.append(BenchmarkArm(cell=cell, kernel=_choose_kernel(spec, cell, name)))
     return list(dict.fromkeys(arms))
 
 

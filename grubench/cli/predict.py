@@ -7,6 +7,8 @@ import typer
 
 from grubench.cli.command import check_file, command
 from grubench.cli.options import Output
+from grubench.spec.backends import BACKENDS
+from grubench.text import join_or
 
 
 def register(app: typer.Typer) -> None:
@@ -37,7 +39,7 @@ def predict(
     ] = None,
     backend: Annotated[
         str | None,
-        typer.Option("--backend", help="tensorflow, torch or jax; models load on each. [default: the run's]"),
+        typer.Option("--backend", help=f"{join_or(BACKENDS)}; models load on each. [default: the run's]"),
     ] = None,
     output: Output = Path("runs"),
 ) -> None:

@@ -74,7 +74,7 @@ def name_arms_together(names: Sequence[str], total: int) -> str:
 
 
 def summarize_pairs(topic: Topic, pairs: Sequence[Pair]) -> Finding:
-    """State in one sentence how many of many pairs differ; the table of pairs has the figures."""
+    """State in one sentence how many of many pairs differ; the table of pairs has the numbers."""
     most_seeds = max(pair.result.n for pair in pairs)
     if most_seeds < MIN_PAIRS:
         return Finding(topic=topic, text=f"{explain_too_few(most_seeds)}.", numbers={"pairs": most_seeds})

@@ -27,14 +27,14 @@ POWER = 0.8
 ALPHA = 1 - LEVEL
 RESAMPLES = 9999
 # Fewer or more values than these have Student's interval: see `mean_interval`.
-LEAST_BOOTSTRAP = 8
-MOST_BOOTSTRAP = 1000
+MIN_BOOTSTRAP = 8
+MAX_BOOTSTRAP = 1000
 # A noncentrality at which the power is 1 to the last digit, and SciPy's distribution overflows not far above.
 CERTAIN = 30
 # Values that differ by less than this share are equal but for rounding.
 ROUNDING = 1e-12
 # Where a search for a number of seeds stops.
-MOST_SEEDS = 10_000
+MAX_SEEDS = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +145,7 @@ def mean_interval(values: NDArray[np.float64], seed: int = 0) -> Interval:
         return Interval(low=np.nan, high=np.nan)
     if np.ptp(values) <= ROUNDING * np.max(np.abs(values)):
         return Interval(low=float(values[0]), high=float(values[0]))
-    if not LEAST_BOOTSTRAP <= n <= MOST_BOOTSTRAP:
+    if not MIN_BOOTSTRAP <= n <= MAX_BOOTSTRAP:
         interval = stats.ttest_1samp(values, 0).confidence_interval(LEVEL)
         return Interval(low=float(interval.low), high=float(interval.high))
     return _bootstrap_mean(values.tobytes(), seed)
@@ -234,7 +234,7 @@ def seeds_needed(ratio: float, spread: float) -> int | None:
     effect = abs(np.log(ratio))
     if not spread > 0 or effect == 0:
         return None
-    low, high = 2, MOST_SEEDS
+    low, high = 2, MAX_SEEDS
     if power(effect, spread, high) < POWER:
         return None
     while low < high:

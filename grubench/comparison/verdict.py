@@ -90,8 +90,8 @@ def _find_error(pair: Pair, after: str) -> Finding:
         "wilcoxon_p": result.wilcoxon_p,
         "a12": result.a12,
     }
-    tie = f"no difference shown between {pair.first} and {pair.second} with {count_seeds(result.n)}{after}"
-    text = f"{lower if pair.differs else tie} ({in_words})."
+    no_difference = f"no difference shown between {pair.first} and {pair.second} with {count_seeds(result.n)}{after}"
+    text = f"{lower if pair.differs else no_difference} ({in_words})."
     return Finding(topic="error", text=text, numbers=numbers, arms=arms)
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 # Trials that wait in Ray's own queue beside those that run, so that a core that becomes free is not idle.
 QUEUED = 2
 # Locks (a file each) that any system lets a process hold.
-FEWEST_LOCKS = 200
+MIN_LOCKS = 200
 # How long a cluster may take to answer, in seconds.
 CONNECT_S = 10
 
@@ -168,13 +168,13 @@ def _max_locks() -> int:
     try:
         import resource
     except ImportError:  # Windows
-        return FEWEST_LOCKS
+        return MIN_LOCKS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and soft < hard:
         with contextlib.suppress(ValueError, OSError):  # macOS allows less than it says
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
             soft = hard
-    return max(FEWEST_LOCKS, soft // 2)
+    return max(MIN_LOCKS, soft // 2)
 
 
 def _check_reachable(address: str) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from grubench.training.benchmark_records import Arm, Benchmark, Shape, Timing
+    from grubench.training.benchmark_records import Benchmark, BenchmarkArm, Shape, StepTiming
 
 AXES = ("batch", "length", "features", "units", "layers")
 # More shapes than this, and a sentence gives the span of their ratios.
@@ -117,12 +117,12 @@ def write_heading(benchmark: Benchmark) -> str:
         f"{min(len(timing.step_s) for timing in benchmark.timings)} rounds",
         f"matrices multiply at {benchmark.limit_flops / 1e9:.0f} GF/s on this machine",
     ]
-    if not benchmark.whole:
+    if not benchmark.complete:
         parts.append("interrupted")
     return " · ".join(parts)
 
 
-def _format_timing(timing: Timing, limit_flops: float) -> tuple[str, ...]:
+def _format_timing(timing: StepTiming, limit_flops: float) -> tuple[str, ...]:
     step_s, interval = float(np.median(timing.step_s)), median_interval(timing.step_s)
     flops = timing.flops / step_s
     return (
@@ -176,7 +176,7 @@ def _write_ratios(benchmark: Benchmark, names: tuple[str, str], condition: str, 
     return sentences
 
 
-def _find_ratios(benchmark: Benchmark, first: Arm, second: Arm) -> list[Ratio]:
+def _find_ratios(benchmark: Benchmark, first: BenchmarkArm, second: BenchmarkArm) -> list[Ratio]:
     """The ratios of two arms' steps at the shapes at which both were timed."""
     ratios = []
     for shape in dict.fromkeys(timing.shape for timing in benchmark.timings):
@@ -195,7 +195,7 @@ def write_json(benchmark: Benchmark) -> str:
     tree = {
         "environment": machine.describe_provenance(benchmark.spec.training.backend),
         "limit_flops": benchmark.limit_flops,
-        "whole": benchmark.whole,
+        "complete": benchmark.complete,
         "spec": benchmark.spec.to_dict(),
         "timings": benchmark.timings,
         "sentences": write_sentences(benchmark),

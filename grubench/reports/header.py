@@ -34,7 +34,7 @@ def write_header(comparison: Comparison) -> list[str]:
 def describe_timestamps(run: Run) -> str:
     """The timestamps that were repeated or missing, and what was done about it; empty where none was."""
     series, rules = run.metrics.data.series.values(), run.experiment.data
-    repeated, missing = sum(one.duplicated for one in series), sum(one.missing for one in series)
+    repeated, missing = sum(item.duplicated for item in series), sum(item.missing for item in series)
     parts = []
     if repeated:
         parts.append(f"{repeated:,} rows repeat the timestamp before (--duplicates {rules.duplicates})")

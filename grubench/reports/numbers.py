@@ -10,7 +10,7 @@ from grubench.comparison.statistics import mean_and_spread
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# What stands where there is no number.
+# What stands for NaN, infinity and a missing number.
 NONE = "\N{EN DASH}"
 # A smaller number is written with a power of ten.
 SMALLEST = 1e-4

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from grubench.comparison.comparison import Comparison
     from grubench.runs.predictions import ForecastRows, Times
-    from grubench.training.benchmark_records import Arm, Benchmark
+    from grubench.training.benchmark_records import Benchmark, BenchmarkArm
     from grubench.training.predict import Forecast
 
 # Steps of a forecast picture: more would hide the forecast in the line.
@@ -61,7 +61,7 @@ def draw_growth(benchmark: Benchmark, axis: str, path: Path) -> Path:
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")
     axes = figure.subplots()
     other_axes = [other for other in find_varied_axes(benchmark) if other != axis]
-    lines: dict[tuple[Arm, str], list[tuple[float, list[float]]]] = {}
+    lines: dict[tuple[BenchmarkArm, str], list[tuple[float, list[float]]]] = {}
     for timing in benchmark.timings:
         sizes = "".join(f", {other} {read_size(timing.shape, other)}" for other in other_axes)
         lines.setdefault((timing.arm, sizes), []).append((float(read_size(timing.shape, axis)), timing.step_s))

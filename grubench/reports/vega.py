@@ -75,9 +75,9 @@ def chart_forecasts(comparison: Comparison) -> Chart:
         values += _forecast_rows(arm.name, runs[0], with_actual=not values)
     names = list(dict.fromkeys(row["series"] for row in values))
     unit = comparison.runs[0].metrics.data.unit
-    clock = isinstance(values[0]["time"], str)
+    has_timestamps = isinstance(values[0]["time"], str)
     title = f"value ({unit})" if unit else "value"
-    x = {"field": "time", "title": "time" if clock else "step", "scale": {"zero": False}}
+    x = {"field": "time", "title": "time" if has_timestamps else "step", "scale": {"zero": False}}
     return _chart(
         "Forecast against actual",
         f"The last forecasts of the test part against the actual values, for one of {len(names)} series.",
@@ -90,7 +90,7 @@ def chart_forecasts(comparison: Comparison) -> Chart:
         transform=[{"filter": "datum.series === series"}],
         mark={"type": "line", "strokeWidth": 1.3},
         encoding={
-            "x": x | {"type": "temporal" if clock else "quantitative"},
+            "x": x | {"type": "temporal" if has_timestamps else "quantitative"},
             "y": {"field": "value", "type": "quantitative", "title": title, "scale": {"zero": False}},
             "color": _color(comparison, "actual"),
             "detail": {"field": "block"},

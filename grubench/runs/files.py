@@ -23,7 +23,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 DAMAGED = "The run is damaged; train it again."
 # Every file that grubench writes and reads whole is far smaller.
-MOST_BYTES = 32 * 2**20
+MAX_BYTES = 32 * 2**20
 # How JSON writes a control character that is not given as it is.
 ESCAPED = re.compile(rb"\\[bfru]")
 # A step of msgspec's path to a value: a field, a key that it does not name, or a place in a list.
@@ -57,7 +57,7 @@ def os_errors(path: Path, remedy: str = "Free some space, or choose another --ou
         raise RunError(f"{path} could not be written: {reason}.", remedy) from error
 
 
-def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
+def read_bytes(path: Path, most: int = MAX_BYTES) -> bytes:
     """The content of a file of an untrusted folder.
 
     Raises:
@@ -74,7 +74,7 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
     return content
 
 
-def read_text(path: Path, most: int = MOST_BYTES) -> str:
+def read_text(path: Path, most: int = MAX_BYTES) -> str:
     """The text of a file of an untrusted folder.
 
     Raises:

@@ -149,13 +149,13 @@ def name_arms(specs: Iterable[Experiment]) -> dict[Arm, Experiment]:
         stacks.setdefault(name_cells(spec), set()).add(spec.model.layers)
     one_stack_a_cell = all(len(layers) == 1 for layers in stacks.values())
     arms: dict[str, Arm] = {}
-    named: dict[Arm, Experiment] = {}
+    spec_of: dict[Arm, Experiment] = {}
     for spec, settings in zip(every, texts, strict=True):
         cell = name_cells(spec) if one_stack_a_cell else ",".join(spec.model.layers)
         name = " ".join([cell, *(f"{key}={value}" for key, value in settings.items())])
         arm = arms.setdefault(name, Arm(name=name, cell=cell, settings=settings, color=_color(name, len(arms))))
-        named[arm] = spec
-    return named
+        spec_of[arm] = spec
+    return spec_of
 
 
 def _write_differing_settings(specs: Sequence[Experiment]) -> list[dict[str, str]]:

@@ -11,7 +11,7 @@ from grubench.spec.cells import CELLS
 from grubench.spec.fields import Section, setting
 from grubench.spec.losses import LOSSES
 from grubench.spec.optimizers import OPTIMIZERS
-from grubench.text import quote
+from grubench.text import join_or, quote
 
 KERNELS = ("auto", "cudnn", "fused", "keras")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16", "tf32")
@@ -210,7 +210,7 @@ class Training(Section):
     min_delta: float = setting(
         0.0, "The smallest decrease of the validation loss that counts as better.", low=0, rare=True
     )
-    backend: str = setting("tensorflow", "Keras's backend: tensorflow, torch or jax (extras).", choices=tuple(BACKENDS))
+    backend: str = setting("tensorflow", f"Keras's backend: {join_or(BACKENDS)} (extras).", choices=tuple(BACKENDS))
     precision: str = setting(
         "float32",
         "Precision of the computation; weights stay in float32, and tf32 is for NVIDIA GPUs.",

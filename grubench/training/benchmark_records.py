@@ -39,7 +39,7 @@ class Shape:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arm:
+class BenchmarkArm:
     """What is timed: a cell on a kernel; `auto` where no kernel's name says which of Keras's loops that is."""
 
     cell: str
@@ -47,7 +47,7 @@ class Arm:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Timing:
+class StepTiming:
     """The times of an arm at a shape.
 
     Attributes:
@@ -59,7 +59,7 @@ class Timing:
         flops: Floating-point operations of a step of training: three times those of a forecast.
     """
 
-    arm: Arm
+    arm: BenchmarkArm
     shape: Shape
     first_step_s: float
     step_s: list[float] = field(default_factory=list)
@@ -75,13 +75,13 @@ class Benchmark:
         timings: A timing an arm and shape, those that have at least one round.
         limit_flops: Floating-point operations a second of a product of large matrices: what this processor can do.
         spec: What the models have in common.
-        whole: Whether every round was run; not so after an interruption.
+        complete: Whether every round was run; not so after an interruption.
     """
 
-    timings: list[Timing]
+    timings: list[StepTiming]
     limit_flops: float
     spec: Experiment
-    whole: bool
+    complete: bool
 
 
 def list_shapes(

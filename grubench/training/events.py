@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from grubench.training.benchmark_records import Arm, Shape
+    from grubench.training.benchmark_records import BenchmarkArm, Shape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +159,7 @@ class ArmStart:
         shape: The size of the step.
     """
 
-    arm: Arm
+    arm: BenchmarkArm
     shape: Shape
 
 

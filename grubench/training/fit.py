@@ -39,7 +39,7 @@ PREDICT_BATCH = 256
 AHEAD = 2
 # Steps that one call of Keras runs, at most: several, so that a small model does not wait for Python, and so few that
 # a call takes about CALL_S. The time is guessed from a slow loop: so much a step of a layer, and the arithmetic.
-MOST_STEPS_A_CALL = 16
+MAX_STEPS_PER_CALL = 16
 CALL_S = 0.1
 TIME_STEP_S = 20e-6
 FLOPS_PER_S = 100e9
@@ -77,7 +77,7 @@ def fit(
         checkpoint_file: Where checkpoints are written, and one is resumed from; nowhere where not given.
 
     Raises:
-        TrainingError: The loss is no number, or memory ran out.
+        TrainingError: The loss is NaN or infinite, or memory ran out.
         RunError: A checkpoint cannot be written.
     """
     training = spec.training
@@ -165,7 +165,7 @@ def steps_a_call(spec: Experiment, windows: Windows, steps: int) -> int:
     products = sum(most_gates * units * (inputs + units) for inputs, units in pairwise(widths))
     flops = 6 * spec.training.batch_size * windows.lookback * products
     seconds = len(spec.model.stack) * windows.lookback * TIME_STEP_S + flops / FLOPS_PER_S
-    most = min(MOST_STEPS_A_CALL, CALL_S / seconds, steps / 4)
+    most = min(MAX_STEPS_PER_CALL, CALL_S / seconds, steps / 4)
     return 1 << int(math.log2(max(most, 1)))
 
 

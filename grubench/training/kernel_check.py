@@ -143,10 +143,11 @@ def _check_precision(spec: Experiment) -> None:
     if precision == "tf32":
         capability = backend().capability()
         if capability is None or capability < TF32_CAPABILITY:
-            there = (
+            capability_text = (
                 f"this one has {'.'.join(map(str, capability))}" if capability else f"{backend().title} finds none here"
             )
             raise UsageError(
-                f"training.precision: tf32 needs an NVIDIA card of compute capability 8.0 or more, and {there}.",
+                f"training.precision: tf32 needs an NVIDIA card of compute capability 8.0 or more, and "
+                f"{capability_text}.",
                 "Use --precision float32.",
             )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # What a model file of Keras holds.
 PARTS = ("metadata.json", "config.json", "model.weights.h5")
 # Its configuration is a page for each layer.
-MOST_CONFIG = 2**24
+MAX_CONFIG_BYTES = 2**24
 WEIGHT_BYTES = 4
 # What the models that grubench builds are made of, as their configuration calls it.
 CLASSES = {
@@ -69,8 +69,8 @@ def _check_archive(path: Path) -> None:
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):  # so that nothing in it can swell
             raise ValueError("its parts are compressed, which Keras does not do")
         sizes = {entry.filename: entry.file_size for entry in entries}
-        if sizes["config.json"] + sizes["metadata.json"] > MOST_CONFIG:
-            raise ValueError(f"its configuration has more than {MOST_CONFIG:,} bytes")
+        if sizes["config.json"] + sizes["metadata.json"] > MAX_CONFIG_BYTES:
+            raise ValueError(f"its configuration has more than {MAX_CONFIG_BYTES:,} bytes")
         _check_config(json.loads(archive.read("config.json")), sizes["model.weights.h5"] / WEIGHT_BYTES)
 
 

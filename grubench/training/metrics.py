@@ -115,8 +115,8 @@ def smape_loye(actual: Array, predicted: Array) -> float:
 def mase(actual: Array, predicted: Array, naive_error: float) -> float:
     """Mean absolute scaled error: the MAE over the MAE of the naive forecast within the training part.
 
-    Below 1 it errs less than repeating the last value (or season) did there. NaN where the naive
-    forecast made no error.
+    Below 1, the MAE is lower than that of repeating the last value (or season) in the training part. NaN where
+    the naive forecast has no error.
 
     Args:
         actual: In the data's unit.

@@ -173,15 +173,15 @@ def _forecast_series(model: Any, series: Series, cut: Windows, run: Run, steps: 
     scaling = cut.scalings[series.name]
     times = future_times(series, steps)
     inputs = scaling.apply(series.values[-cut.lookback :]).astype(np.float32)
-    stamps = _compute_time_features(times, run, series)
+    time_features = _compute_time_features(times, run, series)
     scaled: list[float] = []
     while len(scaled) < steps:
         output = _check_finite(np.asarray(model.predict(inputs[None], verbose=0), np.float32))[0]
         block = output[-1] if cut.every_step else output
-        done = len(scaled)
+        start = len(scaled)
         scaled += block.tolist()
         if len(scaled) < steps:
-            unscaled = np.column_stack([scaling.target_to_unit(block), stamps[done : done + len(block)]])
+            unscaled = np.column_stack([scaling.target_to_unit(block), time_features[start : start + len(block)]])
             inputs = np.concatenate([inputs, scaling.apply(unscaled).astype(np.float32)])[-cut.lookback :]
     return ForecastRows(
         origin=np.repeat(series.time[-1:], steps),
@@ -193,9 +193,9 @@ def _forecast_series(model: Any, series: Series, cut: Windows, run: Run, steps: 
 
 
 def _check_finite(predicted: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The forecasts, unless a damaged model or data far from those of the training made them no numbers."""
+    """The forecasts, unless a damaged model or data far from those of the training made them NaN or infinite."""
     if not np.isfinite(predicted).all():
-        raise RunError("The model's forecasts are no numbers.", "Check the new data; or train the run again.")
+        raise RunError("The model's forecasts are NaN or infinite.", "Check the new data; or train the run again.")
     return predicted
 
 
@@ -208,7 +208,7 @@ def _compute_time_features(times: Times, run: Run, series: Series) -> NDArray[np
 
 
 def future_times(series: Series, steps: int) -> Times:
-    """The next stamps of a series: by the calendar of its last ones (business days, months) where they have one."""
+    """The next timestamps of a series: by the calendar of its last ones (business days, months) where they have one."""
     if not series.has_timestamps:
         return np.asarray(series.time[-1] + np.arange(1, steps + 1))
     import pandas as pd

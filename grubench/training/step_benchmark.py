@@ -17,7 +17,7 @@ from grubench.backends.loader import backend
 from grubench.errors import KernelError, UsageError
 from grubench.kernels.buffers import POOL
 from grubench.spec.experiment import Experiment
-from grubench.training.benchmark_records import Arm, Benchmark, Shape, Timing
+from grubench.training.benchmark_records import Benchmark, BenchmarkArm, Shape, StepTiming
 from grubench.training.events import ArmStart, BenchmarkPlan, RoundEnd
 from grubench.training.kernel_check import check, observe_kernels
 from grubench.training.model import build_model
@@ -45,7 +45,7 @@ def prepare(spec: Experiment) -> None:
 
 
 def measure(
-    spec: Experiment, arms: Sequence[Arm], sizes: Sequence[Shape], *, rounds: int, on_event: OnBenchmarkEvent
+    spec: Experiment, arms: Sequence[BenchmarkArm], sizes: Sequence[Shape], *, rounds: int, on_event: OnBenchmarkEvent
 ) -> Benchmark:
     """Time every arm at every shape; the arms of a shape take turns.
 
@@ -71,7 +71,7 @@ def measure(
         from grubench.kernels.keras_layer import limit_inter_op_threads
 
         limit_inter_op_threads()
-    timings: list[Timing] = []
+    timings: list[StepTiming] = []
     with uses_tf32(spec), _quiet_tensorflow():
         limit = matrix_limit()
         on_event(BenchmarkPlan(rounds=len(sizes) * rounds))
@@ -80,8 +80,8 @@ def measure(
                 _measure_shape(spec, arms, shape, rounds=rounds, on_event=on_event, timings=timings)
         except KeyboardInterrupt:
             measured = [timing for timing in timings if timing.step_s]
-            return Benchmark(timings=measured, limit_flops=limit, spec=spec, whole=False)
-    return Benchmark(timings=timings, limit_flops=limit, spec=spec, whole=True)
+            return Benchmark(timings=measured, limit_flops=limit, spec=spec, complete=False)
+    return Benchmark(timings=timings, limit_flops=limit, spec=spec, complete=True)
 
 
 @contextmanager
@@ -98,12 +98,12 @@ def _quiet_tensorflow() -> Iterator[None]:
 
 def _measure_shape(
     spec: Experiment,
-    arms: Sequence[Arm],
+    arms: Sequence[BenchmarkArm],
     shape: Shape,
     *,
     rounds: int,
     on_event: OnBenchmarkEvent,
-    timings: list[Timing],
+    timings: list[StepTiming],
 ) -> None:
     draw = np.random.default_rng(0)
     x = draw.random((shape.batch, shape.length, shape.features), dtype=np.float32)
@@ -116,7 +116,7 @@ def _measure_shape(
         flops = 6.0 * shape.count_multiplications(
             arm.cell, every_step=spec.window.every_step, directions=1 + spec.model.bidirectional
         )
-        timing = Timing(arm=arm, shape=shape, first_step_s=job.first_step_s, flops=flops)
+        timing = StepTiming(arm=arm, shape=shape, first_step_s=job.first_step_s, flops=flops)
         timings.append(timing)
         jobs.append((timing, job))
     for number in range(rounds):
@@ -166,7 +166,7 @@ def _seconds(call: Callable[[], None], times: int = 1) -> float:
     return (time.perf_counter() - began) / times
 
 
-def _spec(spec: Experiment, arm: Arm, shape: Shape) -> Experiment:
+def _spec(spec: Experiment, arm: BenchmarkArm, shape: Shape) -> Experiment:
     """The spec of an arm: `xla` is Keras's loop compiled by XLA."""
     layers = tuple(f"{arm.cell}:{units}" for units in shape.units)
     dropout = spec.model.dropout if len(spec.model.dropout) == len(layers) else spec.model.dropout[:1]

@@ -47,7 +47,7 @@ def run_trial(
     Raises:
         UsageError: The spec does not fit the data, or asks for what cannot be had here.
         DataError: The data cannot be used.
-        TrainingError: The loss is no number, or memory ran out.
+        TrainingError: The loss is NaN or infinite, or memory ran out.
         RunError: The run cannot be written.
     """
     options = options or TrialOptions()

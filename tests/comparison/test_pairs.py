@@ -23,7 +23,7 @@ from grubench.spec.arms import build_arms
 
 
 def crossed(trained: dict[str, Run], vary: dict[str, Sequence[object]], seeds: int = 3) -> Comparison:
-    """A comparison of both cells crossed with settings, with made-up figures."""
+    """A comparison of both cells crossed with settings, with made-up values."""
     arms = {}
     for number, (name, spec) in enumerate(build_arms(trained["gru"].experiment, ["gru", "lstm"], vary).items()):
         runs = [

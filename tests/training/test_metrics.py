@@ -1,4 +1,4 @@
-"""Measures against scikit-learn's, and against hand-worked figures where it has none."""
+"""Measures against scikit-learn's, and against hand-worked values where it has none."""
 
 from __future__ import annotations
 

@@ -20,17 +20,17 @@ from grubench.reports import benchmark, plots
 from grubench.spec.experiment import Experiment
 from grubench.spec.sections import Model, Window
 from grubench.training import step_benchmark
-from grubench.training.benchmark_records import Arm, Benchmark, Shape, Timing, list_shapes
+from grubench.training.benchmark_records import Benchmark, BenchmarkArm, Shape, StepTiming, list_shapes
 from grubench.training.events import BenchmarkEvent, RoundEnd
 
-ARMS = tuple(Arm(cell=cell, kernel=kernel) for kernel in ("fused", "keras") for cell in ("gru", "lstm"))
+ARMS = tuple(BenchmarkArm(cell=cell, kernel=kernel) for kernel in ("fused", "keras") for cell in ("gru", "lstm"))
 SHAPE = Shape(batch=32, length=60, features=1, units=(64,), outputs=1)
 
 
-def made(sizes: tuple[Shape, ...] = (SHAPE,), whole: bool = True) -> Benchmark:
+def made(sizes: tuple[Shape, ...] = (SHAPE,), complete: bool = True) -> Benchmark:
     """Times that are 1, 2, 3 and 4 ms by arm, twice as long from shape to shape."""
     found = [
-        Timing(
+        StepTiming(
             arm=arm,
             shape=shape,
             first_step_s=1.0,
@@ -41,7 +41,7 @@ def made(sizes: tuple[Shape, ...] = (SHAPE,), whole: bool = True) -> Benchmark:
         for s, shape in enumerate(sizes)
         for a, arm in enumerate(ARMS)
     ]
-    return Benchmark(timings=found, limit_flops=1e12, spec=Experiment(), whole=whole)
+    return Benchmark(timings=found, limit_flops=1e12, spec=Experiment(), complete=complete)
 
 
 def test_every_combination_of_sizes_is_timed() -> None:
@@ -81,7 +81,7 @@ def test_arms_take_turns_and_every_round_is_kept(every_step: bool) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(step_benchmark, "ROUND_S", 0.001)
         found = step_benchmark.measure(spec, ARMS[:2], sizes, rounds=3, on_event=events.append)
-    assert found.whole
+    assert found.complete
     assert [(one.arm, one.shape) for one in found.timings] == [(arm, shape) for shape in sizes for arm in ARMS[:2]]
     assert all(len(one.step_s) == len(one.forward_s) == 3 and min(one.step_s) > 0 for one in found.timings)
     assert found.limit_flops > 1e9
@@ -99,7 +99,7 @@ def test_an_interruption_keeps_what_there_is(monkeypatch: pytest.MonkeyPatch) ->
                 raise KeyboardInterrupt
 
     found = step_benchmark.measure(spec, ARMS[:1], list_shapes(spec, 1, units=[3]), rounds=9, on_event=interrupt)
-    assert not found.whole
+    assert not found.complete
     assert [len(one.step_s) for one in found.timings] == [2]
     assert "interrupted" in benchmark.write_heading(found)
 
