@@ -31,7 +31,7 @@ class TestTheBackendOfAProcess:
         assert (result.exit_code, "pip install 'grubench[jax]'" in result.output) == (2, True)
         assert not (Path("runs")).exists()
 
-    def test_two_in_one_process_are_refused_before_anything_is_trained(self, call, monkeypatch) -> None:
+    def test_two_in_one_process_are_refused_before_anything_is_trained(self, call, keras, monkeypatch) -> None:
         monkeypatch.setattr(registry, "installed", lambda name: True)
         result = call("compare", "--in-process", "--vary", "backend=tensorflow,torch")
         assert result.exit_code == 2
