@@ -62,9 +62,14 @@ def join_or(names: Iterable[str]) -> str:
     return f"{', '.join(others)} or {last}"
 
 
-def count_epochs(epochs: int) -> str:
-    """A number of epochs in words."""
-    return "1 epoch" if epochs == 1 else f"{epochs} epochs"
+def count(number: int, noun: str) -> str:
+    """A number of things: `1 epoch`, `20 epochs`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def advise_install(packages: str, extra: str) -> str:
+    """How to install what an extra brings: by the packages' own names, since grubench is not on PyPI yet."""
+    return f"Install it with: pip install {packages} (grubench's extra `{extra}`)."
 
 
 def closest_match(text: str, valid: Iterable[str]) -> str:

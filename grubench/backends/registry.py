@@ -43,7 +43,7 @@ def check_installed(backend: str) -> None:
     use = f", or use --backend {others[0]}" if others else ""
     raise UsageError(
         f"training.backend: {backend} is not installed.",
-        f"Install it with: pip install '{BACKENDS[backend].requirement}'{use}.",
+        f"Install it with: pip install {BACKENDS[backend].requirement}{use}.",
     )
 
 

@@ -33,7 +33,7 @@ class TensorFlow(Backend):
     """Keras on TensorFlow."""
 
     name = "tensorflow"
-    cuda = "grubench[cuda]"
+    cuda = "tensorflow[and-cuda]"
     runs_many_steps = True
 
     def set_threads(self, threads: int) -> None:

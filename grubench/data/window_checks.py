@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from grubench.errors import UsageError
+from grubench.text import count
 
 if TYPE_CHECKING:
     from grubench.data.series import Series
@@ -19,7 +20,7 @@ def check_length(series: Series, need: int, window: Window) -> None:
     """
     if len(series) < need:
         raise UsageError(
-            f"window.lookback: series {series.name} has {len(series)} steps; a lookback of {window.lookback} "
+            f"window.lookback: series {series.name} has {count(len(series), 'step')}; a lookback of {window.lookback} "
             f"and a horizon of {window.horizon} need at least {need}.",
             "Use a shorter --lookback or --horizon, or a longer series.",
         )
@@ -52,10 +53,10 @@ def check_parts(counts: dict[str, int], window: Window, used: list[Series]) -> N
         UsageError: Naming the part and the settings.
     """
     lengths = f"{min(map(len, used))} to {max(map(len, used))} steps" if len(used) > 1 else f"{len(used[0])} steps"
-    for part, count in counts.items():
+    for part, number in counts.items():
         if part == "validation" and not window.validation:
             continue
-        if not count:
+        if not number:
             raise UsageError(
                 f"No {part} window: series of {lengths}, lookback {window.lookback}, horizon {window.horizon}, "
                 f"validation {window.validation:g}, test {window.test:g}.",

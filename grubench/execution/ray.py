@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from grubench.errors import GrubenchError, RunError, TrainingError, UsageError
 from grubench.execution.executor import as_outcome, run_job
 from grubench.spec.experiment import Experiment
+from grubench.text import advise_install
 from grubench.training.options import TrialOptions
 
 if TYPE_CHECKING:
@@ -51,9 +52,7 @@ class RayCluster:
         try:
             import ray
         except ImportError as error:
-            raise UsageError(
-                "--executor ray: Ray is not installed.", "Install it with: pip install 'grubench[ray]'"
-            ) from error
+            raise UsageError("--executor ray: Ray is not installed.", advise_install("ray", "ray")) from error
         self._ray, self._on_event = ray, on_event
         self._own_cluster = not ray.is_initialized()
         self._jobs: dict[object, Job] = {}

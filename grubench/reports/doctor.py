@@ -125,7 +125,7 @@ def _find_version(name: str) -> str | None:
 
 def _describe_backends(diagnosis: Diagnosis) -> str:
     others = [
-        f"{name} {version}" if version else f"{name} is not installed (pip install '{BACKENDS[name].requirement}')"
+        f"{name} {version}" if version else f"{name} is not installed (pip install {BACKENDS[name].requirement})"
         for name, version in diagnosis.backends.items()
         if name != backend().name
     ]

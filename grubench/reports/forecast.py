@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from grubench.training.predict import Forecast
 
-# Series side by side in a table of what lies ahead; more would not fit 80 columns.
+# Series side by side in a table of forecasts past the end; more would not fit 80 columns.
 MAX_SERIES = 4
 
 

@@ -19,6 +19,7 @@ from grubench.reports.rows import format_cell, list_numbers, make_rows, select_c
 from grubench.reports.score_table import title_test_error
 from grubench.reports.settings_line import write_settings
 from grubench.spec.arms import find_differing_settings, flatten_spec, format_value
+from grubench.text import advise_install
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,7 +105,7 @@ def check_installed() -> None:
     for package in ("jinja2", "vl_convert"):
         if importlib.util.find_spec(package) is None:
             raise UsageError(
-                f"--report: {package} is not installed.", "Install it with: pip install 'grubench[report]'"
+                f"--report: {package} is not installed.", advise_install("jinja2 vl-convert-python", "report")
             )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogFormatter, MaxNLocator, NullLocator
 
 from grubench.errors import RunError
 from grubench.reports import palette
@@ -46,10 +46,12 @@ def draw_losses(comparison: Comparison, path: Path) -> Path:
                 [value for history in drawn for value in (*history[column], np.nan)] for column in ("epoch", key)
             )
             if epochs:
-                axes.plot(epochs, losses, color=arm.color, label=arm.name, lw=1.3, alpha=0.8)
+                marker = "o" if len(epochs) == 2 * len(drawn) else ""  # a line of one epoch would not be seen
+                axes.plot(epochs, losses, color=arm.color, label=arm.name, lw=1.3, alpha=0.8, marker=marker, ms=4)
         axes.set_yscale("log")
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     panels[0].set_ylabel(f"loss ({comparison.spec.training.loss}, scaled)")
     panels[0].legend(frameon=False)
     figure.suptitle(f"{comparison.spec.data_name}: loss of every trial")
@@ -131,7 +133,9 @@ def draw_forecast(prediction: Forecast, path: Path) -> Path:
         axes.set_ylabel(f"value ({prediction.unit})" if prediction.unit else "value")
         _label_time(axes, rows)
     panels[0].legend(frameon=False)
-    figure.suptitle(f"{prediction.run.experiment.data_name}: {'what lies ahead' if prediction.past else 'forecasts'}")
+    figure.suptitle(
+        f"{prediction.run.experiment.data_name}: {'forecast past the end' if prediction.past else 'forecasts'}"
+    )
     return save(figure, path)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from grubench.text import count_epochs
+from grubench.text import count
 from grubench.training.events import (
     ArmStart,
     BenchmarkPlan,
@@ -107,7 +107,7 @@ class Display:
         trial = Trial(label, event.epochs, event.seconds, task)
         self._running[event.trial] = trial
         if not self.live:
-            self._print(f"{trial.label}: {f'{trial.seconds:g} s' if trial.seconds else count_epochs(trial.epochs)}")
+            self._print(f"{trial.label}: {f'{trial.seconds:g} s' if trial.seconds else count(trial.epochs, 'epoch')}")
 
     def _update(self, trial: Trial, event: TrialEvent) -> None:
         status = trial.update(event)

@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from grubench.spec.arms import find_differing_settings, format_value
-from grubench.text import count_epochs
+from grubench.text import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,7 +72,7 @@ def _write_seeds(comparison: Comparison) -> str:
 
 def _write_length(spec: Experiment) -> str:
     seconds = spec.training.seconds
-    return f"{seconds:g} s of training each, in steps" if seconds else count_epochs(spec.training.epochs)
+    return f"{seconds:g} s of training each, in steps" if seconds else count(spec.training.epochs, "epoch")
 
 
 def _name_train_series(spec: Experiment) -> str:

@@ -19,7 +19,7 @@ from grubench.reports.palette import find_color
 from grubench.reports.rows import make_rows, read_values
 from grubench.reports.score_table import print_scores, print_table, title_test_error
 from grubench.reports.settings_line import write_settings
-from grubench.text import count_epochs
+from grubench.text import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,7 +115,7 @@ def _describe(run: Run) -> dict[str, str]:
     """What stands above the table of a run, by its heading."""
     loss, timing = run.metrics.loss, run.metrics.timing
     times = [
-        f"{format_number(timing.train_s)} s for {count_epochs(loss.epochs)}",
+        f"{format_number(timing.train_s)} s for {count(loss.epochs, 'epoch')}",
         f"first step {format_number(timing.first_step_s)} s, then {format_number(timing.epoch_s)} s/epoch, "
         f"{format_number(timing.sequences_per_s)} windows/s",
         run.environment.shared,

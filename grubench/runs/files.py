@@ -128,7 +128,7 @@ def _check_schema(content: bytes, known: int, path: Path) -> None:
     if schema > known:
         raise RunError(
             f"{path} was written by a newer grubench (schema {quote(schema)}; this one reads {known}).",
-            "Update with: pip install -U grubench",
+            "Update grubench.",
         )
     if schema < known:
         raise RunError(

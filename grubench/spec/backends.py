@@ -49,7 +49,7 @@ BACKENDS = {
         BackendRecord(
             name="tensorflow",
             title="TensorFlow",
-            requirement="grubench",
+            requirement="tensorflow",
             packages=("tensorflow", "llvmlite"),
             has_fused_kernels=True,
             has_mirrored_strategy=True,
@@ -58,7 +58,7 @@ BACKENDS = {
         BackendRecord(
             name="torch",
             title="PyTorch",
-            requirement="grubench[torch]",
+            requirement="torch",
             packages=("torch",),
             device_variables=(TORCH_DEVICE,),
             has_jit=False,
@@ -66,7 +66,7 @@ BACKENDS = {
         BackendRecord(
             name="jax",
             title="JAX",
-            requirement="grubench[jax]",
+            requirement="jax",
             packages=("jax", "jaxlib"),
             cuda_packages=("jax-cuda12-plugin", "jax-cuda13-plugin", *_CUDNN_PACKAGES),
             device_variables=("JAX_PLATFORMS",),

@@ -49,7 +49,7 @@ class Forecast:
         rows: The forecasts, by series.
         scores: The scores of the forecasts; None for forecasts of the future.
         baselines: The scores of the baselines on the same windows, by name.
-        past: The last values of each series, for pictures of what lies ahead; None for forecasts of known windows.
+        past: The last values of each series, for pictures; None where known windows are forecast.
         fed_back: Whether steps past the horizon were forecast from forecasts.
         unit: The unit of the target.
         backend: What ran the model.

@@ -31,7 +31,7 @@ def test_cards_are_found_by_the_drivers_files_or_its_tool(tmp_path: Path, monkey
     assert gpus.list_cards("tensorflow") == ["NVIDIA H200", "NVIDIA L4", "CUDA_VISIBLE_DEVICES="]
     assert gpus.list_cards("torch")[-1] == "KERAS_TORCH_DEVICE=cpu"
     monkeypatch.delenv(gpus.VISIBLE_VARIABLE)
-    assert "grubench[cuda]" in backend().lacks_gpu()
+    assert "tensorflow[and-cuda]" in backend().lacks_gpu()
     (tmp_path / "gpus" / "0000:01:00.0").mkdir(parents=True)
     (tmp_path / "gpus" / "0000:01:00.0" / "information").write_text("Model: \t\t NVIDIA A10\n")
     assert gpus.list_cards("tensorflow") == ["NVIDIA A10"]

@@ -26,9 +26,9 @@ class TestTheBackendOfAProcess:
             result = call(*words)
             assert result.exit_code == 2
             assert "training.backend: torch is not installed" in result.output
-            assert "pip install 'grubench[torch]'" in result.output
+            assert "pip install torch" in result.output
         result = call("compare", "--vary", "backend=tensorflow,jax")
-        assert (result.exit_code, "pip install 'grubench[jax]'" in result.output) == (2, True)
+        assert (result.exit_code, "pip install jax" in result.output) == (2, True)
         assert not (Path("runs")).exists()
 
     def test_two_in_one_process_are_refused_before_anything_is_trained(self, call, keras, monkeypatch) -> None:

@@ -56,7 +56,7 @@ def test_a_newer_schema_is_refused(copy: Path) -> None:
     (copy / "metrics.json").write_text(json.dumps(metrics | {"schema": SCHEMA + 1}))
     with pytest.raises(RunError, match="newer grubench") as caught:
         runs.load(copy)
-    assert "pip install -U" in caught.value.remedy
+    assert "Update grubench" in caught.value.remedy
 
 
 @pytest.mark.parametrize(

@@ -86,5 +86,5 @@ class TestWhatRuns:
         result = call("doctor", "--layers", "gru:8,lstm:4", "--kernel", "keras")
         assert result.exit_code == 0
         assert "runs on keras (seen: While)" in result.output
-        assert "pip install 'grubench[jax]'" in result.output.replace("\n", " ").replace("  ", "")
+        assert "pip install jax" in " ".join(result.output.split())
         assert "jit_compile off" in result.output

@@ -14,7 +14,7 @@ import pandas as pd
 from grubench.data.datasets import timestamps
 from grubench.data.series import Series
 from grubench.errors import DataError, SpecError, UsageError
-from grubench.text import LARGEST_VALUE, has_control_characters, is_file, list_names, quote
+from grubench.text import LARGEST_VALUE, advise_install, count, has_control_characters, is_file, list_names, quote
 
 # pandas would take minutes over the columns of a wider table.
 MAX_COLUMNS = 100_000
@@ -57,9 +57,7 @@ def read_table(path: Path, text_column: str = "") -> pd.DataFrame:
         raise UsageError(f"data.file: there is no file {path}.", "Check the path given with --csv.")
     parquet = path.suffix.lower() in (".parquet", ".pq")
     if parquet and not any(map(importlib.util.find_spec, ("pyarrow", "fastparquet"))):
-        raise UsageError(
-            f"data.file: reading {path} needs pyarrow.", "Install it with: pip install 'grubench[parquet]'"
-        )
+        raise UsageError(f"data.file: reading {path} needs pyarrow.", advise_install("pyarrow", "parquet"))
     try:
         frame = _load_parquet(path) if parquet else _load_csv(path, text_column)
     except Exception as error:  # a damaged file can fail anywhere in pandas and pyarrow
@@ -257,7 +255,7 @@ def _apply_missing_rule(
     if rule == "error":
         raise DataError(
             f"{where}, column {frame.columns[column]!r}, data row {frame.index[row] + 1} is empty (NaN); "
-            f"{int(empty.sum())} cells are.",
+            f"{count(int(empty.sum()), 'empty cell')} in all.",
             "Use --missing drop or --missing fill, or fix the file.",
         )
     if empty.all(axis=0).any():
