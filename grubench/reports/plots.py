@@ -18,6 +18,7 @@ from grubench.spec.arms import name_arms
 from grubench.spec.cells import CELLS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from matplotlib.axes import Axes
@@ -25,16 +26,19 @@ if TYPE_CHECKING:
 
     from grubench.comparison.comparison import Comparison
     from grubench.runs.predictions import ForecastRows, Times
+    from grubench.runs.run import Run
     from grubench.training.benchmark_records import Benchmark, BenchmarkArm
     from grubench.training.predict import Forecast
 
+# Trials of an arm in a picture of losses: more would hide one another.
+MAX_LINES = 500
 # Steps of a forecast picture: more would hide the forecast in the line.
 SHOWN_STEPS = 300
 
 
 def draw_losses(comparison: Comparison, path: Path) -> Path:
-    """Draw the training and validation losses of every trial over the epochs, on a logarithmic axis."""
-    histories = {arm: [run.history() for run in runs] for arm, runs in comparison.arms.items()}
+    """Draw the training and validation losses of the trials over the epochs, on a logarithmic axis."""
+    histories = {arm: [run.history() for run in _sample(runs)] for arm, runs in comparison.arms.items()}
     validated = any("val_loss" in history for group in histories.values() for history in group)
     figure = Figure(figsize=(8, 3.6) if validated else (6, 3.6), layout="constrained")
     panels = figure.subplots(1, 2 if validated else 1, sharey=True, squeeze=False)[0]
@@ -54,8 +58,16 @@ def draw_losses(comparison: Comparison, path: Path) -> Path:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     panels[0].set_ylabel(f"loss ({comparison.spec.training.loss}, scaled)")
     panels[0].legend(frameon=False)
-    figure.suptitle(f"{comparison.spec.data_name}: loss of every trial")
+    every = max(map(len, comparison.arms.values())) <= MAX_LINES
+    figure.suptitle(f"{comparison.spec.data_name}: loss of {'every trial' if every else f'{MAX_LINES} trials an arm'}")
     return save(figure, path)
+
+
+def _sample(runs: Sequence[Run]) -> list[Run]:
+    """The runs of an arm to draw: all, or as many as can be seen, from the first to the last."""
+    if len(runs) <= MAX_LINES:
+        return list(runs)
+    return [runs[place] for place in np.linspace(0, len(runs) - 1, MAX_LINES).astype(int)]
 
 
 def draw_growth(benchmark: Benchmark, axis: str, path: Path) -> Path:

@@ -132,3 +132,11 @@ def test_a_sparkline_goes_from_lowest_to_highest() -> None:
     line = score_table.draw_sparkline(np.linspace(0, 1, 200).tolist(), 8)
     assert line == "▁▂▃▄▅▆▇█"
     assert score_table.draw_sparkline([3.0, 3.0]) == "▁▁"
+
+
+def test_a_picture_of_many_trials_draws_some_and_says_so(
+    found: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "loss of every trial" in plots.draw_losses(found, tmp_path / "a.svg").read_text()
+    monkeypatch.setattr(plots, "MAX_LINES", 2)
+    assert "loss of 2 trials an arm" in plots.draw_losses(found, tmp_path / "a.svg").read_text()
