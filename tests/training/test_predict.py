@@ -161,7 +161,7 @@ def test_new_data_says_whose_scaling_it_takes(trained: dict[str, Run], tmp_path:
     ("text", "said"),
     [
         ("date,price\n2026-01-01,1\n", "no column 'volume'"),
-        ("date,price,volume\n2026-01-01,1,1\n", "has 1 steps"),
+        ("date,price,volume\n2026-01-01,1,1\n", "has 1 step;"),
     ],
 )
 def test_data_of_another_shape_is_refused(own: Run, tmp_path: Path, text: str, said: str) -> None:
