@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grubench.comparison.finding import MAX_NAMED, Finding, count_seeds, format_span, name_arms_together
+from grubench.comparison.finding import MAX_NAMED, Finding, format_span, name_arms_together
 from grubench.comparison.pairs import ERROR, MIN_PAIRS, read_quantity
 from grubench.comparison.statistics import ALPHA, PairedComparison, compare_paired
 from grubench.spec.baselines import BASELINES
+from grubench.text import count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,7 +59,7 @@ def _judge(results: Mapping[str, PairedComparison]) -> str:
         seeds = [result.n for result in results.values()]
         if max(seeds) < MIN_PAIRS:
             verb = "is" if min(seeds) == 1 else "are"
-            parts.append(f"undecided, {count_seeds(min(seeds))} {verb} too few to test {names} against")
+            parts.append(f"undecided, {count(min(seeds), 'seed')} {verb} too few to test {names} against")
         else:
             parts.append(f"{names} {'shows' if len(unclear) == 1 else 'show'} no difference from")
     return ", ".join(parts)

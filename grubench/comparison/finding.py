@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from grubench.comparison.pairs import MIN_PAIRS
+from grubench.text import count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,14 +44,9 @@ class Finding:
         return self.topic.capitalize()
 
 
-def count_seeds(n: int) -> str:
-    """A number of seeds in words."""
-    return "1 seed" if n == 1 else f"{n} seeds"
-
-
 def explain_too_few(n: int) -> str:
     """Say that so few seeds are not tested."""
-    return f"undecided, {count_seeds(n)} {'is' if n == 1 else 'are'} too few for a test"
+    return f"undecided, {count(n, 'seed')} {'is' if n == 1 else 'are'} too few for a test"
 
 
 def format_span(values: Mapping[str, float], decimals: int) -> str:

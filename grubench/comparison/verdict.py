@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from grubench.comparison.baseline_verdict import find_against_baselines
-from grubench.comparison.finding import MAX_NAMED, Finding, count_seeds, explain_too_few, summarize_pairs
+from grubench.comparison.finding import MAX_NAMED, Finding, explain_too_few, summarize_pairs
 from grubench.comparison.pairs import ERROR, MIN_PAIRS, compare_neighbors, find_neighbors
 from grubench.comparison.speed_verdict import find_speed
 from grubench.comparison.statistics import seeds_needed, smallest_detectable_ratio, state_p
+from grubench.text import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +49,7 @@ def find_unpaired(comparison: Comparison) -> list[Finding]:
         if common:
             seeds = f"seed {single[0]}" if len(single) == 1 else f"seeds {', '.join(map(str, single))}"
             text = (
-                f"{first} and {second} share {count_seeds(common)}; {seeds}, finished by one of them alone, "
+                f"{first} and {second} share {count(common, 'seed')}; {seeds}, finished by one of them alone, "
                 "is left out of their comparison, but not of the tables and the baselines."
             )
         else:
@@ -90,7 +91,7 @@ def _find_error(pair: Pair, after: str) -> Finding:
         "wilcoxon_p": result.wilcoxon_p,
         "a12": result.a12,
     }
-    no_difference = f"no difference shown between {pair.first} and {pair.second} with {count_seeds(result.n)}{after}"
+    no_difference = f"no difference shown between {pair.first} and {pair.second} with {count(result.n, 'seed')}{after}"
     text = f"{lower if pair.differs else no_difference} ({in_words})."
     return Finding(topic="error", text=text, numbers=numbers, arms=arms)
 
@@ -110,7 +111,7 @@ def find_power(pairs: Sequence[Pair]) -> list[Finding]:
         return [_find_power_of_pair(pair) for pair in tested]
     low, high = (choose(tested, key=lambda pair: pair.result.spread) for choose in (min, max))
     text = (
-        f"with these spreads, {count_seeds(low.result.n)} show differences of {_detectable(low):.1f} % to "
+        f"with these spreads, {count(low.result.n, 'seed')} show differences of {_detectable(low):.1f} % to "
         f"{_detectable(high):.1f} % in 4 of 5 repetitions; a difference of {STATED_DIFFERENCE * 100:.0f} % needs "
         f"{_needed(low)} to {_needed(high)} seeds."
     )
@@ -121,7 +122,7 @@ def find_power(pairs: Sequence[Pair]) -> list[Finding]:
 def _find_power_of_pair(pair: Pair) -> Finding:
     percent = _detectable(pair)
     text = (
-        f"with this spread, {count_seeds(pair.result.n)} show a difference between {pair.first} and {pair.second} of "
+        f"with this spread, {count(pair.result.n, 'seed')} show a difference between {pair.first} and {pair.second} of "
         f"{percent:.1f} % in 4 of 5 repetitions; a difference of {STATED_DIFFERENCE * 100:.0f} % needs "
         f"{_needed(pair)} seeds."
     )
