@@ -60,13 +60,17 @@ def observe_kernels(model: keras.Sequential, spec: Experiment) -> list[LayerKern
     Raises:
         UsageError: A kernel was asked for, and something else ran.
     """
-    layers = [layer for layer in model.layers if isinstance(layer, (keras.layers.RNN, keras.layers.Bidirectional))]
     observed = [
         _compare(layer, plan, spec, *_observe_kernel(layer, compiled=private_api.is_compiled_by_xla(model)))
-        for layer, plan in zip(layers, plan_kernels(spec), strict=True)
+        for layer, plan in zip(list_recurrent(model), plan_kernels(spec), strict=True)
     ]
     _refuse_other_kernels(spec, observed)
     return observed
+
+
+def list_recurrent(model: keras.Sequential) -> list[keras.layers.Layer]:
+    """The recurrent layers of a model, one for each of the stack."""
+    return [layer for layer in model.layers if isinstance(layer, (keras.layers.RNN, keras.layers.Bidirectional))]
 
 
 def _observe_kernel(layer: keras.layers.Layer, *, compiled: bool) -> tuple[str, str]:

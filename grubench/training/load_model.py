@@ -1,66 +1,93 @@
-"""Load a run's model from its file, which is untrusted."""
+"""Load a run's model: built from the run's spec, with the weights of its file, which is untrusted."""
 
 from __future__ import annotations
 
-import json
+import io
 import zipfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from grubench.errors import RunError
-from grubench.spec.cells import CELLS
-from grubench.spec.optimizers import OPTIMIZERS
-from grubench.spec.sections import INITIALIZERS
+from grubench.spec.parameter_count import count_parameters
 from grubench.text import list_names, quote
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import h5py
     import keras
 
+    from grubench.data.windows import Windows
     from grubench.runs.run import Run
+    from grubench.spec.experiment import Experiment
 
-# What a model file of Keras holds.
-PARTS = ("metadata.json", "config.json", "model.weights.h5")
-# Its configuration is a page for each layer.
-MAX_CONFIG_BYTES = 2**24
+# What a model file of Keras holds. The weights alone are read: code in the configuration does not matter.
+WEIGHTS = "model.weights.h5"
+PARTS = ("metadata.json", "config.json", WEIGHTS)
 WEIGHT_BYTES = 4
-# What the models that grubench builds are made of, as their configuration calls it.
-CLASSES = {
-    *(cell.keras_class for cell in CELLS.values()),
-    *(optimizer.keras_class for optimizer in OPTIMIZERS.values()),
-    *(name.title().replace("_", "") for name in INITIALIZERS),  # `glorot_uniform` as GlorotUniform
-    *("Sequential", "InputLayer", "Bidirectional", "Dropout", "Activation", "Dense"),
-    *("IdentityInitializer", "Ones", "DTypePolicy", "LossScaleOptimizer"),
-}
+# The weights and as many values of the optimizer three times over, as AMSGrad has; names and settings of each layer.
+MAX_COPIES = 4
+MAX_LAYER_BYTES = 2**17
+MAX_OTHER_BYTES = 2**20
+# The group of the optimizer's variables, which are not read.
+OPTIMIZER = "optimizer"
+# Groups and arrays in the weights of a layer, and in the optimizer: twelve variables, three copies.
+MAX_LAYER_OBJECTS = 64
 
 
-def load_model(run: Run) -> keras.Model:
-    """The run's Keras model, loaded in safe mode: a file that holds code is refused.
+def load_model(run: Run, windows: Windows) -> keras.Model:
+    """The run's Keras model: its spec says which layers it has, the file gives them weights.
+
+    Args:
+        run: The run.
+        windows: The windows to forecast, which decide the shapes of its inputs and outputs.
 
     Raises:
-        RunError: It cannot be loaded.
+        RunError: It cannot be loaded, or does not fit the spec and the windows.
     """
-    from grubench.backends.loader import backend
-
-    backend().set_up_devices()
-    import keras
-
     path = run.folder / "model.keras"
     try:
-        _check_archive(path)
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+        _check_size(path, run.experiment)
+        weights = _read_weights(path)
+        model = _build(run.experiment, windows)
+        _check_weights(weights, model)
+        model.load_weights(path)
     except Exception as error:  # a damaged file can fail anywhere in zipfile, h5py and Keras
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise RunError(
-            f"{path} cannot be loaded: {reason}", "grubench loads stock Keras layers only, in Keras's safe mode."
+            f"{path} cannot be loaded: {reason}", "It has to hold the weights of the model in experiment.toml."
         ) from error
+    return model
 
 
-def _check_archive(path: Path) -> None:
-    """Refuse a model that grubench did not write, before Keras reads it: Keras's safe mode has had holes.
+def _build(spec: Experiment, windows: Windows) -> keras.Model:
+    from grubench.backends.loader import backend
+
+    backend().set_up_devices()
+    from grubench.training.kernel_check import plan_kernels
+    from grubench.training.model import build_stack
+    from grubench.training.precision import layer_precision
+
+    with layer_precision(spec):
+        return build_stack(spec, windows.lookback, windows.feature, windows.outputs, plan_kernels(spec))
+
+
+def _check_size(path: Path, spec: Experiment) -> None:
+    """Refuse a file that is too small or too large for the spec's model, before either takes memory.
 
     Raises:
-        ValueError: There is more in it than a stack of the layers that grubench builds.
+        ValueError: It is.
+    """
+    size, weights = path.stat().st_size, WEIGHT_BYTES * count_parameters(spec)
+    most = MAX_COPIES * weights + MAX_LAYER_BYTES * len(spec.model.layers) + MAX_OTHER_BYTES
+    if not weights <= size <= most:
+        raise ValueError(f"it has {size:,} bytes, and the model in experiment.toml takes {weights:,} to {most:,}")
+
+
+def _read_weights(path: Path) -> bytes:
+    """The part of the file that holds the weights.
+
+    Raises:
+        ValueError: The file is no model of Keras, or says other sizes than it has.
     """
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
@@ -68,23 +95,54 @@ def _check_archive(path: Path) -> None:
             raise ValueError(f"it holds {list_names(entry.filename for entry in entries)} and not {', '.join(PARTS)}")
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):  # so that nothing in it can swell
             raise ValueError("its parts are compressed, which Keras does not do")
-        sizes = {entry.filename: entry.file_size for entry in entries}
-        if sizes["config.json"] + sizes["metadata.json"] > MAX_CONFIG_BYTES:
-            raise ValueError(f"its configuration has more than {MAX_CONFIG_BYTES:,} bytes")
-        _check_config(json.loads(archive.read("config.json")), sizes["model.weights.h5"] / WEIGHT_BYTES)
+        if any(entry.file_size != entry.compress_size for entry in entries) or (
+            sum(entry.file_size for entry in entries) > path.stat().st_size
+        ):
+            raise ValueError("its parts say more bytes than it has")
+        return archive.read(WEIGHTS)
 
 
-def _check_config(config: Any, weights: float) -> None:
-    left = [config]
-    while left:
-        node = left.pop()
-        if isinstance(node, list):
-            left += node
-        elif isinstance(node, dict):
-            left += node.values()
-            name = node.get("class_name", "DTypePolicy")
-            if name not in CLASSES or str(node.get("module", "keras")).partition(".")[0] != "keras":
-                raise ValueError(f"it holds {quote(node.get('module'))} {quote(name)}, which could run code of its own")
-            units = node.get("units", 0)
-            if not isinstance(units, int) or (units if name == "Dense" else units**2) > weights:
-                raise ValueError(f"it says {quote(units)} units, and has weights for fewer")
+def _check_weights(content: bytes, model: keras.Model) -> None:
+    """Refuse weights that Keras would take memory for and that are not the model's, before it reads them.
+
+    Raises:
+        ValueError: There are other arrays than the model's, or they lie elsewhere.
+    """
+    import h5py
+
+    shapes = {tuple(variable.shape) for variable in model.variables}
+    most = MAX_LAYER_OBJECTS * len(model.layers)
+    with h5py.File(io.BytesIO(content), "r") as file:
+        left: list[h5py.Group] = [file]
+        seen = 0
+        while left:
+            group = left.pop()
+            seen += len(group)
+            if seen > most:
+                raise ValueError(f"it holds more than {most:,} groups and arrays of weights")
+            for name in group:
+                member = _read_member(group, name)
+                if isinstance(member, h5py.Dataset):
+                    _check_array(member, shapes)
+                elif member.name != f"/{OPTIMIZER}":
+                    left.append(member)
+
+
+def _read_member(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
+    """A group or an array in a group, unless it is a link to something else."""
+    import h5py
+
+    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+        raise ValueError(f"{quote(name)} in its weights is a link")
+    member = group[name]
+    if not isinstance(member, h5py.Group | h5py.Dataset):
+        raise ValueError(f"{quote(name)} in its weights is neither a group nor an array")
+    return member
+
+
+def _check_array(array: h5py.Dataset, shapes: set[tuple[int, ...]]) -> None:
+    """An array has a shape that the model needs, and lies in the file as it is: chunks may swell."""
+    if array.shape not in shapes:
+        raise ValueError(f"it holds weights of shape {array.shape}, and the model in experiment.toml has none such")
+    if array.chunks or array.is_virtual or array.external or array.dtype.kind not in "fiu":
+        raise ValueError(f"its weights {quote(array.name)} are not plain numbers in the file itself")

@@ -11,12 +11,14 @@ from grubench.backends.loader import backend
 from grubench.spec.cells import CELLS
 from grubench.spec.losses import LOSSES
 from grubench.spec.optimizers import OPTIMIZERS
-from grubench.training.kernel_check import check, plan_kernels
+from grubench.training.kernel_check import check, list_recurrent, plan_kernels
 from grubench.training.precision import layer_precision, uses_tf32
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
+    from grubench.runs.records import LayerKernel
     from grubench.spec.experiment import Experiment
     from grubench.spec.sections import Layer, Training
 
@@ -40,26 +42,43 @@ def build_model(spec: Experiment, lookback: int, feature: int, outputs: int, thr
 
 
 def _build(spec: Experiment, lookback: int, feature: int, outputs: int, threads: int) -> keras.Sequential:
+    plan = plan_kernels(spec)
+    model = build_stack(spec, lookback, feature, outputs, plan)
+    for position, (layer, kernel) in enumerate(zip(list_recurrent(model), plan, strict=True)):
+        if kernel.kernel == "fused":
+            _fuse(layer, threads or spec.training.threads, need_d_x=position > 0)
+    # Keras's own jit_compile="auto" would compile a SimpleRNN and not a GRU, and times would compare compilers.
+    compiled = spec.training.jit or backend().always_compiles
+    model.compile(
+        optimizer=_build_optimizer(spec.training), loss=LOSSES[spec.training.loss].identifier, jit_compile=compiled
+    )
+    return model
+
+
+def build_stack(
+    spec: Experiment, lookback: int, feature: int, outputs: int, plan: Sequence[LayerKernel]
+) -> keras.Sequential:
+    """Build the stack of a spec on Keras's own loops or cuDNN, not compiled, in the dtype policy that is set.
+
+    Args:
+        spec: The spec.
+        lookback: Steps in.
+        feature: Inputs a step.
+        outputs: Values of the Dense head.
+        plan: The kernel of each recurrent layer.
+    """
     model = keras.Sequential(name=spec.model.cell.replace("-", "_"))
     model.add(keras.layers.Input((lookback, feature)))
     stack = spec.model.stack
-    for position, (layer, kernel) in enumerate(zip(stack, plan_kernels(spec), strict=True)):
+    for position, (layer, kernel) in enumerate(zip(stack, plan, strict=True)):
         sequences = spec.window.every_step or position < len(stack) - 1
-        recurrent = _build_recurrent(spec, layer, sequences=sequences, cudnn=kernel.kernel == "cudnn")
-        model.add(recurrent)
-        if kernel.kernel == "fused":
-            _fuse(recurrent, threads or spec.training.threads, need_d_x=position > 0)
+        model.add(_build_recurrent(spec, layer, sequences=sequences, cudnn=kernel.kernel == "cudnn"))
         if spec.model.dropout[position]:
             model.add(keras.layers.Dropout(spec.model.dropout[position]))
     if spec.model.head_activation != "linear":
         model.add(keras.layers.Activation(spec.model.head_activation))
     # In mixed precision the head stays in float32, as Keras's guide has it.
     model.add(keras.layers.Dense(outputs, dtype="float32"))
-    # Keras's own jit_compile="auto" would compile a SimpleRNN and not a GRU, and times would compare compilers.
-    compiled = spec.training.jit or backend().always_compiles
-    model.compile(
-        optimizer=_build_optimizer(spec.training), loss=LOSSES[spec.training.loss].identifier, jit_compile=compiled
-    )
     return model
 
 

@@ -15,9 +15,8 @@ from grubench.data.scaling import Scaling
 from grubench.data.windows import Windows
 from grubench.errors import RunError, UsageError
 from grubench.runs import run as runs
-from grubench.runs.files import DAMAGED
 from grubench.runs.predictions import ForecastRows
-from grubench.text import is_file, list_names, quote
+from grubench.text import is_file, quote
 from grubench.training import evaluate
 from grubench.training.load_model import load_model
 
@@ -110,17 +109,6 @@ def predict(
     return _forecast_windows(run, dataset, cut)
 
 
-def _check_fit(model: Any, cut: Windows) -> None:
-    """Refuse a model of other inputs and outputs than the run's windows have."""
-    target = (None, cut.lookback, 1) if cut.every_step else (None, cut.horizon)
-    for what, shape, expected in (
-        ("takes inputs", model.input_shape, (None, cut.lookback, cut.feature)),
-        ("gives outputs", model.output_shape, target),
-    ):
-        if shape != expected:
-            raise RunError(f"The model {what} of shape {list_names([shape])}, and the data has {expected}.", DAMAGED)
-
-
 def _forecast_windows(run: Run, dataset: Dataset, cut: Windows) -> Forecast:
     spec = run.experiment
     if not cut.count("test"):
@@ -129,8 +117,7 @@ def _forecast_windows(run: Run, dataset: Dataset, cut: Windows) -> Forecast:
             f"{dataset.name} has no window: each of its series has fewer than {need} steps.",
             "Give more rows, or forecast past its end with --steps.",
         )
-    model = load_model(run)
-    _check_fit(model, cut)
+    model = load_model(run, cut)
     from grubench.training.fit import forecast
 
     predicted = _check_finite(forecast(model, cut, cut.index("test"), spec))
@@ -156,8 +143,7 @@ def _forecast_ahead(run: Run, dataset: Dataset, cut: Windows, steps: int, *, tra
             f"--steps: {steps} is past the horizon of {block}, and the future of {extra} is not known.",
             f"Give --steps {block} or less, or train with a longer --horizon.",
         )
-    model = load_model(run)
-    _check_fit(model, cut)
+    model = load_model(run, cut)
     from grubench.training.precision import uses_tf32
 
     chosen = dataset.select(spec.data.test_series, "data.test_series") if trained_on else dataset.series

@@ -11,6 +11,8 @@ import pytest
 from conftest import kernels_with, tiny
 
 from grubench.backends.loader import backend
+from grubench.data import datasets
+from grubench.data import windows as cutting
 from grubench.errors import UsageError
 from grubench.runs.run import Run
 from grubench.spec.experiment import Experiment
@@ -59,7 +61,8 @@ def lstm(x: np.ndarray, kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndar
 
 @pytest.mark.parametrize(("cell", "reference"), [("gru", gru), ("lstm", lstm)])
 def test_trained_layers_agree_with_the_articles_equations(trained: dict[str, Run], cell: str, reference) -> None:
-    model = load_model(trained[cell])
+    spec = trained[cell].experiment
+    model = load_model(trained[cell], cutting.build(datasets.load(spec.data, "activities"), spec))
     x = np.random.default_rng(0).normal(size=(8, 14, 1)).astype(np.float32)
     *weights, head, head_bias = (np.asarray(weight, np.float64) for weight in model.get_weights())
     expected = reference(x.astype(np.float64), *weights) @ head + head_bias

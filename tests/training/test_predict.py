@@ -17,9 +17,8 @@ from grubench import api
 from grubench.data import datasets
 from grubench.data.series import Series
 from grubench.errors import RunError, UsageError
-from grubench.runs.run import Run, load
+from grubench.runs.run import Run
 from grubench.spec.sections import Data, Window
-from grubench.training import load_model
 from grubench.training.predict import future_times, predict
 
 
@@ -185,22 +184,6 @@ def test_changed_data_is_noticed(own: Run, tmp_path: Path) -> None:
     (folder / "metrics.json").write_text(json.dumps(metrics))
     with pytest.raises(RunError, match="has changed since"):
         predict(folder)
-
-
-def test_a_model_that_holds_code_is_refused(own: Run, tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    shutil.copytree(own.folder, folder)
-    ran = tmp_path / "ran"
-
-    def attack(x):
-        ran.write_text("pwned")
-        return x
-
-    keras.Sequential([keras.layers.Input((14, 2)), keras.layers.Lambda(attack)]).save(folder / "model.keras")
-    ran.unlink(missing_ok=True)
-    with pytest.raises(RunError, match=r"model\.keras cannot be loaded"):
-        load_model.load_model(load(folder))
-    assert not ran.exists()
 
 
 def test_new_files_of_the_datasets_own_form(tmp_path: Path) -> None:
