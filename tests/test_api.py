@@ -17,7 +17,7 @@ from grubench.execution import session
 from grubench.execution.executor import Job
 from grubench.execution.in_process import InProcess
 from grubench.execution.options import ExecutionOptions
-from grubench.execution.scheduler import CHECKPOINTS, KEY_DIGITS
+from grubench.execution.scheduler import KEY_DIGITS
 from grubench.reports.export import write_folder
 from grubench.runs import locks
 from grubench.runs.run import Run
@@ -226,7 +226,7 @@ class TestMatchedByTime:
 @pytest.mark.parametrize("fresh", [True, False])
 def test_fresh_trials_start_without_the_checkpoint_that_is_there(fresh: bool, tmp_path: Path, monkeypatch) -> None:
     spec = tiny()
-    checkpoint = tmp_path / CHECKPOINTS / f"{spec.digest[:KEY_DIGITS]}.npz"
+    checkpoint = tmp_path / locks.CHECKPOINTS / f"{spec.digest[:KEY_DIGITS]}.npz"
     checkpoint.parent.mkdir()
     checkpoint.touch()
     present: list[bool] = []

@@ -188,6 +188,19 @@ class TestRunFolders:
         with pytest.raises(UsageError, match="scales 2 inputs, and series 'new' has 1"):
             predict.predict(folder, file=tmp_path / "new.csv", series="activity0", steps=1)
 
+    @pytest.mark.parametrize("name", [".locks", ".checkpoints"])
+    def test_training_into_a_folder_does_not_follow_links_in_it(
+        self, call: Callable[..., Result], folder: Path, tmp_path: Path, name: str
+    ) -> None:
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        (elsewhere / "mine").write_text("mine")
+        (folder.parent / name).symlink_to(elsewhere)
+        done = call("train", "waves", "--output", folder.parent)
+        assert done.exit_code == 1
+        assert f"{name} is a link, and grubench writes nothing through it" in " ".join(done.output.split())
+        assert [path.name for path in elsewhere.iterdir()] == ["mine"]
+
 
 GRU: dict[str, Any] = {"name": "GRU", "cell": "GRU", "settings": {}, "color": "#0072B2", "runs": ["gru"]}
 

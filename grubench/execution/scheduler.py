@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 # How many digits of its spec's digest name the lock and the checkpoint of a trial.
 KEY_DIGITS = 16
-CHECKPOINTS = ".checkpoints"
 # The most seconds to wait for events, and so between looks at what other processes have finished.
 WAIT_S = 0.5
 
@@ -237,7 +236,7 @@ class Scheduler:
         return None
 
     def _checkpoint(self, spec: Experiment) -> Path:
-        return self._root / CHECKPOINTS / f"{spec.digest[:KEY_DIGITS]}.npz"
+        return self._root / locks.CHECKPOINTS / f"{spec.digest[:KEY_DIGITS]}.npz"
 
     def _remove_checkpoint(self, spec: Experiment, *, partial_only: bool) -> None:
         """Remove a trial's checkpoint, or only the half-written ones that processes left when they died."""

@@ -30,9 +30,11 @@ def write_file(path: Path, remedy: str = "Free some space, or give another path.
         remedy: What to do where it cannot be written.
 
     Raises:
-        RunError: It cannot be written.
+        RunError: It cannot be written, or is no file.
     """
     temporary = path.with_name(f"{_prefix(path)}{uuid.uuid4().hex}{path.suffix}")
+    if path.exists() and not path.is_file():
+        raise RunError(f"{path} is no file but a folder, a pipe or a device.", remedy)
     with os_errors(path, remedy):
         remove_partial(path, min_age_s=ABANDONED_S)
         temporary.touch(exist_ok=False)
@@ -84,11 +86,13 @@ def write_folder(root: Path, name: str) -> Iterator[Path]:
 
 
 def check_writable(root: Path) -> None:
-    """Make a folder if need be, and refuse one that cannot be written, before any work is done.
+    """Make a folder of runs if need be, and refuse one that cannot be written, before any work is done.
 
     Raises:
         RunError: Naming the folder and the reason.
     """
+    for name in (locks.LOCKS, locks.CHECKPOINTS):
+        locks.refuse_link(root / name)
     try:
         root.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=root).close()

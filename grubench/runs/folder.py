@@ -71,6 +71,6 @@ def free_name(root: Path, middle: str, digest: str) -> str:
     """A folder name that is not taken: the time, what it is, and the start of the digest."""
     name = f"{time.strftime('%Y-%m-%d-%H%M%S')}-{middle}-{digest[:DIGEST_DIGITS]}"
     number = 1
-    while (root / (name if number == 1 else f"{name}-{number}")).exists():
+    while os.path.lexists(root / (name if number == 1 else f"{name}-{number}")):
         number += 1
     return name if number == 1 else f"{name}-{number}"

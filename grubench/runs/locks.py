@@ -6,8 +6,10 @@ by the next one that acquires the lock.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import stat
 import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 LOCKS = ".locks"
+CHECKPOINTS = ".checkpoints"
 PARTIAL = ".partial-"
 OLD = "-old"
 PARTIAL_NAME = re.compile(rf"{re.escape(PARTIAL)}(.*)-[0-9a-f]{{8}}(?:{OLD})?", re.DOTALL)
@@ -50,12 +53,14 @@ class FolderLock:
         for path in self.root.iterdir():
             if _key_of(path.name) != self.key:
                 continue
-            if path.name.endswith(OLD) and not (self.root / self.key).exists():  # it died between the two renamings
-                path.rename(self.root / self.key)
-            shutil.rmtree(path, ignore_errors=True)
+            target = self.root / self.key
+            # Where it died between the two renamings.
+            if path.name.endswith(OLD) and not os.path.lexists(target) and not path.is_symlink():
+                path.rename(target)
+            _remove(path)
 
     def publish(self, name: str) -> Path:
-        """Rename `partial`; an older folder of that name is replaced.
+        """Rename `partial`; an older folder of that name, or a link, is replaced.
 
         Raises:
             RunError: It cannot be renamed.
@@ -63,15 +68,17 @@ class FolderLock:
         target = self.root / name
         old = self.partial.with_name(f"{self.partial.name}{OLD}")
         with os_errors(target):
-            if target.exists():
+            if target.is_symlink():
+                target.unlink()
+            elif target.exists():
                 target.rename(old)
             self.partial.rename(target)
-        shutil.rmtree(old, ignore_errors=True)
+        _remove(old)
         return target
 
     def release(self) -> None:
         """Let others acquire it; what was not published is removed."""
-        shutil.rmtree(self.partial, ignore_errors=True)
+        _remove(self.partial)
         self._lock.release()
 
 
@@ -79,6 +86,46 @@ def _key_of(name: str) -> str:
     """The key under whose lock a partial folder was written; empty for other names."""
     match = PARTIAL_NAME.fullmatch(name)
     return match[1] if match else ""
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder with all that is in it, or a link: what that leads to stays as it is."""
+    if path.is_symlink():
+        with suppress(OSError):
+            path.unlink()
+    else:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def refuse_link(folder: Path) -> None:
+    """Refuse a hidden folder that is a link: it could lead what is written and removed to another place.
+
+    Raises:
+        RunError: It is one.
+    """
+    if folder.is_symlink():
+        raise RunError(f"{folder} is a link, and grubench writes nothing through it.", "Remove it.")
+
+
+def make_hidden(folder: Path) -> None:
+    """Make a hidden folder of locks or checkpoints, if it is not there.
+
+    Raises:
+        RunError: It cannot be made, or is a link.
+    """
+    refuse_link(folder)
+    with os_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def _check_lock_file(path: Path) -> None:
+    """Refuse a lock that is a link, hard or soft, or a pipe: opening it may wait, or change another file."""
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+        raise RunError(f"{path} is no lock of grubench's but a link or a pipe.", "Remove it.")
 
 
 def acquire(root: Path, key: str, *, wait: bool = False) -> FolderLock | None:
@@ -90,13 +137,15 @@ def acquire(root: Path, key: str, *, wait: bool = False) -> FolderLock | None:
         wait: Wait until it is free.
 
     Raises:
-        RunError: The folder cannot be written.
+        RunError: The folder cannot be written, or its locks are links.
     """
     from filelock import FileLock, Timeout
 
+    make_hidden(root / LOCKS)
     with os_errors(root):
-        (root / LOCKS).mkdir(parents=True, exist_ok=True)
-        lock = FileLock(root / LOCKS / f"{key}.lock", thread_local=False)
+        path = root / LOCKS / f"{key}.lock"
+        _check_lock_file(path)
+        lock = FileLock(path, thread_local=False)
         try:
             lock.acquire(timeout=-1 if wait else 0)
         except Timeout:

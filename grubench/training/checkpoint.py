@@ -7,6 +7,7 @@ of one that was never stopped.
 
 from __future__ import annotations
 
+import io
 import time
 import zipfile
 from dataclasses import dataclass
@@ -18,8 +19,7 @@ import msgspec
 import numpy as np
 
 from grubench.backends.loader import backend
-from grubench.runs import atomic
-from grubench.runs.files import os_errors
+from grubench.runs import atomic, locks
 from grubench.training.early_stopping import EarlyStopping, EarlyStoppingState
 from grubench.training.fit_record import FitRecord
 
@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 
 # The entry of the file that is JSON; the others are arrays.
 STATE = "state"
+# What reading a damaged file raises.
+DAMAGE = (
+    *(OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError),
+    *(zipfile.BadZipFile, msgspec.MsgspecError),
+)
 
 
 class CheckpointState(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,18 +100,17 @@ class CheckpointFile:
 
     def read(self) -> Checkpoint | None:
         """The checkpoint; None where there is none, or it is damaged, or of another trial or machine."""
-        if self.path is None or not self.path.is_file():
+        if self.path is None or not self.path.is_file() or self.path.is_symlink():
             return None
         try:
-            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
+            arrays = _read_arrays(self.path)
             checkpoint = Checkpoint(
                 state=msgspec.json.decode(arrays.pop(STATE).tobytes(), type=CheckpointState),
                 variables=_select_numbered("v", arrays),
                 best_weights=_select_numbered("b", arrays),
                 random_state={name[1:]: values for name, values in arrays.items() if name.startswith("r")},
             )
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, msgspec.MsgspecError):
+        except DAMAGE:
             return None
         return checkpoint if checkpoint.state.identity == self.identity else None
 
@@ -122,8 +126,7 @@ class CheckpointFile:
         arrays |= {f"b{number}": values for number, values in enumerate(checkpoint.best_weights)}
         arrays |= {f"r{name}": values for name, values in checkpoint.random_state.items()}
         arrays[STATE] = np.frombuffer(msgspec.json.encode(checkpoint.state), np.uint8)
-        with os_errors(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+        locks.make_hidden(self.path.parent)
         remedy = "Free some space, or choose another --output."
         with atomic.write_file(self.path, remedy) as temporary, temporary.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
@@ -180,6 +183,25 @@ class WriteCheckpoints(keras.callbacks.Callback):  # type: ignore[misc]
 
 def _variables(model: keras.Model) -> Iterable[keras.Variable]:
     return [*model.variables, *model.optimizer.variables]
+
+
+def _read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
+    """The arrays of a file of `np.savez`, by name: none takes more memory than it has bytes in the file.
+
+    Raises:
+        ValueError: It is damaged; or other errors of zipfile's.
+    """
+    arrays = {}
+    with zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            if entry.compress_type != zipfile.ZIP_STORED:
+                raise ValueError("its arrays are compressed")
+            content = io.BytesIO(archive.read(entry))
+            np.lib.format.read_magic(content)
+            shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(content)
+            values = np.frombuffer(content.read(), dtype).reshape(shape, order="F" if is_fortran else "C")
+            arrays[entry.filename.removesuffix(".npy")] = values.copy()
+    return arrays
 
 
 def _select_numbered(letter: str, arrays: dict[str, NDArray[np.generic]]) -> list[NDArray[np.generic]]:

@@ -10,7 +10,8 @@ from conftest import make_dataset, tiny
 
 from grubench.errors import KernelError, TrainingError
 from grubench.execution.executor import Job, Outcome
-from grubench.execution.scheduler import CHECKPOINTS, KEY_DIGITS, Scheduler
+from grubench.execution.scheduler import KEY_DIGITS, Scheduler
+from grubench.runs import locks
 from grubench.spec.experiment import Experiment
 from grubench.training.events import Event, TrialStart
 from grubench.training.options import TrialOptions
@@ -86,7 +87,7 @@ def test_a_kernel_that_the_machine_accepts_is_checked_once_and_then_trained(tmp_
 @pytest.mark.parametrize("resume", [True, False])
 def test_a_checkpoint_is_resumed_and_removed_before_a_fresh_trial(resume: bool, tmp_path: Path) -> None:
     spec = tiny()
-    checkpoint = tmp_path / CHECKPOINTS / f"{spec.digest[:KEY_DIGITS]}.npz"
+    checkpoint = tmp_path / locks.CHECKPOINTS / f"{spec.digest[:KEY_DIGITS]}.npz"
     half_written = checkpoint.with_name(f".{checkpoint.name}.partial-77.npz")
     other = checkpoint.with_name("other.npz")
     checkpoint.parent.mkdir()

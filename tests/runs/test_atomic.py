@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+import uuid
 from pathlib import Path
 
 import pytest
 from conftest import visible
 
 from grubench.errors import RunError
-from grubench.runs import atomic
+from grubench.runs import atomic, locks
 
 
 def test_a_folder_whose_block_fails_is_not_there(tmp_path: Path) -> None:
@@ -117,3 +118,42 @@ def test_a_file_in_the_output_folders_place_is_an_error(tmp_path: Path) -> None:
     taken.write_text("a file")
     with pytest.raises(RunError, match="cannot be written"):
         atomic.check_writable(taken)
+
+
+@pytest.mark.parametrize("name", [locks.LOCKS, locks.CHECKPOINTS])
+def test_hidden_folders_that_are_links_are_refused_before_any_work(tmp_path: Path, name: str) -> None:
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "runs" / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RunError, match="is a link, and grubench writes nothing through it"):
+        atomic.check_writable(tmp_path / "runs")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX pipes")
+def test_a_pipe_and_a_folder_are_not_replaced_by_a_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "link.csv").symlink_to(tmp_path / "pipe.csv")
+    before = sorted(tmp_path.iterdir())
+    for name in ("pipe.csv", "folder.csv", "link.csv"):
+        with (
+            pytest.raises(RunError, match="is no file but a folder, a pipe or a device"),
+            atomic.write_file(tmp_path / name),
+        ):
+            pytest.fail("it was written")
+    assert sorted(tmp_path.iterdir()) == before
+    assert (tmp_path / "link.csv").is_symlink()
+
+
+def test_a_file_written_aside_is_new_and_follows_no_planted_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where its random name was guessed."""
+    outside = tmp_path / "outside"
+    outside.write_text("mine")
+    guessed = uuid.uuid4()
+    monkeypatch.setattr(uuid, "uuid4", lambda: guessed)
+    (tmp_path / f".a.csv.partial-{guessed.hex}.csv").symlink_to(outside)
+    with pytest.raises(RunError, match="could not be written: File exists"), atomic.write_file(tmp_path / "a.csv"):
+        pytest.fail("it was written")
+    assert outside.read_text() == "mine"

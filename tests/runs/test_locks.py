@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -66,3 +67,64 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file")
     with pytest.raises(RunError, match="could not be written"):
         locks.acquire(tmp_path / "runs", "a")
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """A folder with a file in it, that planted links lead to."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "mine").write_text("mine")
+    return folder
+
+
+def is_untouched(elsewhere: Path) -> bool:
+    return [path.name for path in elsewhere.iterdir()] == ["mine"] and (elsewhere / "mine").read_text() == "mine"
+
+
+def test_locks_that_are_a_link_elsewhere_are_refused(tmp_path: Path, elsewhere: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / locks.LOCKS).symlink_to(elsewhere)
+    with pytest.raises(RunError, match="is a link, and grubench writes nothing through it"):
+        locks.acquire(tmp_path / "runs", "a")
+    assert is_untouched(elsewhere)
+
+
+@pytest.mark.parametrize("plant", [Path.symlink_to, Path.hardlink_to, lambda path, _: os.mkfifo(path)])
+def test_a_lock_that_is_a_link_or_a_pipe_is_refused(tmp_path: Path, elsewhere: Path, plant) -> None:
+    root = tmp_path / "runs"
+    (root / locks.LOCKS).mkdir(parents=True)
+    plant(root / locks.LOCKS / "a.lock", elsewhere / "mine")
+    with pytest.raises(RunError, match="no lock of grubench's but a link or a pipe"):
+        locks.acquire(root, "a")
+    assert is_untouched(elsewhere)
+
+
+@pytest.mark.parametrize("end", ["", locks.OLD])
+def test_a_link_among_what_is_half_written_is_removed_and_not_followed(
+    tmp_path: Path, elsewhere: Path, end: str
+) -> None:
+    root = tmp_path / "runs"
+    root.mkdir()
+    (root / f"{locks.PARTIAL}a-01234567{end}").symlink_to(elsewhere)
+    locks.remove_partial(root)
+    assert [path.name for path in root.iterdir()] == [locks.LOCKS]
+    assert is_untouched(elsewhere)
+
+
+@pytest.mark.parametrize("target", ["elsewhere", "nowhere"])
+def test_what_is_published_in_place_of_a_link_does_not_go_through_it(
+    tmp_path: Path, elsewhere: Path, target: str
+) -> None:
+    root = tmp_path / "runs"
+    root.mkdir()
+    (root / "it").symlink_to(tmp_path / target)
+    lock = locks.acquire(root, "it")
+    lock.partial.mkdir()
+    (lock.partial / "a").touch()
+    lock.publish("it")
+    lock.release()
+    assert visible(root) == ["it"]
+    assert not (root / "it").is_symlink()
+    assert is_untouched(elsewhere)
+    assert not (tmp_path / "nowhere").exists()

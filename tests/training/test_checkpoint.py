@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from conftest import tiny
 
+from grubench.errors import RunError
 from grubench.spec.experiment import Experiment
 from grubench.training.checkpoint import Checkpoint, CheckpointFile, CheckpointState
 from grubench.training.events import EpochEnd, TrialEvent, ignore
@@ -155,3 +156,27 @@ def test_a_checkpoint_of_other_variables_is_ignored(tmp_path: Path) -> None:
     run_trial(spec, tmp_path / "again", ignore, options=TrialOptions(checkpoint=path))
     run_trial(spec, tmp_path / "whole", ignore)
     assert history(tmp_path / "again") == history(tmp_path / "whole")
+
+
+def test_an_array_that_says_more_than_its_file_has_is_ignored_before_it_takes_memory(tmp_path: Path) -> None:
+    path = tmp_path / "trial.npz"
+    CheckpointFile(path=path, identity="a trial").write(make_checkpoint())
+    header = BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"shape": (2**40,), "fortran_order": False, "descr": "<f4"})
+    for name, content, method in (
+        ("v12.npy", header.getvalue(), zipfile.ZIP_STORED),
+        ("v12.npy", header.getvalue() + bytes(10_000_000), zipfile.ZIP_DEFLATED),
+    ):
+        changed = tmp_path / f"{method}.npz"
+        changed.write_bytes(path.read_bytes())
+        with zipfile.ZipFile(changed, "a", method) as archive:
+            archive.writestr(name, content)
+        assert CheckpointFile(path=changed, identity="a trial").read() is None
+
+
+def test_checkpoints_do_not_go_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "checkpoints").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RunError, match="is a link"):
+        CheckpointFile(path=tmp_path / "checkpoints" / "trial.npz").write(make_checkpoint())
+    assert not list((tmp_path / "elsewhere").iterdir())
