@@ -15,6 +15,9 @@ LARGEST_WHOLE = 2**63 - 1
 LARGEST_VALUE = 1e100
 # What steers a terminal: control characters but a tab and the end of a line.
 STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# What is written out wherever a text is shown: those, separators of lines, what turns the direction of writing (a text
+# would not read as it is stored), and the bytes of a path that are no UTF-8.
+UNSHOWN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 # What a message shows of a value, and of how many values.
 SHOWN_LETTERS = 120
 SHOWN_VALUES = 20
@@ -43,8 +46,18 @@ def has_control_characters(text: str) -> bool:
 
 
 def escape_control_characters(text: str) -> str:
-    """A text with its control characters written out."""
-    return STEERING.sub(lambda match: repr(match[0])[1:-1], text)
+    """A text with its control characters written out, but for tabs and the ends of lines."""
+    return UNSHOWN.sub(lambda match: repr(match[0])[1:-1], text)
+
+
+def escape_name(name: object) -> str:
+    """A name or a path as it stands in a line: tabs and ends of lines are written out, too."""
+    return escape_control_characters(str(name)).replace("\n", r"\n").replace("\t", r"\t")
+
+
+def write_on_one_line(text: str) -> str:
+    """A text without what would end its line: each run of blanks is a space, and control characters are written out."""
+    return escape_control_characters(" ".join(text.split()))
 
 
 def list_names(names: Iterable[object]) -> str:

@@ -13,6 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from grubench.backends import private_api, registry
+from grubench.backends.matplotlib_import import import_matplotlib
 from grubench.backends.stderr import quiet_stderr
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def _load() -> _Loaded:
     # Nothing of the backend may run here: trials are forked from a process that has called this, and CUDA does not
     # survive a fork.
     with quiet_stderr():
+        import_matplotlib()
         importlib.import_module("keras")
         if name != "tensorflow":
             private_api.prevent_tensorflow_import()

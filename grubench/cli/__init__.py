@@ -1,6 +1,5 @@
 """The command line: each command parses, makes one call of the library, and hands the result to a view."""
 
-import io
 import sys
 from typing import Annotated
 
@@ -8,6 +7,7 @@ import typer
 
 from grubench.cli import bench, compare, datasets, doctor, guide, predict, report, runs, train
 from grubench.cli.command import show_error
+from grubench.cli.streams import guard_streams
 
 app = typer.Typer(
     name="grubench",
@@ -40,16 +40,14 @@ def root(
 
 def main() -> None:
     """Run the command line; an unexpected error ends in one line, and with --debug in its traceback."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a log in an old encoding must not end a training
-            stream.reconfigure(errors="replace")
-    try:
-        app()
-    except Exception as error:
-        if "--debug" in sys.argv:
-            raise
-        show_error(
-            f"unexpected {type(error).__name__}: {error}",
-            "This is a bug in grubench; --debug shows where it happened.",
-        )
-        sys.exit(1)
+    with guard_streams():
+        try:
+            app()
+        except Exception as error:
+            if "--debug" in sys.argv:
+                raise
+            show_error(
+                f"unexpected {type(error).__name__}: {error}",
+                "This is a bug in grubench; --debug shows where it happened.",
+            )
+            sys.exit(1)

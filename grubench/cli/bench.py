@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from grubench.cli.command import INTERRUPTED, check_file, command
+from grubench.cli.delivery import Delivery
 from grubench.errors import UsageError
 from grubench.spec.backends import BACKENDS
 from grubench.spec.fields import Tree
@@ -15,7 +16,7 @@ from grubench.text import join_or
 
 if TYPE_CHECKING:
     from grubench.spec.experiment import Experiment
-    from grubench.training.benchmark_records import Benchmark, BenchmarkArm
+    from grubench.training.benchmark_records import BenchmarkArm
 
 PICTURES = (".png", ".svg")
 # The shape that is timed where no preset is given.
@@ -87,12 +88,13 @@ def bench(
         "layers": _parse_numbers("--layers", layers),
     }
     spec = _resolve(preset, threads=threads, backend=backend, precision=precision)
-    from rich.console import Console
+    from grubench.reports.console import Console
 
     console = Console(stderr=True)
     with console.status("loading Keras"):
         _load_keras(spec)
     from grubench.reports import benchmark
+    from grubench.reports.export import write_text
     from grubench.spec.parameter_count import count_inputs
     from grubench.training import step_benchmark
     from grubench.training.benchmark_records import list_shapes
@@ -109,8 +111,18 @@ def bench(
 
     with progress.BenchmarkDisplay(console) as display:
         measured = step_benchmark.measure(spec, arms, sizes, rounds=rounds, on_event=display)
-    benchmark.show(measured, Console())
-    _save(measured, axis, export, picture)
+    delivery = Delivery()
+    if export:
+        with delivery.step(f"{export}"):
+            write_text(export, benchmark.write_json(measured))
+    with delivery.step("The table"):
+        benchmark.show(measured, Console())
+    if picture and measured.timings:
+        with delivery.step(f"{picture}"):
+            from grubench.reports import plots
+
+            plots.draw_growth(measured, axis, picture)
+    delivery.finish(1 if measured.complete else INTERRUPTED)
     if not measured.complete:
         raise typer.Exit(INTERRUPTED)
 
@@ -127,16 +139,6 @@ def _load_keras(spec: Experiment) -> None:
 
     loader.start(spec.training.backend)
     from grubench.training import step_benchmark  # noqa: F401
-
-
-def _save(measured: Benchmark, axis: str, export: Path | None, picture: Path | None) -> None:
-    from grubench.reports import benchmark, plots
-    from grubench.reports.export import write_text
-
-    if export:
-        write_text(export, benchmark.write_json(measured))
-    if picture and measured.timings:
-        plots.draw_growth(measured, axis, picture)
 
 
 def _parse_numbers(flag: str, text: str) -> list[int]:

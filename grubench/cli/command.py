@@ -11,7 +11,6 @@ import typer
 from grubench.cli.flags import collect, make_parameter, make_spec_parameters
 from grubench.cli.help import make_command_class, show_all_flags
 from grubench.errors import GrubenchError, UsageError
-from grubench.text import escape_control_characters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,14 +71,14 @@ def command(
 
 def show_error(message: str, remedy: str) -> None:
     """An error in red, its remedy below; plain where there is no terminal or NO_COLOR is set."""
-    from rich.console import Console
     from rich.text import Text
 
+    from grubench.reports.console import Console
+
     console = Console(stderr=True)
-    # What an error quotes may come from an untrusted file: escaped, it cannot control the terminal.
-    console.print(Text(f"grubench: {escape_control_characters(message)}", style="red"), soft_wrap=True)
+    console.print(Text(f"grubench: {message}", style="red"), soft_wrap=True)
     if remedy:
-        console.print(Text(escape_control_characters(remedy)), soft_wrap=True)
+        console.print(Text(remedy), soft_wrap=True)
 
 
 def check_file(flag: str, path: Path, suffixes: tuple[str, ...]) -> None:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from grubench.cli.command import check_file, command, show_error
+from grubench.cli.command import check_file, command
+from grubench.cli.delivery import Delivery
 from grubench.cli.flags import parse_variation
 from grubench.cli.options import CheckpointEvery, InProcess, Output
-from grubench.errors import RunError, UsageError
+from grubench.errors import UsageError
 from grubench.spec.fields import Tree
 
 if TYPE_CHECKING:
@@ -115,10 +116,9 @@ def compare(
         _compare_runs(names or [], output, export or [], report)
         return
     _check_settings(names or [], flags, pictures)
-    from rich.console import Console
-
     from grubench import api
     from grubench.presets import resolve
+    from grubench.reports.console import Console
     from grubench.reports.progress import Display
 
     spec = resolve(names[0] if names else None, flags)
@@ -134,19 +134,7 @@ def compare(
             options=options,
             on_event=display,
         )
-    _finish(comparison, export or [], report, pictures)
-
-
-def _finish(comparison: Comparison, export: list[Path], report: Path | None, pictures: str) -> None:
-    """Show the comparison; the exit code says that trials failed, whatever else fails."""
-    try:
-        _show(comparison, export, report, pictures)
-    except RunError as error:
-        if not comparison.failures:
-            raise
-        show_error(error.message, error.remedy)  # a full disk, say, that has failed trials before
-    if comparison.failures:
-        raise typer.Exit(SOME_FAILED)
+    _deliver(comparison, export or [], report, pictures)
 
 
 def _check_files(export: list[Path], report: Path | None) -> None:
@@ -173,25 +161,47 @@ def _compare_runs(names: list[str], output: Path, export: list[Path], report: Pa
     from grubench.runs.folder import resolve
     from grubench.runs.run import load
 
-    _show(from_runs([load(resolve(Path(name), output)) for name in names]), export, report, "")
+    _deliver(from_runs([load(resolve(Path(name), output)) for name in names]), export, report, "")
 
 
-def _show(comparison: Comparison, export: list[Path], report: Path | None, pictures: str) -> None:
-    from rich.console import Console
-
+def _deliver(comparison: Comparison, export: list[Path], report: Path | None, pictures: str) -> None:
+    """Keep the comparison, then show it and write the rest; the exit code says that trials failed, if any did."""
     from grubench.reports import export as record
     from grubench.reports import terminal
+    from grubench.reports.console import Console
 
-    console = Console()
-    terminal.show_comparison(comparison, console)
-    if comparison.folder:
-        record.write_folder(comparison, pictures)
-        console.print(f"Tables and pictures: {comparison.folder}", highlight=False, soft_wrap=True, markup=False)
+    console, delivery, folder = Console(), Delivery(), comparison.folder
+    if folder:
+        with delivery.step(f"{folder}"):
+            record.write_folder(comparison)
+    with delivery.step("The tables"):
+        terminal.show_comparison(comparison, console)
+    if folder and folder.is_dir():
+        _draw(comparison, folder, pictures, delivery)
+        console.print_path("Tables and pictures:", folder)
     for path in export:
-        record.export_comparison(comparison, path)
-        console.print(f"Wrote {path}", highlight=False, soft_wrap=True, markup=False)
+        with delivery.step(f"{path}"):
+            record.export_comparison(comparison, path)
+            console.print_path("Wrote", path)
     if report:
-        from grubench.reports.html import write
+        with delivery.step(f"{report}"):
+            from grubench.reports.html import write
 
-        write(comparison, report)
-        console.print(f"Report: {report}", highlight=False, soft_wrap=True, markup=False)
+            write(comparison, report)
+            console.print_path("Report:", report)
+    delivery.finish(SOME_FAILED if comparison.failures else 1)
+    if comparison.failures:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _draw(comparison: Comparison, folder: Path, pictures: str, delivery: Delivery) -> None:
+    """Draw the pictures of a comparison's folder, each on its own."""
+    losses, forecasts = folder / f"loss.{pictures}", folder / f"forecast.{pictures}"
+    with delivery.step(f"{losses}"):
+        from grubench.reports import plots
+
+        plots.draw_losses(comparison, losses)
+    with delivery.step(f"{forecasts}"):
+        from grubench.reports import plots
+
+        plots.draw_forecasts(comparison, forecasts)

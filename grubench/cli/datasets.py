@@ -14,10 +14,9 @@ def register(app: typer.Typer) -> None:
 
 def datasets(name: Annotated[str | None, typer.Argument(help="A dataset to fetch and describe.")] = None) -> None:
     """List the datasets, or fetch and describe one."""
-    from rich.console import Console
-
     from grubench.data.datasets.catalog import CATALOG, find
     from grubench.reports import datasets
+    from grubench.reports.console import Console
 
     console = Console()
     if name is None:

@@ -18,7 +18,7 @@ def doctor(flags: Tree, preset: Preset = None) -> None:
     from grubench.presets import resolve
 
     spec = resolve(preset, flags)
-    from rich.console import Console
+    from grubench.reports.console import Console
 
     with Console(stderr=True).status("loading Keras"):
         loader.start(spec.training.backend)

@@ -10,7 +10,7 @@ import typer
 from grubench.cli.command import command
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from grubench.reports.console import Console
 
 
 def register(app: typer.Typer) -> None:
@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 def guide(topic: Annotated[str | None, typer.Argument(help="The page to show.")] = None) -> None:
     """List the pages of the guide, or show one."""
-    from rich.console import Console
+    from grubench.reports.console import Console
 
     if topic is None:
         _show_list(Console())

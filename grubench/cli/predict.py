@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from grubench.cli.command import check_file, command
+from grubench.cli.delivery import Delivery
 from grubench.cli.options import Output
 from grubench.spec.backends import BACKENDS
 from grubench.text import join_or
@@ -44,8 +45,7 @@ def predict(
     output: Output = Path("runs"),
 ) -> None:
     """Forecast with a finished run."""
-    from rich.console import Console
-
+    from grubench.reports.console import Console
     from grubench.runs.folder import resolve
     from grubench.runs.run import load
 
@@ -58,13 +58,19 @@ def predict(
     with Console(stderr=True).status("loading Keras and the model"):
         from grubench.reports import export as record
         from grubench.reports import forecast as forecast_view
-        from grubench.reports import plots
         from grubench.training import predict
 
         forecast = predict.predict(trained, file=csv, steps=steps, series=series, backend=backend)
-    forecast_view.show_forecast(forecast, console)
-    target = picture or trained.folder / ("ahead.png" if steps else "forecast.png")
-    console.print(f"Picture: {plots.draw_forecast(forecast, target)}", highlight=False, soft_wrap=True, markup=False)
+    delivery = Delivery()
     if export:
-        record.export_forecast(forecast, export)
-        console.print(f"Wrote {export}", highlight=False, soft_wrap=True, markup=False)
+        with delivery.step(f"{export}"):
+            record.export_forecast(forecast, export)
+            console.print_path("Wrote", export)
+    with delivery.step("The tables"):
+        forecast_view.show_forecast(forecast, console)
+    target = picture or trained.folder / ("ahead.png" if steps else "forecast.png")
+    with delivery.step(f"{target}"):
+        from grubench.reports import plots
+
+        console.print_path("Picture:", plots.draw_forecast(forecast, target))
+    delivery.finish()

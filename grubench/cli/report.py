@@ -24,13 +24,12 @@ def report(
     """Write the HTML report of a comparison."""
     if to:
         check_file("--to", to, (".html",))
-    from rich.console import Console
-
     from grubench.comparison.comparison import load
     from grubench.reports import html
+    from grubench.reports.console import Console
     from grubench.runs.folder import resolve
 
     folder = resolve(comparison, output)
     target = to or folder / "report.html"
     html.write(load(folder), target)
-    Console().print(f"Report: {target}", highlight=False, soft_wrap=True, markup=False)
+    Console().print_path("Report:", target)

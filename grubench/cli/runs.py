@@ -19,9 +19,8 @@ def runs(
     output: Output = Path("runs"),
 ) -> None:
     """List the finished runs, newest first, or show one."""
-    from rich.console import Console
-
     from grubench.reports import terminal
+    from grubench.reports.console import Console
     from grubench.runs.folder import resolve
     from grubench.runs.run import list_runs, load
 
@@ -33,4 +32,4 @@ def runs(
     if finished:
         terminal.show_runs(finished, console)
     else:
-        console.print(f"No runs in {output}. `grubench compare` makes some.", highlight=False, markup=False)
+        console.print(f"No runs in {output}. `grubench compare` makes some.", highlight=False)

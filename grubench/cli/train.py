@@ -5,6 +5,7 @@ from pathlib import Path
 import typer
 
 from grubench.cli.command import command
+from grubench.cli.delivery import Delivery
 from grubench.cli.options import CheckpointEvery, InProcess, Output, Preset
 from grubench.spec.fields import Tree
 
@@ -25,11 +26,10 @@ def train(
     from grubench.presets import resolve
 
     spec = resolve(preset, flags)
-    from rich.console import Console
-
     from grubench import api
     from grubench.execution.options import ExecutionOptions
     from grubench.reports import terminal
+    from grubench.reports.console import Console
     from grubench.reports.progress import Display
 
     with Display(Console(stderr=True)) as display:
@@ -38,5 +38,8 @@ def train(
         )
         run = api.train(spec, output=output, options=options, on_event=display)
     console = Console()
-    terminal.show_run(run, console)
-    console.print(f"Saved in {run.folder}", highlight=False, soft_wrap=True, markup=False)
+    delivery = Delivery()
+    with delivery.step("The tables"):
+        terminal.show_run(run, console)
+    console.print_path("Saved in", run.folder)
+    delivery.finish()

@@ -17,6 +17,7 @@ from grubench.reports.latex import write_latex
 from grubench.reports.markdown import write_markdown
 from grubench.reports.rows import Row, make_rows
 from grubench.reports.settings_line import write_settings
+from grubench.reports.spreadsheet import format_cell
 from grubench.runs import atomic, files
 from grubench.runs.predictions import format_csv
 
@@ -62,26 +63,18 @@ class ComparisonExport:
     verdict: list[Finding]
 
 
-def write_folder(comparison: Comparison, pictures: str = "png") -> None:
-    """Write the comparison's folder: comparison.json, comparison.md, and the pictures `loss` and `forecast`.
-
-    Args:
-        comparison: The comparison.
-        pictures: `png` or `svg`.
+def write_folder(comparison: Comparison) -> None:
+    """Write the comparison's folder: comparison.json and comparison.md.
 
     Raises:
         RunError: It cannot be written.
     """
-    from grubench.reports import plots
-
     folder = comparison.folder
     if folder is None:
         return
     with atomic.write_folder(folder.parent, folder.name) as partial:
         for ending in (".json", ".md"):
             (partial / f"comparison{ending}").write_text(format_comparison(comparison, ending), encoding="utf-8")
-        plots.draw_losses(comparison, partial / f"loss.{pictures}")
-        plots.draw_forecasts(comparison, partial / f"forecast.{pictures}")
 
 
 def export_comparison(comparison: Comparison, path: Path) -> None:
@@ -99,7 +92,8 @@ def export_forecast(forecast: Forecast, path: Path) -> None:
     Raises:
         RunError: It cannot be written.
     """
-    write_text(path, format_csv(forecast.rows))
+    lines = csv.reader(io.StringIO(format_csv(forecast.rows)))
+    write_text(path, "".join(f"{','.join([format_cell(series), *numbers])}\n" for series, *numbers in lines))
 
 
 def write_text(path: Path, content: str) -> None:
@@ -157,15 +151,13 @@ def _write_csv(comparison: Comparison) -> str:
     rows = make_rows(comparison)
     runs_of = {arm.name: runs for arm, runs in comparison.arms.items()}
     keys = list(dict.fromkeys(key for row in rows for key in row.values))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["arm", "seed", *keys, "backend", "precision", "kernel"])
+    table: list[list[object]] = [["arm", "seed", *keys, "backend", "precision", "kernel"]]
     for row in rows:
         for place, seed in enumerate(row.seeds or [""]):
             values = [row.values[key][place] if key in row.values else "" for key in keys]
             ran_on = _list_ran_on(runs_of[row.name][place]) if row.seeds else ("", "", "")
-            writer.writerow([row.name, seed, *values, *ran_on])
-    return text.getvalue()
+            table.append([row.name, seed, *values, *ran_on])
+    return "".join(f"{','.join(map(format_cell, line))}\n" for line in table)
 
 
 def _list_ran_on(run: Run) -> tuple[str, str, str]:

@@ -11,6 +11,7 @@ from rich.text import Text
 from grubench.reports.numbers import format_number
 from grubench.reports.score_table import print_scores
 from grubench.spec.backends import BACKENDS
+from grubench.text import escape_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,7 +25,7 @@ MAX_SERIES = 4
 def show_forecast(forecast: Forecast, console: Console) -> None:
     """Print the errors of forecasts, or the values that lie ahead."""
     backend = BACKENDS[forecast.backend].title
-    console.print(Text.assemble((forecast.run.name, "bold"), (f"  forecast with {backend}", "dim")))
+    console.print(Text.assemble((escape_name(forecast.run.name), "bold"), (f"  forecast with {backend}", "dim")))
     if forecast.scores is not None:
         print_scores(forecast.scores, forecast.baselines, forecast.unit, console)
         return

@@ -11,33 +11,41 @@ from grubench.reports.numbers import NONE
 from grubench.reports.pair_tables import make_tables
 from grubench.reports.rows import format_cell, make_rows, select_columns
 from grubench.reports.settings_line import write_settings
+from grubench.text import write_on_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from grubench.comparison.comparison import Comparison
 
-# What LaTeX would take for a command, and how it is written.
+# What LaTeX would take for a command, and how it is written; a bracket after the end of a row would be an argument.
 SPECIAL = {
     "\\": r"\textbackslash{}",
     "±": r"$\pm$",
     NONE: "--",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
+    "[": "{[}",
 } | {character: f"\\{character}" for character in "&%$#_{}"}
 
 
 def write_latex(comparison: Comparison) -> str:
     """Write the tables; what is not a table stands in comments."""
     rows = make_rows(comparison)
-    lines = [f"% {line}" for line in (write_settings(comparison), *write_header(comparison), *comparison.notes)]
+    lines = [_write_comment("Settings", write_settings(comparison))]
+    lines += [_write_comment("Note", line) for line in (*write_header(comparison), *comparison.notes)]
     for table_rows, columns in ((rows, list_test_columns()), ([row for row in rows if row.seeds], COST_COLUMNS)):
         shown = select_columns(table_rows, columns)
         body = [[row.name, *(format_cell(row, column) for column in shown)] for row in table_rows]
         lines.append(_write_table(["", *(column.heading for column in shown)], body))
     lines += [_write_table(table.head, table.lines) for table in make_tables(comparison)]
-    lines += [f"% {finding}" for finding in write_verdict(comparison)]
+    lines += [_write_comment(finding.heading, finding.text) for finding in write_verdict(comparison)]
     return "\n".join(lines) + "\n"
+
+
+def _write_comment(heading: str, text: str) -> str:
+    """A comment, which ends with its line; by its heading it is none of those that editors take settings from."""
+    return f"% {heading}: {write_on_one_line(text)}"
 
 
 def _write_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
@@ -60,5 +68,5 @@ def _write_line(cells: Sequence[str]) -> str:
 
 
 def escape_latex(text: str) -> str:
-    """The text with what LaTeX would take for commands escaped."""
-    return "".join(SPECIAL.get(character, character) for character in text)
+    """The text on one line, with what LaTeX would take for commands escaped."""
+    return "".join(SPECIAL.get(character, character) for character in write_on_one_line(text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from grubench.comparison.verdict import write_verdict
@@ -10,18 +11,27 @@ from grubench.reports.header import write_header
 from grubench.reports.pair_tables import make_tables
 from grubench.reports.rows import format_cell, make_rows, select_columns
 from grubench.reports.settings_line import write_settings
+from grubench.text import write_on_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from grubench.comparison.comparison import Comparison
 
+# What Markdown takes for markup: anywhere in a line (an underscore inside a word is none), as HTML (a sign before a
+# blank or a number is none), and at the start of a line.
+MARKUP = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")
+HTML = re.compile(r"<(?![\s\d=])|&(?=[#A-Za-z])")
+START = re.compile(r"^(?:[#>]|[-+=](?![\d.])|\d+(?=[.)](?:\s|$)))")
+ENTITIES = {"<": "&lt;", "&": "&amp;"}
+
 
 def write_markdown(comparison: Comparison) -> str:
     """Write the comparison: settings, tables, verdict."""
     rows = make_rows(comparison)
-    lines = [f"**{write_settings(comparison)}**", "", *(f"{line}\n" for line in write_header(comparison))]
-    lines += [f"- {note}" for note in comparison.notes]
+    lines = [f"**{escape_markdown(write_settings(comparison))}**", ""]
+    lines += [f"{escape_markdown(line)}\n" for line in write_header(comparison)]
+    lines += [f"- {escape_markdown(note)}" for note in comparison.notes]
     if comparison.notes:
         lines.append("")
     for table_rows, columns in ((rows, list_test_columns()), ([row for row in rows if row.seeds], COST_COLUMNS)):
@@ -30,7 +40,7 @@ def write_markdown(comparison: Comparison) -> str:
         lines += _write_table(["", *(column.heading for column in shown)], body)
     for table in make_tables(comparison):
         lines += _write_table(table.head, table.lines)
-    lines += [f"- **{finding.heading}:** {finding.text}" for finding in write_verdict(comparison)]
+    lines += [f"- **{finding.heading}:** {escape_markdown(finding.text)}" for finding in write_verdict(comparison)]
     return "\n".join(lines) + "\n"
 
 
@@ -40,4 +50,15 @@ def _write_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> list[st
 
 
 def _write_line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    return f"| {' | '.join(map(escape_markdown, cells))} |"
+
+
+def escape_markdown(text: str) -> str:
+    """The text on one line, with what Markdown and HTML would take for markup escaped."""
+    escaped = HTML.sub(lambda match: ENTITIES[match[0]], MARKUP.sub(r"\\\g<0>", write_on_one_line(text)))
+    return START.sub(_escape_start, escaped)
+
+
+def _escape_start(match: re.Match[str]) -> str:
+    """The number of a list is parted from its period, any other mark is escaped."""
+    return f"{match[0]}\\" if match[0].isdecimal() else f"\\{match[0]}"

@@ -6,14 +6,19 @@ from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogFormatter, MaxNLocator, NullLocator
 
-from grubench.errors import RunError
 from grubench.reports import palette
 from grubench.reports.benchmark import find_varied_axes, read_size
-from grubench.runs import atomic
+from grubench.reports.figure import (
+    AutoDateLocator,
+    ConciseDateFormatter,
+    Figure,
+    FuncFormatter,
+    LogFormatter,
+    MaxNLocator,
+    NullLocator,
+    save,
+)
 from grubench.spec.arms import name_arms
 from grubench.spec.cells import CELLS
 
@@ -21,10 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
     from grubench.comparison.comparison import Comparison
+    from grubench.reports.figure import Axes
     from grubench.runs.predictions import ForecastRows, Times
     from grubench.runs.run import Run
     from grubench.training.benchmark_records import Benchmark, BenchmarkArm
@@ -149,22 +154,6 @@ def draw_forecast(prediction: Forecast, path: Path) -> Path:
         f"{prediction.run.experiment.data_name}: {'forecast past the end' if prediction.past else 'forecasts'}"
     )
     return save(figure, path)
-
-
-def save(figure: Figure, path: Path) -> Path:
-    """Write a picture, atomically; the ending says PNG or SVG.
-
-    Raises:
-        RunError: It cannot be written.
-    """
-    try:
-        with atomic.write_file(path) as temporary:
-            figure.savefig(temporary, dpi=150)
-    except ValueError as error:
-        raise RunError(
-            f"The picture {path} could not be written: {error}", "Give a path ending in .png or .svg."
-        ) from error
-    return path
 
 
 def _canvas(title: str) -> tuple[Figure, Axes]:

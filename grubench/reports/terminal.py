@@ -19,7 +19,7 @@ from grubench.reports.palette import find_color
 from grubench.reports.rows import make_rows, read_values
 from grubench.reports.score_table import print_scores, print_table, title_test_error
 from grubench.reports.settings_line import write_settings
-from grubench.text import count
+from grubench.text import count, escape_name, write_on_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,16 +40,17 @@ def show_comparison(comparison: Comparison, console: Console) -> None:
     rows = make_rows(comparison)
     console.print()
     for line in (write_settings(comparison), *write_header(comparison)):
-        console.print(Padding(Text(line, style="dim"), (0, 1)))
+        console.print(Padding(Text(write_on_one_line(line), style="dim"), (0, 1)))
     for note in comparison.notes:
-        console.print(Padding(Text(note, style="yellow"), (0, 1)))
+        console.print(Padding(Text(write_on_one_line(note), style="yellow"), (0, 1)))
     columns = print_table(title_test_error(comparison.runs[0].metrics.data.unit), rows, list_test_columns(), console)
     columns += print_table("Training", [row for row in rows if row.seeds], COST_COLUMNS, console)
     for table in make_tables(comparison):
         console.print(_make_text_table(table))
     console.print(Padding(Text(_explain(comparison, columns), style="dim"), (0, 1)))
     for finding in write_verdict(comparison):
-        console.print(Padding(Text.assemble((f"{finding.heading}:", "bold"), f" {finding.text}"), (1, 1, 0, 1)))
+        text = write_on_one_line(finding.text)
+        console.print(Padding(Text.assemble((f"{finding.heading}:", "bold"), f" {text}"), (1, 1, 0, 1)))
     console.print()
 
 
@@ -87,7 +88,7 @@ def show_runs(runs: Sequence[Run], console: Console) -> None:
         table.add_column(heading.replace(" ", "\n"), justify="right", no_wrap=True)
     for run, description in zip(runs, unusual, strict=True):
         values = read_values(run) | {"epochs": run.metrics.loss.epochs, "train_s": run.metrics.timing.train_s}
-        names = [run.name, description] if any(unusual) else [run.name]
+        names = [escape_name(run.name), description] if any(unusual) else [escape_name(run.name)]
         table.add_row(*map(Text, names), *(format_number(values[key]) for key in columns))
     console.print(table)
 
@@ -102,7 +103,7 @@ def _describe_unusual(run: Run) -> str:
 
 def show_run(run: Run, console: Console) -> None:
     """Print one run: what it is, its errors by series, its timing and its kernels."""
-    console.print(Text(run.name, style="bold"))
+    console.print(Text(escape_name(run.name), style="bold"))
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for name, text in _describe(run).items():
         if text:  # as text: what a run says could hold the marks of Rich's markup

@@ -1,0 +1,57 @@
+"""What follows a result that is kept: views and files, each on its own."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from grubench.cli.command import show_error
+from grubench.errors import GrubenchError, RunError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Delivery:
+    """Runs steps of which each can fail alone, and says at the end which did."""
+
+    def __init__(self) -> None:
+        self._errors: list[RunError] = []
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Run a step; its failure is kept for the end.
+
+        Args:
+            name: What it shows or writes.
+        """
+        try:
+            yield
+        except GrubenchError as error:
+            is_named = name in error.message
+            self._keep(error.message if is_named else f"{name} could not be made: {error.message}", error.remedy, error)
+        except Exception as error:  # a bug in one view must not lose the others
+            message = f"{name} could not be made: {type(error).__name__}: {error}"
+            self._keep(message, "This is a bug in grubench; --debug shows where it happened.", error)
+
+    def _keep(self, message: str, remedy: str, cause: Exception) -> None:
+        error = RunError(message, remedy)
+        error.__cause__ = cause
+        self._errors.append(error)
+
+    def finish(self, exit_code: int = 1) -> None:
+        """Say which steps failed; nothing where all went well.
+
+        Args:
+            exit_code: The exit code where one failed.
+
+        Raises:
+            RunError: The last failure; the others are shown before.
+        """
+        if not self._errors:
+            return
+        *others, last = self._errors
+        for error in others:
+            show_error(error.message, error.remedy)
+        last.exit_code = exit_code
+        raise last
