@@ -16,7 +16,7 @@ class Delivery:
     """Runs steps of which each can fail alone, and says at the end which did."""
 
     def __init__(self) -> None:
-        self._errors: list[RunError] = []
+        self._failures: list[tuple[RunError, Exception]] = []
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -35,9 +35,7 @@ class Delivery:
             self._keep(message, "This is a bug in grubench; --debug shows where it happened.", error)
 
     def _keep(self, message: str, remedy: str, cause: Exception) -> None:
-        error = RunError(message, remedy)
-        error.__cause__ = cause
-        self._errors.append(error)
+        self._failures.append((RunError(message, remedy), cause))
 
     def finish(self, exit_code: int = 1) -> None:
         """Say which steps failed; nothing where all went well.
@@ -48,10 +46,10 @@ class Delivery:
         Raises:
             RunError: The last failure; the others are shown before.
         """
-        if not self._errors:
+        if not self._failures:
             return
-        *others, last = self._errors
-        for error in others:
+        *others, (last, cause) = self._failures
+        for error, _ in others:
             show_error(error.message, error.remedy)
         last.exit_code = exit_code
-        raise last
+        raise last from cause
