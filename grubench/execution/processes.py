@@ -174,8 +174,19 @@ def _receive(child: _Child) -> TrialEvent | _Ended:
         pass
     child.process.join()
     cause, lines = _name_cause(child.process.exitcode), _last_lines(_log(child.log_folder))
+    loaded = _find_loaded_kernels(child.process.pid)
+    if loaded is not None:
+        text = f"The trial's process died ({cause}) of the compiled kernels in {loaded}.{lines}"
+        return _Ended(TrainingError(text, "Call again: they are compiled anew."))
     text = f"The trial's process died ({cause}).{lines}"
     return _Ended(TrainingError(text, "If memory ran out, use a smaller --batch-size."))
+
+
+def _find_loaded_kernels(process: int | None) -> Path | None:
+    """The cached kernels that a process died of while it loaded them; None where it died of something else."""
+    from grubench.kernels.code_cache import find_loaded  # LLVM, which nothing else here needs
+
+    return find_loaded(process or 0)
 
 
 def _last_lines(log: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import re
@@ -25,6 +26,9 @@ from grubench.kernels.tile import RowGroup, Tile
 # and its weight gradients.
 SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
 OPTIMIZATION_LEVEL = 3
+ELF = b"\x7fELF"
+# How many bytes at the beginning of an object file are the same for all of a machine: its kind and its processor.
+ELF_BYTES, OTHER_BYTES = 20, 2
 PACKING = {
     "pack": packing.emit_pack,
     "pack_transposed": packing.emit_pack_transposed,
@@ -64,13 +68,29 @@ def load_program(cell: str, processor: Processor) -> Program:
 
 @functools.cache
 def _load_program(cell: str, processor: Processor) -> Program:
+    code = _read_code(cell, processor)
+    if code is not None:
+        with contextlib.suppress(OSError, LookupError), code_cache.mark_loading(cell, processor):
+            return _link(code, cell, processor)
+    return _link(_compile_to_cache(cell, processor), cell, processor)
+
+
+def _link(code: bytes, cell: str, processor: Processor) -> Program:
+    """Link the code of a cell into this process.
+
+    Raises:
+        LookupError: A function is not in it.
+    """
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _create_target(processor))
-    engine.add_object_file(llvm.ObjectFileRef.from_data(load_or_compile(cell, processor)))
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
-    group_sizes = [tile.rows for tile in processor.tiles(CELLS[cell].gates)]
+    group_sizes = _list_group_sizes(cell, processor)
 
     def look_up(name: str) -> Function:
-        return SIGNATURE(engine.get_function_address(name))
+        address = engine.get_function_address(name)
+        if not address:
+            raise LookupError(f"There is no function {name} in the compiled code.")
+        return SIGNATURE(address)
 
     return Program(
         forward={rows: look_up(f"forward_{rows}") for rows in group_sizes},
@@ -84,11 +104,29 @@ def _load_program(cell: str, processor: Processor) -> Program:
 
 def load_or_compile(cell: str, processor: Processor) -> bytes:
     """The object code of a cell for a processor, from the cache, or compiled now and written to it."""
+    return _read_code(cell, processor) or _compile_to_cache(cell, processor)
+
+
+def _read_code(cell: str, processor: Processor) -> bytes | None:
+    """The code from the cache, if it seems to be an object file for this machine with all functions of the cell."""
     code = code_cache.read_code(cell, processor)
-    if not code:
-        code = compile_cell(cell, processor)
-        code_cache.write_code(cell, processor, code)
+    if code is None:
+        return None
+    empty: bytes = _create_target(processor).emit_object(llvm.parse_assembly(""))
+    passes = [f"{name}_{rows}" for name in ("forward", "backward") for rows in _list_group_sizes(cell, processor)]
+    header = empty[: ELF_BYTES if empty.startswith(ELF) else OTHER_BYTES]
+    fits = code.startswith(header) and all(name.encode() in code for name in (*PACKING, *passes))
+    return code if fits else None
+
+
+def _compile_to_cache(cell: str, processor: Processor) -> bytes:
+    code = compile_cell(cell, processor)
+    code_cache.write_code(cell, processor, code)
     return code
+
+
+def _list_group_sizes(cell: str, processor: Processor) -> list[int]:
+    return [tile.rows for tile in processor.tiles(CELLS[cell].gates)]
 
 
 def compile_cell(cell: str, processor: Processor) -> bytes:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +16,23 @@ from grubench.kernels import code_cache, compiler
 
 pytestmark = needs_kernels
 
+ROWS = compiler._list_group_sizes("rnn", HOST) if HOST else []
+FUNCTIONS = [*compiler.PACKING, *(f"{name}_{rows}" for name in ("forward", "backward") for rows in ROWS)]
+
+
+@pytest.fixture(scope="module")
+def compiled() -> bytes:
+    """The code of a cell, compiled once."""
+    assert HOST is not None
+    return compiler.compile_cell("rnn", HOST)
+
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiled: bytes) -> Path:
     """The folder of the cache."""
-    monkeypatch.setattr(code_cache.platformdirs, "user_cache_dir", lambda _: str(tmp_path))
-    return tmp_path / "kernels"
+    monkeypatch.setattr(code_cache.platformdirs, "user_cache_dir", lambda name: str(tmp_path / "cache" / name))
+    monkeypatch.setattr(compiler, "compile_cell", lambda *_: compiled)
+    return tmp_path / "cache" / "grubench" / "kernels"
 
 
 def test_code_is_written_and_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,9 +52,129 @@ def test_damaged_code_is_compiled_again(folder: Path) -> None:
         assert compiler.load_or_compile("rnn", HOST) == code
 
 
+def with_checksum(code: bytes) -> bytes:
+    return hashlib.sha256(code).digest() + code
+
+
+@pytest.mark.parametrize("code", [b"", b"nonsense" * 1000, b"\x7fELF", b"\x7fELF\x02\x01\x01" + bytes(1000)])
+def test_what_is_no_code_of_ours_is_not_loaded_but_replaced(folder: Path, code: bytes) -> None:
+    """Its checksum is right."""
+    assert HOST is not None
+    compiler.load_or_compile("rnn", HOST)
+    (path,) = folder.iterdir()
+    valid = path.read_bytes()
+    path.write_bytes(with_checksum(code))
+    assert load_anew()
+    assert path.read_bytes() == valid
+    assert [*folder.iterdir()] == [path]
+
+
+def test_code_without_a_function_is_replaced(folder: Path) -> None:
+    assert HOST is not None
+    code = compiler.load_or_compile("rnn", HOST)
+    (path,) = folder.iterdir()
+    path.write_bytes(with_checksum(code.replace(b"\0sum_parts\0", b"\0sun_parts\0") + b"sum_parts"))
+    assert load_anew()
+    assert path.read_bytes() == with_checksum(code)
+
+
+def load_anew() -> compiler.Program:
+    """As another process would."""
+    assert HOST is not None
+    compiler._load_program.cache_clear()
+    return compiler.load_program("rnn", HOST)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no harmless question whether a process is there")
+def test_code_that_a_process_died_of_is_named_and_compiled_anew(folder: Path) -> None:
+    """LLVM ends the process that loads an object file which is cut short."""
+    assert HOST is not None
+    code = compiler.load_or_compile("rnn", HOST)
+    (path,) = folder.iterdir()
+    path.write_bytes(with_checksum(code[: len(code) // 2] + b" ".join(name.encode() for name in FUNCTIONS)))
+    script = (
+        "from grubench.kernels import compiler; from grubench.kernels.processor import detect_processor\n"
+        "compiler.load_program('rnn', detect_processor())"
+    )
+    env = os.environ | {"XDG_CACHE_HOME": str(folder.parents[1])}
+    died = subprocess.Popen([sys.executable, "-c", script], env=env, stderr=subprocess.DEVNULL)
+    assert died.wait() < 0
+    assert code_cache.find_loaded(died.pid) == path
+    assert load_anew()
+    assert path.read_bytes() == with_checksum(code)
+    assert [*folder.iterdir()] == [path]
+    assert code_cache.find_loaded(died.pid) is None
+
+
+def test_a_file_that_another_process_is_loading_is_used(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert HOST is not None
+    compiler.load_or_compile("rnn", HOST)
+    (path,) = folder.iterdir()
+    mark = path.with_name(f"{path.name}{code_cache.LOADING}{os.getppid()}")
+    mark.touch()
+    monkeypatch.setattr(compiler, "compile_cell", lambda *_: pytest.fail("the code was in the cache"))
+    assert load_anew()
+    assert mark.exists()
+
+
+needs_owners = pytest.mark.skipif(not hasattr(os, "getuid"), reason="POSIX owners")
+
+
+@needs_owners
+def test_the_cache_is_for_its_user_alone(folder: Path) -> None:
+    assert HOST is not None
+    before = os.umask(0)
+    try:
+        compiler.load_or_compile("rnn", HOST)
+    finally:
+        os.umask(before)
+    (path,) = folder.iterdir()
+    assert [stat.S_IMODE(one.stat().st_mode) for one in (folder, path)] == [0o700, 0o600]
+
+
+@needs_owners
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o777])
+@pytest.mark.parametrize("what", ["folder", "file"])
+def test_what_others_can_write_is_not_read(folder: Path, what: str, mode: int) -> None:
+    assert HOST is not None
+    compiler.load_or_compile("rnn", HOST)
+    (path,) = folder.iterdir()
+    (folder if what == "folder" else path).chmod(mode)
+    assert code_cache.read_code("rnn", HOST) is None
+
+
+@needs_owners
+def test_another_users_cache_is_neither_read_nor_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert HOST is not None
+    compiler.load_or_compile("rnn", HOST)
+    (path,) = folder.iterdir()
+    written = path.stat()
+    other = os.getuid() + 1
+    monkeypatch.setattr(os, "getuid", lambda: other)
+    assert code_cache.read_code("rnn", HOST) is None
+    assert compiler.load_or_compile("rnn", HOST)
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (written.st_ino, written.st_mtime_ns)
+
+
+def test_a_link_and_a_pipe_in_the_cache_are_not_read(folder: Path, tmp_path: Path) -> None:
+    assert HOST is not None
+    code = compiler.load_or_compile("rnn", HOST)
+    (path,) = folder.iterdir()
+    path.rename(tmp_path / "elsewhere.o")
+    for plant in (lambda: path.symlink_to(tmp_path / "elsewhere.o"), lambda: os.mkfifo(path)):
+        plant()
+        assert code_cache.read_code("rnn", HOST) is None
+        path.unlink()
+    folder.rmdir()
+    (tmp_path / "other").mkdir()
+    folder.symlink_to(tmp_path / "other")
+    assert compiler.load_or_compile("rnn", HOST) == code
+    assert not list((tmp_path / "other").iterdir())
+
+
 def test_without_a_writable_cache_code_is_compiled(folder: Path) -> None:
     assert HOST is not None
-    folder.parent.mkdir(exist_ok=True)
+    folder.parent.mkdir(parents=True)
     folder.write_text("a file where the folder should be")
     assert compiler.load_or_compile("rnn", HOST)
 
