@@ -1,4 +1,4 @@
-"""Keep standard error quiet while C++ code starts, and show it where that fails."""
+"""The descriptors of the standard streams: open, and quiet while C++ code starts."""
 
 from __future__ import annotations
 
@@ -12,13 +12,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+def open_standard_streams() -> None:
+    """Have standard input, output and error open, so that no file takes their numbers.
+
+    An output that was closed becomes one that cannot be written, as it was.
+    """
+    for descriptor, access in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, access)  # the lowest number that is free: this one
+
+
 @contextmanager
 def quiet_stderr() -> Iterator[None]:
     """Hold back what a backend's C++ code writes to standard error, and show it if the block fails.
 
     TensorFlow's first lines come before it has read TF_CPP_MIN_LOG_LEVEL, so the file descriptor has to be turned.
     """
-    sys.stderr.flush()
+    open_standard_streams()
+    if sys.stderr is not None:
+        sys.stderr.flush()
     original = os.dup(2)
     with tempfile.TemporaryFile() as file:
         os.dup2(file.fileno(), 2)

@@ -7,6 +7,8 @@ import sys
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
+from grubench.backends.stderr import open_standard_streams
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -62,7 +64,7 @@ def guard_streams() -> Iterator[None]:
     Afterwards an error says that standard output could not be written, and the exit code says it where it is 0 so far.
     A reader that has gone is told nothing. A closed stream is opened, so that no file takes its number.
     """
-    _open_descriptors()
+    open_standard_streams()
     before = sys.stdout, sys.stderr
     output = Stream(before[0] or _open_stream(1))
     sys.stdout, sys.stderr = output, Stream(before[1] or _open_stream(2))
@@ -76,15 +78,6 @@ def guard_streams() -> Iterator[None]:
             raise
         exit_code = _report(output.error)
         raise SystemExit(end.code or exit_code) from None
-
-
-def _open_descriptors() -> None:
-    """Have standard input, output and error open. A closed output becomes one that cannot be written, as it was."""
-    for descriptor, access in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            os.open(os.devnull, access)  # the lowest number that is free: this one
 
 
 def _open_stream(descriptor: int) -> IO[str]:
