@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
 
 from grubench.backends.proc_files import read_field
+from grubench.backends.provenance import find_program
 from grubench.spec.backends import BACKENDS
 
 # Where Linux shows the driver's cards.
@@ -38,7 +38,7 @@ def list_installed_cards() -> list[str]:
 @cache
 def _list_cards_by_tool() -> tuple[str, ...]:
     """What the driver's own tool names, where the system shows no files of the driver: on Windows, and in sandboxes."""
-    tool = shutil.which("nvidia-smi")
+    tool = find_program("nvidia-smi")
     if tool is None:
         return ()
     words = [tool, "--query-gpu=name", "--format=csv,noheader"]

@@ -7,12 +7,14 @@ process for a trial calls `start` before it imports them.
 from __future__ import annotations
 
 import importlib
+import os
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from grubench.backends import private_api, registry
+from grubench.backends import keras_config, private_api, registry
 from grubench.backends.matplotlib_import import import_matplotlib
 from grubench.backends.stderr import quiet_stderr
 
@@ -45,7 +47,7 @@ def backend() -> Backend:
     The first call loads Keras, where nothing has loaded it yet.
 
     Raises:
-        UsageError: It is not installed, or something has loaded Keras with another backend.
+        UsageError: It is not installed, something has loaded Keras with another backend, or keras.json is not valid.
     """
     return _load().backend
 
@@ -63,10 +65,23 @@ def _load() -> _Loaded:
     started = time.perf_counter()
     # Nothing of the backend may run here: trials are forked from a process that has called this, and CUDA does not
     # survive a fork.
-    with quiet_stderr():
+    # Where standard error is a log, nothing is held back: it would be lost with a process that crashes here.
+    with nullcontext() if registry.LOG_VARIABLE in os.environ else quiet_stderr():
         import_matplotlib()
-        importlib.import_module("keras")
+        _import_keras()
         if name != "tensorflow":
             private_api.prevent_tensorflow_import()
         loaded: Backend = importlib.import_module(f"grubench.backends.{name}").BACKEND
     return _Loaded(loaded, time.perf_counter() - started)
+
+
+def _import_keras() -> None:
+    try:
+        with keras_config.ignore_limits():
+            importlib.import_module("keras")
+    except Exception as error:
+        bad_file = keras_config.explain(error)
+        if bad_file:
+            raise bad_file from error
+        raise
+    keras_config.reset()

@@ -62,3 +62,10 @@ def measure_peak_memory_bytes() -> int | None:
         return None
     maximum = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(maximum if sys.platform == "darwin" else maximum * 1024)
+
+
+def count_memory_kills() -> int | None:
+    """How many processes the system has killed since it started because memory ran out; None where it does not say."""
+    path = Path("/proc/vmstat")  # Linux
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)

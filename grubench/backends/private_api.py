@@ -3,7 +3,7 @@
 A new version may change any of it without notice. `tests/backends/test_private_api.py` has a guard for each, which
 fails with a sentence. Other modules call these functions and never the undocumented thing itself. Nothing here loads
 Keras or a backend before it is called. What the standard library does not document is used in
-`grubench/execution/forkservers.py` alone.
+`grubench/execution/forkservers.py` and `process_folder.py`.
 """
 
 from __future__ import annotations

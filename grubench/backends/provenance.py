@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,12 +18,13 @@ def format_command() -> str:
 def find_commit() -> str | None:
     """The commit of the checkout that grubench runs from, with a + where it was changed; None outside one."""
     folder = Path(__file__).parents[2]
-    if not (folder / ".git").exists():
+    program = find_program("git")
+    if not (folder / ".git").exists() or program is None:
         return None
 
     def git(*words: str) -> str:
         done = subprocess.run(
-            ["git", "-C", str(folder), *words], capture_output=True, text=True, check=True, timeout=10
+            [program, "-C", str(folder), *words], capture_output=True, text=True, check=True, timeout=10
         )
         return done.stdout.strip()
 
@@ -30,3 +32,9 @@ def find_commit() -> str | None:
         return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.SubprocessError):
         return None
+
+
+def find_program(name: str) -> str | None:
+    """The path of a program; never in the current folder, where Windows would look first."""
+    path = shutil.which(name)
+    return None if path is None or Path(path).absolute().parent == Path.cwd() else path

@@ -11,6 +11,8 @@ from grubench.spec.backends import BACKENDS
 
 # How the process that trials are forked from is told its backend; KERAS_BACKEND may be set for other work.
 VARIABLE = "GRUBENCH_BACKEND"
+# Set where the standard error of a process goes to a file of grubench's own.
+LOG_VARIABLE = "GRUBENCH_LOG"
 # What Keras itself reads when it is loaded.
 KERAS_VARIABLE = "KERAS_BACKEND"
 # What the backends read when they are loaded, unless the user has set it.

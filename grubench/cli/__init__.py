@@ -1,13 +1,15 @@
 """The command line: each command parses, makes one call of the library, and hands the result to a view."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from grubench.cli import bench, compare, datasets, doctor, guide, predict, report, runs, train
-from grubench.cli.command import show_error
+from grubench.cli.command import show_error, take_signals
 from grubench.cli.streams import guard_streams
+from grubench.errors import UsageError
 
 app = typer.Typer(
     name="grubench",
@@ -40,7 +42,9 @@ def root(
 
 def main() -> None:
     """Run the command line; an unexpected error ends in one line, and with --debug in its traceback."""
+    take_signals()
     with guard_streams():
+        _check_folder()
         try:
             app()
         except Exception as error:
@@ -51,3 +55,11 @@ def main() -> None:
                 "This is a bug in grubench; --debug shows where it happened.",
             )
             sys.exit(1)
+
+
+def _check_folder() -> None:
+    try:
+        Path.cwd()
+    except OSError:
+        show_error("The current folder is gone.", "Change to another one (cd).")
+        sys.exit(UsageError.exit_code)

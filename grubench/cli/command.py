@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import signal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,8 +17,36 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-INTERRUPTED = 130
+# The exit code of a process that a signal ended is this and the signal's number.
+SIGNAL_CODE = 128
+INTERRUPTED = SIGNAL_CODE + signal.SIGINT
+ENDING_SIGNALS = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 INTERRUPTED_HINTS = {"compare": "Finished trials are kept; the same command continues from there."}
+
+
+class Interruption(KeyboardInterrupt):
+    """A signal asks this process to end, as Ctrl-C does.
+
+    Args:
+        number: The signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = SIGNAL_CODE + number
+
+
+def take_signals() -> None:
+    """Have SIGTERM and SIGHUP end this process as Ctrl-C does: what runs is stopped, and what is finished is kept."""
+
+    def interrupt(number: int, _: object) -> None:
+        for again in ENDING_SIGNALS:  # it ends already
+            signal.signal(again, signal.SIG_IGN)
+        raise Interruption(number)
+
+    for number in ENDING_SIGNALS:
+        if signal.getsignal(number) == signal.SIG_DFL:  # `nohup` has SIGHUP ignored
+            signal.signal(number, interrupt)
 
 
 def command(
@@ -51,9 +80,11 @@ def command(
                 if spec:
                     values["flags"] = collect({setting.name: values.pop(setting.name) for setting in settings})
                 function(**values)
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as error:
                 show_error("Interrupted.", INTERRUPTED_HINTS.get(name, ""))
-                raise typer.Exit(INTERRUPTED) from None
+                raise typer.Exit(error.exit_code if isinstance(error, Interruption) else INTERRUPTED) from None
+            except EOFError as error:  # Typer would say no more than "Aborted!"
+                raise RuntimeError(f"EOFError: {error}") from error
             except GrubenchError as error:
                 if debug:
                     raise

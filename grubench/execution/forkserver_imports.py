@@ -5,8 +5,11 @@ Nothing else imports it.
 """
 
 import importlib
+from contextlib import suppress
 
 from grubench.backends import loader
+from grubench.errors import GrubenchError
 
-loader.backend()
-importlib.import_module("grubench.training.trial")
+with suppress(GrubenchError):  # the first trial meets it again, and says so
+    loader.backend()
+    importlib.import_module("grubench.training.trial")

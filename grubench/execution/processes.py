@@ -11,7 +11,6 @@ import os
 import select
 import signal
 import sys
-import tempfile
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -23,7 +22,7 @@ from grubench.backends import gpus, machine
 from grubench.errors import TrainingError
 from grubench.execution import forkservers
 from grubench.execution.executor import as_outcome, run_job
-from grubench.text import escape_control_characters
+from grubench.execution.process_folder import process_folder
 from grubench.training.options import TrialOptions
 
 if TYPE_CHECKING:
@@ -36,8 +35,8 @@ if TYPE_CHECKING:
 
 # How many seconds trials that were told to stop may take to clean up.
 STOP_S = 5
-# How many lines of a dead process's standard error are shown.
-LAST_LINES = 5
+# What a process writes that ends itself because it got no memory.
+OUT_OF_MEMORY = ("bad_alloc", "MemoryError", "out of memory", "Out of memory", "Cannot allocate memory")
 
 
 @dataclass(frozen=True)
@@ -77,12 +76,14 @@ class _Child:
     Attributes:
         process: The process.
         pipe: Its events and its last message.
-        log_folder: The temporary folder of its standard error.
+        log: The file of its standard error.
+        memory_kills: How many processes the system had killed for want of memory when it started.
     """
 
     process: BaseProcess
     pipe: Connection
-    log_folder: tempfile.TemporaryDirectory[str]
+    log: Path
+    memory_kills: int | None
 
 
 class Processes:
@@ -113,17 +114,18 @@ class Processes:
     def start(self, job: Job) -> None:
         """Start a trial's process."""
         reader, writer = forkservers.make_pipe()
-        log_folder = tempfile.TemporaryDirectory(prefix="grubench-")
+        log = process_folder() / f"trial-{job.number}.stderr"
         task = _Task(
             spec=job.spec,
             folder=job.folder,
             options=job.options,
             environment=dict(os.environ) | ({gpus.VISIBLE_VARIABLE: job.options.card} if job.options.card else {}),
-            log=_log(log_folder),
+            log=log,
         )
         process = forkservers.start_process(job.spec.training.backend, _run_task, writer, task)
         writer.close()
-        self._children[job.number] = _Child(process=process, pipe=reader, log_folder=log_folder)
+        kills = machine.count_memory_kills()
+        self._children[job.number] = _Child(process=process, pipe=reader, log=log, memory_kills=kills)
 
     def wait(self, timeout_s: float) -> list[tuple[int, Outcome]]:
         """Pass events on until a trial ends, its process dies, or the time is over."""
@@ -157,11 +159,7 @@ class Processes:
         child = self._children.pop(number)
         child.process.join()
         child.pipe.close()
-        child.log_folder.cleanup()
-
-
-def _log(folder: tempfile.TemporaryDirectory[str]) -> Path:
-    return Path(folder.name) / "stderr"
+        child.log.unlink(missing_ok=True)
 
 
 def _receive(child: _Child) -> TrialEvent | _Ended:
@@ -173,13 +171,27 @@ def _receive(child: _Child) -> TrialEvent | _Ended:
     except (EOFError, OSError):  # it died, perhaps in the middle of a message
         pass
     child.process.join()
-    cause, lines = _name_cause(child.process.exitcode), _last_lines(_log(child.log_folder))
-    loaded = _find_loaded_kernels(child.process.pid)
-    if loaded is not None:
-        text = f"The trial's process died ({cause}) of the compiled kernels in {loaded}.{lines}"
-        return _Ended(TrainingError(text, "Call again: they are compiled anew."))
-    text = f"The trial's process died ({cause}).{lines}"
-    return _Ended(TrainingError(text, "If memory ran out, use a smaller --batch-size."))
+    return _Ended(_explain_death(child))
+
+
+def _explain_death(child: _Child) -> TrainingError:
+    """How a trial's process died, with what it wrote; memory is blamed where it ran out."""
+    cause, lines = _name_cause(child.process.exitcode), forkservers.read_last_lines(child.log)
+    kills = machine.count_memory_kills()
+    killed = cause == "SIGKILL"
+    kernels = _find_loaded_kernels(child.process.pid)
+    if kernels is not None:
+        text = f"The trial's process died ({cause}) of the compiled kernels in {kernels}.{lines}"
+        return TrainingError(text, "Call again: they are compiled anew.")
+    if any(words in lines for words in OUT_OF_MEMORY) or (killed and kills != child.memory_kills):
+        why, remedy = "memory ran out", "Use a smaller --batch-size, or fewer trials at a time (--jobs)."
+    elif killed:
+        why = "killed by another process" + ("" if kills is not None else " or, where memory ran out, by the system")
+        remedy = "The same command goes on with the trials that are missing."
+    else:
+        why, remedy = "", "--in-process --debug runs the trial in this process and shows where it happens."
+    text = f"The trial's process died ({cause}{': ' if why else ''}{why}).{lines}"
+    return TrainingError(text, remedy)
 
 
 def _find_loaded_kernels(process: int | None) -> Path | None:
@@ -187,12 +199,6 @@ def _find_loaded_kernels(process: int | None) -> Path | None:
     from grubench.kernels.code_cache import find_loaded  # LLVM, which nothing else here needs
 
     return find_loaded(process or 0)
-
-
-def _last_lines(log: Path) -> str:
-    """The last lines that a process wrote to standard error."""
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
-    return "".join(f"\n  {escape_control_characters(line)}" for line in lines[-LAST_LINES:])
 
 
 def _name_cause(code: int | None) -> str:
@@ -205,8 +211,9 @@ def _name_cause(code: int | None) -> str:
 
 def _run_task(pipe: Connection, task: _Task) -> None:
     """The body of a trial's process."""
-    # Ctrl-C reaches every process of the terminal; the parent alone decides, and ends this one with SIGTERM.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The parent alone decides what a signal of the terminal ends, and ends this process with SIGTERM.
+    for number in forkservers.TERMINAL_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     # TensorFlow's C++ code writes to standard error whatever its log level, which would break the parent's display.
     with task.log.open("wb") as file:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from grubench.errors import GrubenchError, RunError, TrainingError, UsageError
 from grubench.execution.executor import as_outcome, run_job
+from grubench.execution.process_folder import process_folder
 from grubench.spec.experiment import Experiment
 from grubench.text import advise_install
 from grubench.training.options import TrialOptions
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 QUEUED = 2
 # Locks (a file each) that any system lets a process hold.
 MIN_LOCKS = 200
+# The folder that grubench is imported from.
+PACKAGE_FOLDER = Path(__file__).parents[2]
 # How long a cluster may take to answer, in seconds.
 CONNECT_S = 10
 
@@ -154,7 +157,10 @@ def _connect(ray: ModuleType, address: str) -> None:
     settings = {"include_dashboard": False} if cluster == "local" else {}
     try:
         _check_reachable(cluster)
-        ray.init(address=cluster, log_to_driver=False, logging_level="error", **settings)
+        # Ray puts the folder that is the current one here on the path of its workers: files in it would run that are
+        # named as modules.
+        with contextlib.chdir(PACKAGE_FOLDER):
+            ray.init(address=cluster, log_to_driver=False, logging_level="error", **settings)
     except (OSError, ValueError, RuntimeError) as error:
         raise UsageError(
             f"--ray-address: the cluster {cluster} could not be reached ({error}).",
@@ -206,7 +212,7 @@ def _train(
         with contextlib.suppress(Exception):  # progress that does not arrive must not end a trial
             events.put(replace(event, trial=number), timeout=1)
 
-    with tempfile.TemporaryDirectory(prefix="grubench-") as temporary:
+    with tempfile.TemporaryDirectory(dir=process_folder()) as temporary:
         folder = Path(temporary) / "run" if dataset is not None else None
         try:
             run_job(spec, folder, on_event, options, dataset)

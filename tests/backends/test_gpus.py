@@ -9,6 +9,7 @@ import pytest
 
 from grubench.backends import gpus
 from grubench.backends.loader import backend
+from grubench.backends.provenance import find_program
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands for the tool")
@@ -39,3 +40,14 @@ def test_cards_are_found_by_the_drivers_files_or_its_tool(tmp_path: Path, monkey
     gpus._list_cards_by_tool.cache_clear()
     assert gpus._list_cards_by_tool() == ()
     gpus._list_cards_by_tool.cache_clear()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands for the tool")
+def test_a_program_in_the_current_folder_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f".:{tmp_path}")
+    assert find_program("nvidia-smi") == str(tool)
+    monkeypatch.chdir(tmp_path)
+    assert find_program("nvidia-smi") is None

@@ -222,3 +222,14 @@ def test_python_m_grubench_is_the_same_command(tmp_path: Path) -> None:
         [sys.executable, "-m", "grubench", "--version"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == CliRunner().invoke(app, ["--version"]).output.strip()
+
+
+def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')\n"
+        "sys.argv = ['grubench', 'runs']; from grubench.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "The current folder is gone." in done.stderr
+    assert "Traceback" not in done.stderr

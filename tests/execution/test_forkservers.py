@@ -5,13 +5,16 @@ from __future__ import annotations
 import multiprocessing as mp
 import os
 import platform
+import subprocess
 import sys
 from multiprocessing.connection import Connection
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from grubench.backends import registry
+from grubench.errors import TrainingError
 from grubench.execution import forkservers
 
 pytestmark = pytest.mark.skipif(not forkservers.available(), reason="there are no fork servers on this system")
@@ -89,3 +92,27 @@ def test_each_backend_has_a_server_and_no_child_imports_the_script(monkeypatch: 
     assert [backend for _, backend, _ in origins] == ["torch", "jax", "torch"]
     assert not any(has_script for _, _, has_script in origins)
     assert os.environ[registry.VARIABLE] == "tensorflow"
+
+
+def test_a_server_that_dies_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken_module.py").write_text("raise RuntimeError('this build needs AVX')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(forkservers, "PRELOADED", ("broken_module",))
+    monkeypatch.setattr(forkservers, "_servers", {})
+    with pytest.raises(TrainingError, match="torch could not be started, or died") as caught:
+        forkservers.start_process("torch", send_origin, None)
+    assert "RuntimeError: this build needs AVX" in caught.value.message
+
+
+def test_sockets_lie_in_the_folder_of_this_process() -> None:
+    program = (
+        "from pathlib import Path\n"
+        "from grubench.execution import forkservers\n"
+        "from grubench.execution.process_folder import process_folder\n"
+        "forkservers.PRELOADED = ()\n"
+        "forkservers.warm_up('torch')\n"
+        "print(*[path.parent.parent == process_folder() for path in process_folder().rglob('listener-*')])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True"], changed("a socket's folder is not made where tempfile.tempdir says")
+    assert not done.stderr, changed("the folder of sockets is removed after the folder that it lies in")

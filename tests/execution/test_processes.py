@@ -11,6 +11,7 @@ import textwrap
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -21,6 +22,7 @@ from grubench import api
 from grubench.backends import gpus, machine
 from grubench.comparison.verdict import write_verdict
 from grubench.errors import TrainingError
+from grubench.execution import processes
 from grubench.execution.options import ExecutionOptions
 from grubench.execution.processes import Processes
 from grubench.reports import header, rows
@@ -140,26 +142,63 @@ def grubench(*words: str) -> list[str]:
     return [sys.executable, "-m", "grubench", *words]
 
 
+# Ctrl-C, `kill` and a closed terminal.
 @slow
-def test_ctrl_c_ends_with_130_and_keeps_what_is_finished(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_ends_cleanly_and_keeps_what_is_finished(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, number: int, code: int
+) -> None:
+    temporary = tmp_path_factory.mktemp("temporary")
     words = grubench("compare", "--cells", "gru,rnn", "--seeds", "50", "--epochs", "1", "--stride", "30")
     process = subprocess.Popen(
-        words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        words,
+        cwd=tmp_path,
+        env=os.environ | {"TMPDIR": str(temporary)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     )
     deadline = time.monotonic() + 300
     while not list(tmp_path.glob("runs/2*-s0-*")):
         assert process.poll() is None, process.stdout.read()  # type: ignore[union-attr]
         assert time.monotonic() < deadline
         os.sched_yield()
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, number)
     output, _ = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == code
     assert "Interrupted" in output
     assert "Traceback" not in output
     names = visible(tmp_path / "runs")
     assert names
     assert not half_done(tmp_path)
     assert all(load(tmp_path / "runs" / name) for name in names)
+    assert not list(temporary.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("code", "written", "kills", "said", "advised"),
+    [
+        (-signal.SIGKILL, "", 1, "SIGKILL: memory ran out", "--batch-size"),
+        (-signal.SIGKILL, "", 0, "SIGKILL: killed by another process)", "same command"),
+        (-signal.SIGKILL, "", None, "or, where memory ran out, by the system", "same command"),
+        (-signal.SIGABRT, "what():  std::bad_alloc", 0, "SIGABRT: memory ran out", "--batch-size"),
+        (-signal.SIGSEGV, "Fatal: broken library", 0, "SIGSEGV).\n  Fatal: broken library", "--in-process"),
+        (3, "one\n\x1b[2Jtwo", 0, "exit code 3).\n  one\n  \\x1b[2Jtwo", "--in-process"),
+    ],
+)
+def test_a_death_is_explained_and_memory_is_blamed_where_it_ran_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: int, written: str, kills: int | None, said: str, advised: str
+) -> None:
+    (tmp_path / "log").write_text(written)
+    before = None if kills is None else 0
+    process = SimpleNamespace(exitcode=code)
+    child = processes._Child(process=process, pipe=None, log=tmp_path / "log", memory_kills=before)  # type: ignore[arg-type]
+    monkeypatch.setattr(machine, "count_memory_kills", lambda: kills)
+    error = processes._explain_death(child)
+    assert said in error.message
+    assert advised in error.remedy
+    assert ("memory" in f"{error}") == ("memory ran out" in said)
 
 
 @slow
