@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ def quiet_stderr() -> Iterator[None]:
             yield
         except BaseException:
             file.seek(0)
-            os.write(original, file.read())
+            with suppress(OSError):  # it is full or closed: what went wrong is raised all the same
+                os.write(original, file.read())
             raise
         finally:
             os.dup2(original, 2)

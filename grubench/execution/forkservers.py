@@ -29,6 +29,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from grubench.backends import registry
+from grubench.backends.stderr import open_standard_streams
 from grubench.errors import TrainingError
 from grubench.execution.process_folder import process_folder
 from grubench.text import escape_control_characters
@@ -193,8 +194,10 @@ def _no_output(log: Path) -> Iterator[None]:
     Args:
         log: The file that takes its standard error.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
+    open_standard_streams()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
     copies = [(descriptor, os.dup(descriptor)) for descriptor in (1, 2)]
     null = os.open(os.devnull, os.O_WRONLY)
     errors = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

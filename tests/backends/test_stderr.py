@@ -10,8 +10,9 @@ CODE = """
 import sys
 from pathlib import Path
 from grubench.backends.stderr import quiet_stderr
+from grubench.execution.forkservers import _no_output
 
-with quiet_stderr(), Path("kept").open("w") as file:
+with _no_output(Path("log")), quiet_stderr(), Path("kept").open("w") as file:
     file.write(f"{file.fileno() > 2} {sys.stderr}")
 """
 
