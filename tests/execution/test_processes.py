@@ -192,7 +192,7 @@ def test_a_death_is_explained_and_memory_is_blamed_where_it_ran_out(
 ) -> None:
     (tmp_path / "log").write_text(written)
     before = None if kills is None else 0
-    process = SimpleNamespace(exitcode=code)
+    process = SimpleNamespace(exitcode=code, pid=None)
     child = processes._Child(process=process, pipe=None, log=tmp_path / "log", memory_kills=before)  # type: ignore[arg-type]
     monkeypatch.setattr(machine, "count_memory_kills", lambda: kills)
     error = processes._explain_death(child)
