@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 # Epochs of the pilot trial, which measures how long all trials train under `--match time`.
 PILOT_EPOCHS = 3
+# Trials that are planned at a time; the runs of more would not be read back in minutes.
+MAX_TRIALS = 100_000
 
 
 def compare(
@@ -62,6 +65,12 @@ def compare(
     """
     if seeds < 1:
         raise UsageError(f"--seeds: {seeds} is too few.", "Give at least 1; 3 or more for a verdict.")
+    number = len(cells) * prod(map(len, (vary or {}).values())) * seeds
+    if number > MAX_TRIALS:
+        raise UsageError(
+            f"--seeds: {number:,} trials are too many for one comparison.",
+            f"Give fewer seeds or fewer values to vary: at most {MAX_TRIALS:,} trials.",
+        )
     options = options or ExecutionOptions()
     arms = build_arms(spec, cells, vary, match)
     options.check(arms.values(), match)
@@ -151,7 +160,7 @@ def _limit_time(spec: Experiment, pilot: Run, on_event: OnEvent) -> Experiment:
 def _folder_name(root: Path, arms: Sequence[Experiment], seeds: int) -> str:
     """The name of the comparison's folder: the one that it had before, or a new one."""
     digest = hashlib.sha256(" ".join([*(arm.digest for arm in arms), str(seeds)]).encode()).hexdigest()
-    middle = f"compare-{arms[0].data_name}"
+    middle = f"compare-{folder.shorten(arms[0].data_name)}"
     before = [
         name for name in folder.list_folders(root) if name.endswith(f"-{middle}-{digest[: folder.DIGEST_DIGITS]}")
     ]

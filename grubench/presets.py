@@ -8,12 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from grubench.data.datasets.catalog import CATALOG, find
+from grubench.data.input_files import measure_file
 from grubench.errors import SpecError, UsageError
 from grubench.spec.cells import CELLS
 from grubench.spec.experiment import MAX_TOML_CHARACTERS, Experiment, check_keys, parse_toml
 from grubench.spec.fields import Tree
 from grubench.spec.sections import Data, Model
-from grubench.text import is_file, list_names, quote
+from grubench.text import exists, list_names, quote
 
 
 def find_folder() -> Path:
@@ -35,12 +36,7 @@ def read(name: str) -> Tree:
         UsageError: There is no such preset.
         SpecError: The file is not TOML, or holds an unknown key.
     """
-    path = Path(name) if name.endswith(".toml") else find_folder() / f"{name}.toml"
-    known = is_file(path) if name.endswith(".toml") else name in list_presets()
-    if not known:
-        raise UsageError(
-            f"There is no preset {name!r}.", f"Give one of {', '.join(list_presets())}, or the path of a .toml file."
-        )
+    path = _find_file(name)
     try:
         with path.open(encoding="utf-8") as file:
             tree = parse_toml(file.read(MAX_TOML_CHARACTERS + 1))
@@ -56,6 +52,20 @@ def read(name: str) -> Tree:
     except SpecError as error:
         raise SpecError(f"{path}: {error.message}", error.remedy) from error
     return tree
+
+
+def _find_file(name: str) -> Path:
+    """The file of a preset, by its name or its path."""
+    is_path = name.endswith(".toml")
+    path = Path(name) if is_path else find_folder() / f"{name}.toml"
+    if is_path and exists(path):
+        measure_file(path, "preset")
+    elif is_path or name not in list_presets():
+        raise UsageError(
+            f"There is no preset {quote(name)}.",
+            f"Give one of {', '.join(list_presets())}, or the path of a .toml file.",
+        )
+    return path
 
 
 def resolve(preset: str | None = None, flags: Tree | None = None) -> Experiment:

@@ -18,9 +18,20 @@ STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # What is written out wherever a text is shown: those, separators of lines, what turns the direction of writing (a text
 # would not read as it is stored), and the bytes of a path that are no UTF-8.
 UNSHOWN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# What has no place in a name either: tabs, the ends of lines, and halves of characters (bytes that are not UTF-8).
+UNRECORDABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
 # What a message shows of a value, and of how many values.
 SHOWN_LETTERS = 120
 SHOWN_VALUES = 20
+
+
+def exists(path: Path) -> bool:
+    """Whether there is something at a path; a name that is too long or has a NUL in it leads nowhere."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def is_file(path: Path) -> bool:
@@ -58,6 +69,19 @@ def escape_name(name: object) -> str:
 def write_on_one_line(text: str) -> str:
     """A text without what would end its line: each run of blanks is a space, and control characters are written out."""
     return escape_control_characters(" ".join(text.split()))
+
+
+def is_recordable(text: str) -> bool:
+    """Whether a name can stand in files as it is: without control characters, line ends, and bytes that are no text.
+
+    Python shows a byte of a file's name that is not UTF-8 as half a character, which no file can hold.
+    """
+    return UNRECORDABLE.search(text) is None
+
+
+def is_utf8(text: str) -> bool:
+    """Whether a text has no half of a character, as which Python shows a byte of an argument that is not UTF-8."""
+    return HALF_CHARACTER.search(text) is None
 
 
 def list_names(names: Iterable[object]) -> str:

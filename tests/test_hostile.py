@@ -35,7 +35,7 @@ from grubench import presets
 from grubench.comparison import comparison
 from grubench.comparison.comparison import Failure
 from grubench.data import datasets
-from grubench.data.datasets import catalog, download, tables
+from grubench.data.datasets import catalog, download
 from grubench.errors import DataError, GrubenchError, RunError, SpecError, UsageError
 from grubench.reports import export, html, terminal
 from grubench.runs import files
@@ -362,14 +362,6 @@ class TestTables:
         pd.DataFrame({"date": stamps, "price": [1.0, 2]}).to_parquet(tmp_path / "my.parquet")
         with pytest.raises(DataError, match="data row 2"):
             self.read(tmp_path / "my.parquet", time="date")
-
-    def test_parquet_that_would_unpack_to_more_than_memory_is_refused(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(tables, "MAX_CELLS", 999)
-        pd.DataFrame({"price": np.ones(1000)}).to_parquet(tmp_path / "my.parquet")
-        with pytest.raises(DataError, match="it has 1,000 rows"):
-            self.read(tmp_path / "my.parquet")
 
 
 def archive(path: Path, change: Callable[[dict[str, bytes]], None], **how: Any) -> None:

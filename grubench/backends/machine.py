@@ -15,6 +15,9 @@ from grubench.backends.provenance import find_commit, format_command
 from grubench.backends.versions import list_versions
 from grubench.runs.records import Machine, Provenance
 
+# Where Linux shows a container the most memory that it may take: the two versions of control groups.
+CONTAINER_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+
 
 def describe_machine(backend: str) -> Machine:
     """The software, the processor and the cards: trials with the same can be compared in error and in time.
@@ -44,6 +47,22 @@ def count_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def count_memory_bytes() -> int | None:
+    """The memory of this machine, with its swap space, or of the container; None where the system does not say."""
+    total, swap = (read_field(Path("/proc/meminfo"), name) for name in ("MemTotal", "SwapTotal"))
+    if not total:
+        return None
+    limits = [int(text) for text in map(_read_limit, CONTAINER_LIMITS) if text.isdecimal()]
+    return min([int(total.split()[0]) * 1024, *limits]) + int((swap or "0").split()[0]) * 1024
+
+
+def _read_limit(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
 
 
 def find_processor_name() -> str:

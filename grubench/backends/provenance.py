@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from grubench.text import UNRECORDABLE, is_recordable
+
 
 def format_command() -> str:
     """The command line of this process."""
     name = Path(sys.argv[0]).name
-    return shlex.join(["grubench" if name == "__main__.py" else name, *sys.argv[1:]])
+    return " ".join(map(_quote_word, ["grubench" if name == "__main__.py" else name, *sys.argv[1:]]))
+
+
+def _quote_word(word: str) -> str:
+    """A word as a shell takes it; control characters, and bytes that are not UTF-8, by number as bash takes them."""
+    if is_recordable(word):
+        return shlex.quote(word)
+    escaped = word.replace("\\", "\\\\").replace("'", "\\'")
+    return f"$'{UNRECORDABLE.sub(_escape_bytes, escaped)}'"
+
+
+def _escape_bytes(match: re.Match[str]) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in match[0].encode("utf-8", errors="surrogateescape"))
 
 
 def find_commit() -> str | None:

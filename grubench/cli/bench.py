@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,12 +13,15 @@ from grubench.cli.delivery import Delivery
 from grubench.errors import UsageError
 from grubench.spec.backends import BACKENDS
 from grubench.spec.fields import Tree
-from grubench.text import join_or
+from grubench.text import join_or, quote
 
 if TYPE_CHECKING:
     from grubench.spec.experiment import Experiment
-    from grubench.training.benchmark_records import BenchmarkArm
+    from grubench.training.benchmark_records import BenchmarkArm, Shape
 
+# Shapes that one call times.
+MAX_SHAPES = 10_000
+MAX_SIZE_DIGITS = 9
 PICTURES = (".png", ".svg")
 # The shape that is timed where no preset is given.
 DEFAULT_SHAPE = {
@@ -88,6 +92,7 @@ def bench(
         "layers": _parse_numbers("--layers", layers),
     }
     spec = _resolve(preset, threads=threads, backend=backend, precision=precision)
+    sizes = _list_sizes(spec, cells, axes)
     from grubench.reports.console import Console
 
     console = Console(stderr=True)
@@ -95,13 +100,10 @@ def bench(
         _load_keras(spec)
     from grubench.reports import benchmark
     from grubench.reports.export import write_text
-    from grubench.spec.parameter_count import count_inputs
     from grubench.training import step_benchmark
-    from grubench.training.benchmark_records import list_shapes
 
     step_benchmark.prepare(spec)
     arms = _list_arms(cells, kernels, spec)
-    sizes = list_shapes(spec, count_inputs(spec), **axes)
     axis = benchmark.find_longest_axis(sizes)
     if picture and not axis:
         raise UsageError(
@@ -134,6 +136,39 @@ def _resolve(preset: str | None, **values: str | int) -> Experiment:
     return resolve(preset, flags if preset else merge(DEFAULT_SHAPE, flags))
 
 
+def _list_sizes(spec: Experiment, cells: str, axes: dict[str, list[int]]) -> list[Shape]:
+    """Every combination of the sizes, each of which can fit this machine."""
+    from grubench.backends import capacity
+    from grubench.spec.parameter_count import count_inputs
+    from grubench.spec.sections import MAX_LAYERS, Layer
+    from grubench.training.benchmark_records import list_shapes
+
+    capacity.check_threads(spec.training.threads)
+    shapes = prod(max(1, len(values)) for values in axes.values())
+    if shapes > MAX_SHAPES:
+        raise UsageError(f"The sizes have {shapes:,} combinations, too many to time.", f"Give at most {MAX_SHAPES:,}.")
+    if max(axes["layers"], default=1) > MAX_LAYERS:
+        raise UsageError(f"--layers: {max(axes['layers']):,} are too many.", f"Give at most {MAX_LAYERS}.")
+    sizes = list_shapes(spec, count_inputs(spec), **axes)
+    for cell in _split_cells(cells):
+        for shape in sizes:
+            stack = [Layer(cell=cell, units=units) for units in shape.units]
+            need = capacity.estimate(spec, stack, inputs=shape.features, batch=shape.batch, length=shape.length)
+            words = f"batches of {shape.batch:,} sequences of {shape.length:,} steps"
+            capacity.check_memory(stack, need, words, "--units, --layers, --batch, --length or --features")
+    return sizes
+
+
+def _split_cells(cells: str) -> list[str]:
+    from grubench.spec.cells import CELLS
+
+    names = [name.strip() for name in cells.split(",")]
+    for cell in names:
+        if cell not in CELLS:
+            raise UsageError(f"--cells: there is no cell {cell!r}.", f"There are: {', '.join(CELLS)}.")
+    return names
+
+
 def _load_keras(spec: Experiment) -> None:
     from grubench.backends import loader
 
@@ -143,16 +178,16 @@ def _load_keras(spec: Experiment) -> None:
 
 def _parse_numbers(flag: str, text: str) -> list[int]:
     items = [item.strip() for item in text.split(",") if item.strip()]
-    if not all(item.isdecimal() and int(item) > 0 for item in items):
+    if not all(item.isdecimal() and len(item) <= MAX_SIZE_DIGITS and int(item) > 0 for item in items):
         raise UsageError(
-            f"{flag}: {text!r} is not a list of whole numbers above 0.", "Separate them by commas, such as 16,64."
+            f"{flag}: {quote(text)} is not a list of whole numbers from 1 to {10**MAX_SIZE_DIGITS - 1:,}.",
+            "Separate them by commas, such as 16,64.",
         )
     return [int(item) for item in items]
 
 
 def _list_arms(cells: str, kernels: str, spec: Experiment) -> list[BenchmarkArm]:
     """Every cell on every kernel, once each after `auto` is resolved."""
-    from grubench.spec.cells import CELLS
     from grubench.spec.sections import KERNELS
     from grubench.training.benchmark_records import BenchmarkArm
 
@@ -160,10 +195,7 @@ def _list_arms(cells: str, kernels: str, spec: Experiment) -> list[BenchmarkArm]
     for name in map(str.strip, kernels.split(",")):
         if name not in (*KERNELS, "xla"):
             raise UsageError(f"--kernels: there is no kernel {name!r}.", f"There are: {', '.join((*KERNELS, 'xla'))}.")
-        for cell in map(str.strip, cells.split(",")):
-            if cell not in CELLS:
-                raise UsageError(f"--cells: there is no cell {cell!r}.", f"There are: {', '.join(CELLS)}.")
-            arms.append(BenchmarkArm(cell=cell, kernel=_choose_kernel(spec, cell, name)))
+        arms += [BenchmarkArm(cell=cell, kernel=_choose_kernel(spec, cell, name)) for cell in _split_cells(cells)]
     return list(dict.fromkeys(arms))
 
 

@@ -10,7 +10,8 @@ import typer
 from grubench.cli.command import check_file, command
 from grubench.cli.delivery import Delivery
 from grubench.cli.flags import parse_variation
-from grubench.cli.options import CheckpointEvery, InProcess, Output
+from grubench.cli.options import CheckpointEvery, InProcess, MaxTable, Output
+from grubench.data.input_files import MAX_TABLE_MB
 from grubench.errors import UsageError
 from grubench.spec.fields import Tree
 
@@ -25,6 +26,7 @@ RARE = (
     "ray_address",
     "retries",
     "checkpoint_every",
+    "max_table",
     "in_process",
     "pictures",
     "debug",
@@ -93,6 +95,7 @@ def compare(
     ray_address: RayAddress = "",
     retries: Retries = 3,
     checkpoint_every: CheckpointEvery = 0,
+    max_table: MaxTable = MAX_TABLE_MB,
     in_process: InProcess = False,
     pictures: Pictures = "png",
 ) -> None:
@@ -108,6 +111,7 @@ def compare(
         ray_address=ray_address,
         retries=retries,
         checkpoint_every=checkpoint_every,
+        max_table_mb=max_table,
     )
     if runs:
         trained = (cells, match, seeds, fresh, options) != ("gru,lstm", "units", 3, False, ExecutionOptions())

@@ -16,4 +16,14 @@ CheckpointEvery = Annotated[
         min=0,
     ),
 ]
+MaxTable = Annotated[
+    int,
+    typer.Option(
+        "--max-table",
+        metavar="MB",
+        help="The largest table that is read: MB of text or of numbers, unpacked.",
+        min=1,
+        max=10**9,
+    ),
+]
 Preset = Annotated[str | None, typer.Argument(help="A preset by name, or the path of a TOML file.")]

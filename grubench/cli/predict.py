@@ -7,7 +7,8 @@ import typer
 
 from grubench.cli.command import check_file, command
 from grubench.cli.delivery import Delivery
-from grubench.cli.options import Output
+from grubench.cli.options import MaxTable, Output
+from grubench.data.input_files import MAX_TABLE_MB
 from grubench.spec.backends import BACKENDS
 from grubench.text import join_or
 
@@ -43,6 +44,7 @@ def predict(
         typer.Option("--backend", help=f"{join_or(BACKENDS)}; models load on each. [default: the run's]"),
     ] = None,
     output: Output = Path("runs"),
+    max_table: MaxTable = MAX_TABLE_MB,
 ) -> None:
     """Forecast with a finished run."""
     from grubench.reports.console import Console
@@ -60,7 +62,7 @@ def predict(
         from grubench.reports import forecast as forecast_view
         from grubench.training import predict
 
-        forecast = predict.predict(trained, file=csv, steps=steps, series=series, backend=backend)
+        forecast = predict.predict(trained, file=csv, steps=steps, series=series, backend=backend, max_mb=max_table)
     delivery = Delivery()
     if export:
         with delivery.step(f"{export}"):

@@ -6,13 +6,14 @@ import typer
 
 from grubench.cli.command import command
 from grubench.cli.delivery import Delivery
-from grubench.cli.options import CheckpointEvery, InProcess, Output, Preset
+from grubench.cli.options import CheckpointEvery, InProcess, MaxTable, Output, Preset
+from grubench.data.input_files import MAX_TABLE_MB
 from grubench.spec.fields import Tree
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command(app, "train", spec=True, rare=("checkpoint_every", "in_process", "debug"))(train)
+    command(app, "train", spec=True, rare=("checkpoint_every", "max_table", "in_process", "debug"))(train)
 
 
 def train(
@@ -20,6 +21,7 @@ def train(
     preset: Preset = None,
     output: Output = Path("runs"),
     checkpoint_every: CheckpointEvery = 0,
+    max_table: MaxTable = MAX_TABLE_MB,
     in_process: InProcess = False,
 ) -> None:
     """Train and test one model, and save the run. Presets and datasets have defaults of their own."""
@@ -34,7 +36,9 @@ def train(
 
     with Display(Console(stderr=True)) as display:
         options = ExecutionOptions(
-            executor="in-process" if in_process else "processes", checkpoint_every=checkpoint_every
+            executor="in-process" if in_process else "processes",
+            checkpoint_every=checkpoint_every,
+            max_table_mb=max_table,
         )
         run = api.train(spec, output=output, options=options, on_event=display)
     console = Console()

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from grubench.backends import registry
+from grubench.backends.capacity import check_threads
+from grubench.data.input_files import MAX_TABLE_MB
 from grubench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ class ExecutionOptions:
         ray_address: The Ray cluster's address; one is started on this machine where it is empty.
         retries: How often Ray retries a trial whose worker or node died.
         checkpoint_every: Epochs between checkpoints of a trial; 0 for none.
+        max_table_mb: The largest table of the user's own that is read, in MB.
     """
 
     executor: str = "processes"
@@ -35,6 +38,7 @@ class ExecutionOptions:
     ray_address: str = ""
     retries: int = 3
     checkpoint_every: int = 0
+    max_table_mb: int = MAX_TABLE_MB
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself.
@@ -44,6 +48,7 @@ class ExecutionOptions:
         """
         rules = (
             (self.executor not in EXECUTORS, f"--executor: unknown value {self.executor!r}.", "Valid: processes, ray."),
+            (self.max_table_mb < 1, f"--max-table: {self.max_table_mb} is too small.", "Give at least 1 (MB)."),
             (self.jobs < 1, f"--jobs: {self.jobs} is too few.", "Give at least 1."),
             (
                 self.jobs > 1 and self.executor != "processes",
@@ -74,8 +79,10 @@ class ExecutionOptions:
                 f"training.backend: one process cannot load {' and '.join(backends)}.",
                 "Leave out --in-process.",
             )
-        for backend in backends if self.executor != "ray" else ():
-            registry.check_installed(backend)
+        if self.executor != "ray":  # whose nodes are other machines
+            for backend in backends:
+                registry.check_installed(backend)
+            check_threads(max(spec.training.threads for spec in specs))
         for spec in specs:
             self._check_devices(spec, match)
 

@@ -228,7 +228,8 @@ class Scheduler:
         """Give a finished run its name and read it; what went wrong with that, if anything did."""
         spec = running.spec
         try:
-            name = folder.free_name(self._root, f"{spec.data_name}-{spec.model.cell}-s{spec.seed}", spec.digest)
+            parts = f"{folder.shorten(spec.data_name)}-{folder.shorten(spec.model.cell)}-s{spec.seed}"
+            name = folder.free_name(self._root, parts, spec.digest)
             self._runs[spec] = load(running.lock.publish(name), spec)
         except (RunError, UsageError) as error:
             return error

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grubench.backends import machine
+from grubench.backends import capacity, machine
+from grubench.data.input_files import check_file
 from grubench.execution.preload import Preloader
 from grubench.execution.scheduler import Scheduler
 from grubench.runs import atomic, locks
 from grubench.runs.store import RunStore
+from grubench.text import count
 from grubench.training.events import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from grubench.data.series import Dataset
     from grubench.errors import GrubenchError
@@ -65,6 +67,7 @@ class Session:
         self._resume = resume
         self._preloader = Preloader()
         self._dataset: Dataset | None = None
+        self._training_windows = 0
         self._store = RunStore(root, cache(machine.describe_machine)) if reuse else None
 
     def run(self, trials: Sequence[tuple[str, Experiment]]) -> Results:
@@ -84,6 +87,7 @@ class Session:
         self._on_event(Plan(trials=len(missing), reused=reused))
         errors: dict[Experiment, GrubenchError] = {}
         if missing:
+            self._check_memory(spec for _, spec in missing)
             scheduler = Scheduler(
                 root=self._root,
                 executor=make_executor(self._options, len(missing), self._spec, self._on_event),
@@ -110,6 +114,8 @@ class Session:
     def _find_runs(self, specs: Iterable[Experiment]) -> dict[Experiment, Run]:
         """The finished runs of trials; Keras starts to load meanwhile for those that seem to be missing."""
         specs = list(specs)
+        if self._spec.data.file:  # told before Keras starts to load
+            check_file(Path(self._spec.data.file), "--csv", self._options.max_table_mb)
         if self._options.executor == "processes":
             self._preloader.preload([spec for spec in specs if not self._may_have(spec)])
         self._read_dataset()  # wrong data are reported before anything is trained
@@ -120,6 +126,17 @@ class Session:
         """The run of a trial that another process may have finished since."""
         return self._store.find_again(spec, self._fingerprint) if self._store else None
 
+    def _check_memory(self, specs: Iterable[Experiment]) -> None:
+        """Refuse trials that cannot fit this machine; Ray's nodes are other machines."""
+        if self._options.executor == "ray":
+            return
+        inputs = self._read_dataset().series[0].values.shape[1]
+        for spec in {(spec.model, spec.training): spec for spec in specs}.values():
+            batch, length = min(spec.training.batch_size, self._training_windows), spec.window.lookback
+            need = capacity.estimate(spec, spec.model.stack, inputs=inputs, batch=batch, length=length)
+            sizes = f"batches of {count(batch, 'window')} of {count(length, 'step')}"
+            capacity.check_memory(spec.model.stack, need, sizes, "--units, --layers, --batch-size or --lookback")
+
     def _may_have(self, spec: Experiment) -> bool:
         return self._store is not None and self._store.may_have(spec)
 
@@ -128,8 +145,8 @@ class Session:
         if self._dataset is None:
             from grubench.data import datasets, windows
 
-            dataset = datasets.load(self._spec.data, self._spec.data_name)
-            windows.build(dataset, self._spec)
+            dataset = datasets.load(self._spec.data, self._spec.data_name, max_mb=self._options.max_table_mb)
+            self._training_windows = windows.build(dataset, self._spec).count("train")
             self._dataset = dataset
         return self._dataset
 

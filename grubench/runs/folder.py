@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 # A run's name ends with the start of its spec's digest, and a number where that name was taken.
 DIGEST_DIGITS = 6
 DIGEST_START = re.compile(rf"-([0-9a-f]{{{DIGEST_DIGITS}}})(?:-\d+)?$")
+# Of a file name's 255 bytes, those that the data's name and the cells' may take each.
+MAX_PART_BYTES = 80
 FILES = (
     "experiment.toml",
     "environment.json",
@@ -65,6 +67,11 @@ def list_folders(root: Path) -> list[str]:
 def resolve(path: Path, root: Path) -> Path:
     """The folder that a user means: a path, or the name of a run below `root`."""
     return root / path if not path.is_dir() and (root / path).is_dir() else path
+
+
+def shorten(part: str) -> str:
+    """A part of a folder's name, cut where it is long: the digest tells folders apart, not the part."""
+    return part if len(part.encode()) <= MAX_PART_BYTES else part.encode()[:MAX_PART_BYTES].decode(errors="ignore")
 
 
 def free_name(root: Path, middle: str, digest: str) -> str:

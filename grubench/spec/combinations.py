@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
 from grubench.errors import KernelError, SpecError
 from grubench.spec.backends import BACKENDS, list_backends
 from grubench.spec.kernel_rules import explain_no_cudnn, explain_no_fused
+from grubench.text import is_recordable, quote
 
 if TYPE_CHECKING:
     from grubench.spec.sections import Data, Model, Training, Window
@@ -44,7 +46,28 @@ def check_combinations(spec: Sections) -> None:
             raise error
 
 
+def _check_names(spec: Sections) -> SpecError | None:
+    """A column or series that is named twice would be read, trained or tested twice."""
+    data = spec.data
+    lists = (
+        ("target", data.target),
+        ("features", data.features),
+        ("time_features", data.time_features),
+        ("train_series", data.train_series),
+        ("test_series", data.test_series),
+    )
+    for key, names in lists:
+        if len(set(names)) < len(names):
+            twice = Counter(names).most_common(1)[0][0]
+            return SpecError(f"data.{key}: {quote(twice)} is named more than once.", "Name it once.")
+    return None
+
+
 def _check_source(spec: Sections) -> SpecError | None:
+    if not is_recordable(spec.data.file):
+        return SpecError(
+            f"data.file: the name {quote(spec.data.file)} has control characters or line ends.", "Rename the file."
+        )
     if spec.data.file and not spec.data.target:
         return SpecError(
             f"data.target: no column of {spec.data.file} is named as the target.", "Name it with --target COLUMN."
@@ -134,6 +157,7 @@ def _check_backend(spec: Sections) -> SpecError | None:
 
 RULES = (
     _check_backend,
+    _check_names,
     _check_source,
     _check_every_step,
     _check_patience,

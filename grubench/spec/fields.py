@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from grubench.errors import SpecError
-from grubench.text import LARGEST_WHOLE, has_control_characters, quote
+from grubench.text import LARGEST_WHOLE, has_control_characters, is_utf8, quote
 
 Scalar = bool | int | float | str
 Value = Scalar | tuple[Scalar, ...]
@@ -118,6 +118,8 @@ def _convert(key: str, kind: type[Scalar], value: object) -> Scalar:
         return float(value)
     if isinstance(value, str) and has_control_characters(value):
         raise SpecError(f"{key}: {quote(value)} holds control characters.", "Leave them out.")
+    if isinstance(value, str) and not is_utf8(value):
+        raise SpecError(f"{key}: {quote(value)} has bytes that are not UTF-8.", "Rename it, in UTF-8.")
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise SpecError(f"{key}: {quote(value)} is not {KINDS[kind]}.")
     return value

@@ -19,11 +19,18 @@ def count_parameters(spec: Experiment) -> int:
 
     Both directions double a layer's parameters and its outputs. The head has `(inputs + 1) outputs`.
     """
-    return _count_stack(spec, spec.model.stack)
+    return count_stack(spec, spec.model.stack, count_inputs(spec))
 
 
-def _count_stack(spec: Experiment, stack: Sequence[Layer]) -> int:
-    total, inputs, directions = 0, count_inputs(spec), 2 if spec.model.bidirectional else 1
+def count_stack(spec: Experiment, stack: Sequence[Layer], inputs: int) -> int:
+    """The trainable parameters of another stack with a spec's settings.
+
+    Args:
+        spec: The spec; its layers do not count.
+        stack: The layers.
+        inputs: Inputs a step.
+    """
+    total, directions = 0, 2 if spec.model.bidirectional else 1
     for layer in stack:
         cell = CELLS[layer.cell]
         total += directions * cell.count_parameters(layer.units, inputs, reset_after=spec.model.reset_after)
@@ -58,7 +65,7 @@ def match_parameters(spec: Experiment, cell: str) -> Experiment:
         return [Layer(cell=cell, units=max(1, round(width * widest / max(units)))) for width in units]
 
     def count(widest: int) -> int:
-        return _count_stack(spec, widen(widest))
+        return count_stack(spec, widen(widest), count_inputs(spec))
 
     # The count rises with the width: the nearest is the first that reaches the target, or the one before.
     highest = 1

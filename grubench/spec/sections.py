@@ -31,6 +31,10 @@ INITIALIZERS = (
 ACTIVATIONS = ("linear", "tanh", "sigmoid", "relu", "elu", "selu", "gelu", "softplus", "softsign", "hard_sigmoid")
 # Digits of a layer's units.
 MAX_UNITS_DIGITS = 9
+# Building and tracing a deeper stack takes many minutes before the first step.
+MAX_LAYERS = 100
+# Threads of the largest machines; what this machine has room for is checked before a trial starts.
+MAX_THREADS = 4096
 LOSS_TITLES = ", ".join(f"{loss.name} ({loss.title})" for loss in LOSSES.values())
 TIME_FEATURES = ("hour", "weekday", "month", "dayofyear")
 
@@ -166,6 +170,8 @@ class Model(Section):
         super().__post_init__()
         if not self.layers:
             raise SpecError("model.layers: the stack is empty.", "Give at least one layer, such as gru:64.")
+        if len(self.layers) > MAX_LAYERS:
+            raise SpecError(f"model.layers: {len(self.layers):,} layers are too many.", f"Give at most {MAX_LAYERS}.")
         for text in self.layers:
             Layer.parse(text)
         dropout = self.dropout * len(self.layers) if len(self.dropout) == 1 else self.dropout
@@ -219,7 +225,7 @@ class Training(Section):
     )
     jit: bool = setting(False, "Compile the step with XLA (rules TensorFlow's cuDNN out; JAX always does).", rare=True)
     kernel: str = setting("auto", "Kernel: auto, cudnn, fused or keras.", choices=KERNELS)
-    threads: int = setting(0, "Processor threads; 0 for all cores.", low=0, rare=True)
+    threads: int = setting(0, "Processor threads; 0 for all cores.", low=0, below=MAX_THREADS + 1, rare=True)
     strategy: str = setting(
         "one",
         "Devices of one model: one, or mirrored on every GPU, which share each batch.",

@@ -11,6 +11,7 @@ import numpy as np
 
 from grubench.backends import registry
 from grubench.data import datasets, windows
+from grubench.data.input_files import MAX_TABLE_MB
 from grubench.data.scaling import Scaling
 from grubench.data.windows import Windows
 from grubench.errors import RunError, UsageError
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from grubench.runs.predictions import Times
     from grubench.runs.records import Evaluation
     from grubench.runs.run import Run
+
+
+# Further ahead a forecast is made of forecasts alone; the model is called for each block of them.
+MAX_STEPS = 100_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,6 +76,7 @@ def predict(
     steps: int | None = None,
     series: str | None = None,
     backend: str | None = None,
+    max_mb: int = MAX_TABLE_MB,
 ) -> Forecast:
     """Forecast with a run's model.
 
@@ -81,6 +87,7 @@ def predict(
         series: The series of the run whose scaling the new data takes, where names do not tell.
         backend: What runs the model, which loads on each; without it the one that Keras has in this process, or else
             the run's.
+        max_mb: The largest table that is read, in MB.
 
     Raises:
         UsageError: The data does not fit the run, or the future needs inputs that nobody knows yet.
@@ -88,8 +95,8 @@ def predict(
         RunError: The model cannot be loaded.
     """
     run = run if isinstance(run, runs.Run) else runs.load(Path(run))
-    if steps is not None and steps < 1:
-        raise UsageError(f"--steps: {steps} is too few.", "Give at least 1.")
+    if steps is not None and not 1 <= steps <= MAX_STEPS:
+        raise UsageError(f"--steps: {steps} is not valid.", f"Give a number from 1 to {MAX_STEPS:,}.")
     spec = run.experiment
     registry.choose(backend or registry.loaded() or spec.training.backend)
     new = Path(file) if file else None
@@ -98,7 +105,7 @@ def predict(
             f"The run was trained on {spec.data.file}, which is not there.",
             "Call from the folder where it was trained, or give the data with --csv FILE.",
         )
-    dataset = datasets.load(spec.data, new.stem if new else spec.data_name, new)
+    dataset = datasets.load(spec.data, new.stem if new else spec.data_name, new, max_mb=max_mb)
     if new is None:
         _check_fingerprint(run, dataset)
         cut = windows.build(dataset, spec)

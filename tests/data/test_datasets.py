@@ -202,7 +202,7 @@ class TestTable:
             ("i,price\n0,1\n1,\n", {}, DataError, "data row 2 is empty (NaN); 1 empty cell in all"),
             ("i,price\n0,\n1,\n", {"missing": "drop"}, DataError, "column 'price' is empty"),
             ("price\n", {}, DataError, "holds no rows"),
-            ("", {}, DataError, "cannot be read as CSV"),
+            ("", {}, DataError, "is empty"),
             ('a,price\n"x,1\n', {}, DataError, "cannot be read as CSV"),
             ("date,price\nsoon,1\n", {"time": "date"}, DataError, "'soon' is not an ISO timestamp"),
             ("date,price\n13-05-13,1\n", {"time": "date"}, DataError, "'13-05-13' is not an ISO timestamp"),
@@ -243,7 +243,7 @@ class TestTable:
     def test_parquet_without_its_library_names_the_extra(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
         with pytest.raises(UsageError, match="extra `parquet`"):
-            read(write(tmp_path, "", "my.parquet"))
+            read(write(tmp_path, "PAR1", "my.parquet"))
 
 
 class TestDownload:

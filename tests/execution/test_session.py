@@ -72,7 +72,7 @@ def test_wrong_data_are_reported_without_a_store_too(
 ) -> None:
     from grubench.data import datasets
 
-    def refuse(*_: object) -> Dataset:
+    def refuse(*_: object, **__: object) -> Dataset:
         raise DataError("wrong", "mend them")
 
     monkeypatch.setattr(datasets, "load", refuse)

@@ -26,3 +26,12 @@ def test_a_run_is_named_by_its_path_or_its_name(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "a").mkdir()
     assert folder.resolve(Path("a"), Path("runs")) == Path("a")
     assert folder.resolve(Path("absent"), Path("runs")) == Path("absent")
+
+
+def test_long_names_are_shortened_to_what_a_file_system_takes(tmp_path: Path) -> None:
+    assert folder.shorten("prices") == "prices"
+    for text in ("x" * 255, "\u65e5" * 85, "gru-lstm-" * 50):
+        part = folder.shorten(text)
+        assert text.startswith(part)
+        name = folder.free_name(tmp_path, f"compare-{part}-{part}-s4294967295", "3f2a9c00")
+        (tmp_path / name).mkdir()

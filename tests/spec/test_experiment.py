@@ -23,7 +23,11 @@ def experiments(draw: st.DrawFn) -> Experiment:
     layers = tuple(draw(st.lists(layer, min_size=1, max_size=3)))
     rate = st.floats(0, 0.99, allow_nan=False)
     return Experiment(
-        data=Data(unit=draw(text), features=tuple(draw(st.lists(text, max_size=3))), period=draw(st.integers(0, 50))),
+        data=Data(
+            unit=draw(text),
+            features=tuple(draw(st.lists(text, max_size=3, unique=True))),
+            period=draw(st.integers(0, 50)),
+        ),
         window=Window(lookback=draw(st.integers(1, 99)), validation=draw(rate), test=draw(st.integers(1, 99))),
         model=Model(layers=layers, dropout=tuple(draw(rate) for _ in layers), bidirectional=draw(st.booleans())),
         training=Training(optimizer=draw(st.sampled_from(sorted(OPTIMIZERS))), learning_rate=draw(st.floats(1e-6, 10))),
@@ -67,6 +71,15 @@ def test_the_digest_stays_what_it_was() -> None:
         ({"model": {"dropout": 1.0}}, "model.dropout: 1.0"),
         ({"model": {"dropout": [0.1, 0.2]}}, "model.dropout: 2 values for 1 layers"),
         ({"model": {"activation": "swoosh"}}, "model.activation: unknown value 'swoosh'"),
+        ({"model": {"layers": ["gru:4"] * 101}}, "model.layers: 101 layers are too many"),
+        ({"training": {"threads": 4097}}, "training.threads: 4097 is too large"),
+        ({"data": {"target": ["a", "b", "a"]}}, "data.target: 'a' is named more than once"),
+        ({"data": {"features": ["x", "x"]}}, "data.features: 'x' is named more than once"),
+        ({"data": {"time_features": ["hour", "hour"]}}, "data.time_features: 'hour' is named more than once"),
+        ({"data": {"train_series": ["s", "s"]}}, "data.train_series: 's' is named more than once"),
+        ({"data": {"test_series": ["s", "s"]}}, "data.test_series: 's' is named more than once"),
+        ({"data": {"unit": "\udcff"}}, "data.unit: '\\udcff' has bytes that are not UTF-8"),
+        ({"data": {"file": "a\nb.csv", "target": ["y"]}}, "data.file: the name 'a\\nb.csv'"),
         ({"training": {"optimizer": "adamant"}}, "training.optimizer: unknown value 'adamant'"),
         ({"training": {"learning_rate": float("nan")}}, "training.learning_rate: nan"),
         ({"training": {"clipnorm": 1, "clipvalue": 1}}, "training.clipnorm"),

@@ -170,7 +170,7 @@ def test_data_of_another_shape_is_refused(own: Run, tmp_path: Path, text: str, s
 
 
 def test_missing_files_and_steps_are_refused(own: Run, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="There is no file"):
+    with pytest.raises(UsageError, match="there is no file"):
         predict(own, file=tmp_path / "absent.csv")
     with pytest.raises(UsageError, match="--steps: 0"):
         predict(own, steps=0)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from grubench.data.datasets.catalog import Source, register
+from grubench.data.input_files import MAX_TABLE_MB, explain_failure, measure_text, open_unpacked
 from grubench.errors import DataError
-from grubench.text import LARGEST_VALUE, list_names
+from grubench.text import LARGEST_VALUE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,20 +50,23 @@ def read(spec: Data, files: Sequence[Path]) -> list[Series]:
 def _read_prices(path: Path) -> NDArray[np.float64]:
     """The closing prices, `(bank, day)`."""
     import numpy as np
-    import pandas as pd
 
-    try:
-        prices = pd.read_csv(path, header=None).to_numpy(np.float64)
-    except (ValueError, OverflowError) as error:
-        raise DataError(
-            f"{path} is not a table of numbers: {list_names([error])}.", "Give a row of prices for each bank."
-        ) from error
+    prices = explain_failure(path, "a table of numbers", lambda: _parse_rows(path))
     if len(prices) != len(BANKS) or not (np.abs(prices) <= LARGEST_VALUE).all():
         raise DataError(
             f"{path} has {len(prices)} rows, or cells that are empty or too large.",
             f"Give a row of prices for each of: {', '.join(BANKS)}.",
         )
     return prices
+
+
+def _parse_rows(path: Path) -> NDArray[np.float64]:
+    import numpy as np
+    import pandas as pd
+
+    measure_text(path, MAX_TABLE_MB)
+    with open_unpacked(path) as file:
+        return pd.read_csv(file, header=None).to_numpy(np.float64)
 
 
 register(

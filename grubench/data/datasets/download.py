@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from grubench.data.input_files import measure_file
 from grubench.errors import DataError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def find_local_files(source: Source) -> list[Path] | None:
     """The dataset's files if all of them are on this machine, unchecked; otherwise None."""
     for folder in list_folders():
         paths = [folder / source.name / name for name in source.files]
-        if all(path.is_file() for path in paths):
+        if all(path.exists() for path in paths):
             return paths
     return None
 
@@ -56,6 +57,11 @@ def fetch(source: Source) -> list[Path]:
 def _verify(path: Path, expected: str) -> None:
     import hashlib
 
+    size = measure_file(path, VARIABLE)
+    if size > MAX_BYTES:
+        raise DataError(
+            f"{path} has {size:,} bytes: it is another file.", "Remove it; the next call downloads it again."
+        )
     try:
         with path.open("rb") as file:
             actual = hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,112 @@
+"""Columns of a table as numbers and timestamps; an error names the file, the column and the row."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from grubench.errors import DataError, UsageError
+from grubench.text import LARGEST_VALUE, count, list_names, quote
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# The years that Python and Matplotlib can show; Parquet's go further.
+FIRST, LAST = np.datetime64("0001-01-01", "us"), np.datetime64("9999-12-31T23:59:59.999999", "us")
+
+
+def parse_numbers(column: pd.Series[Any], where: str) -> NDArray[np.float64]:
+    """A column as float64.
+
+    Raises:
+        DataError: It has text, an infinite value or one that is too large; the message names the row.
+    """
+    try:
+        if column.dtype.kind in "mMc":  # pandas would take the nanoseconds of timestamps
+            raise TypeError
+        values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    except (TypeError, ValueError, OverflowError) as error:  # lists, tables or timestamps in a Parquet file
+        raise DataError(
+            f"{where}, column {quote(column.name)} holds no numbers, but {column.dtype}.", "Name another column."
+        ) from error
+    bad = np.isnan(values) & column.notna().to_numpy() | (np.abs(values) > LARGEST_VALUE)
+    if bad.any():
+        row = int(bad.argmax())
+        large = "infinite" if np.isinf(values[row]) else f"too large (the most is {LARGEST_VALUE:g})"
+        shown, kind = (quote(column.iloc[row]), "not a number") if np.isnan(values[row]) else (values[row], large)
+        raise DataError(
+            f"{where}, column {quote(column.name)}, data row {column.index[row] + 1}: {shown} is {kind}.",
+            "Fix or remove the row.",
+        )
+    return values
+
+
+def parse_timestamps(column: pd.Series[Any], where: str, format: str | None = None) -> NDArray[np.datetime64]:
+    """A column as timestamps in UTC, or as they stand where they have no time zone.
+
+    Raises:
+        DataError: A value is not a timestamp; the message names the row.
+        UsageError: The format is not valid.
+    """
+    if pd.api.types.is_numeric_dtype(column):
+        raise DataError(
+            f"{where}, column {quote(column.name)} holds numbers, not timestamps.",
+            "Leave --time out where rows are in order, or write ISO dates such as 2026-01-31 or 2026-01-31T10:15.",
+        )
+    try:
+        # Always with a format: pandas would guess whether 01-05-13 is in January, May or 2001.
+        parsed = pd.to_datetime(column, errors="coerce", format=format or "ISO8601", utc=_has_zone(column))
+    except (ValueError, TypeError, OverflowError, re.error) as error:
+        if not format:
+            raise DataError(
+                f"{where}, column {quote(column.name)}: {list_names([error])}.", "Write ISO dates."
+            ) from error
+        message = f"data.time_format: {quote(format)} is not a valid date format: {list_names([error])}."
+        raise UsageError(message, "Write one such as %d-%m-%y.") from error
+    if parsed.dt.tz is not None:
+        parsed = parsed.dt.tz_localize(None)
+    values: NDArray[np.datetime64] = parsed.to_numpy("datetime64[us]")
+    bad = np.isnat(values) | (values < FIRST) | (values > LAST)
+    if bad.any():
+        row = int(bad.argmax())
+        expected = f"in the format {format}" if format else "an ISO timestamp, such as 2026-01-31 or 2026-01-31T10:15"
+        raise DataError(
+            f"{where}, column {quote(column.name)}, data row {column.index[row] + 1}: "
+            f"{quote(column.iloc[row])} is not {expected}.",
+            "Fix the row, or give another format with --time-format, such as %d/%m/%Y.",
+        )
+    return values
+
+
+def _has_zone(column: pd.Series[Any]) -> bool:
+    """Whether the first timestamp has an offset from UTC; with daylight saving time a column has two."""
+    first = str(column.iloc[0])
+    return first.endswith("Z") or "+" in first[10:] or "-" in first[10:]
+
+
+def apply_missing_rule(
+    time: NDArray[np.datetime64] | None, frame: pd.DataFrame, rule: str, where: str
+) -> tuple[NDArray[np.datetime64] | None, NDArray[np.float64]]:
+    """Apply the rule for empty cells to the columns, whose index has the row numbers of the file."""
+    empty = frame.isna().to_numpy()
+    if not empty.any():
+        return time, frame.to_numpy()
+    row, column = np.argwhere(empty)[0]
+    if rule == "error":
+        raise DataError(
+            f"{where}, column {frame.columns[column]!r}, data row {frame.index[row] + 1} is empty (NaN); "
+            f"{count(int(empty.sum()), 'empty cell')} in all.",
+            "Use --missing drop or --missing fill, or fix the file.",
+        )
+    if empty.all(axis=0).any():
+        column = int(empty.all(axis=0).argmax())
+        raise DataError(f"{where}, column {frame.columns[column]!r} is empty.", "Leave the column out.")
+    if rule == "fill":
+        # Forward fill only: interpolation would leak later values, of the test part too, into earlier ones.
+        order = np.arange(len(frame)) if time is None else np.argsort(time, kind="stable")
+        frame, time = frame.iloc[order].ffill(), None if time is None else time[order]
+    keep = frame.notna().all(axis=1).to_numpy()
+    return (None if time is None else time[keep]), frame[keep].to_numpy()
