@@ -150,16 +150,24 @@ class TestRunFolders:
     @pytest.mark.parametrize(
         "text",
         ["", "epoch,loss,seconds\n", "epoch,loss,seconds\n1,2\n", "epoch,loss,seconds\n1,x,3\n", "epoch,loss\n1,1\n",
-         "epoch,loss,seconds\n1,nan,3\n", 'epoch,"loss\n', "epoch,loss,seconds\n1,\x00,1\n", "a" * 10_000_000],
+         "epoch,loss,seconds\n" + "1,1,1\n" * 1_000_000, "epoch,loss,seconds\n1,1,1\n2,1,nan\n",
+         'epoch,"loss\n', "epoch,loss,seconds\n1,\x00,1\n", "a" * 10_000_000],
     )  # fmt: skip
     def test_a_history_of_another_form_is_refused(self, folder: Path, text: str) -> None:
         (folder / "history.csv").write_text(text)
+        with pytest.raises(RunError, match=r"history\.csv (cannot be read|has more than 768 bytes)"):
+            runs.load(folder).history()
+
+    def test_more_epochs_than_are_read_are_refused(self, folder: Path) -> None:
+        changed(folder / "metrics.json", lambda tree: tree["loss"].update(epochs=1_000_001))
+        (folder / "history.csv").write_text("epoch,loss,seconds\n" + "1,1,1\n" * 1_000_001)
         with pytest.raises(RunError, match=r"history\.csv cannot be read"):
             runs.load(folder).history()
 
     @pytest.mark.parametrize(
         "text",
-        ["", "series,step\na,1\n", "series,step,time,actual,predicted\na,2,0,1,1\n",
+        ["", "a" * 10_000_000, "series,origin,step,time,actual,predicted\n" + "a,0,1,1,1,1\n" * 100_000,
+         "series,step\na,1\n", "series,step,time,actual,predicted\na,2,0,1,1\n",
          "series,step,time,actual,predicted\na,1,soon,1,1\n", "series,step,time,actual,predicted\na,1,0,inf,1\n"],
     )  # fmt: skip
     def test_predictions_of_another_form_are_refused(self, folder: Path, text: str) -> None:
@@ -239,8 +247,16 @@ class TestComparisons:
             ("arms", [GRU | {"color": "red"}], "arms[0].color is 'red' (Expected `str` matching regex"),
             ("arms", [GRU | {"color": "#000000\n"}], r"arms[0].color is '#000000\n' (Expected `str` matching regex"),
             ("arms", [GRU | {"color": "#000;}"}], "arms[0].color is '#000;}' (Expected `str` matching regex"),
-            ("arms", [GRU, GRU], "two of its arms have the same name"),
-            ("arms", [GRU, GRU | {"name": "other"}], "the runs of 'GRU' and 'other' have the same settings"),
+            ("arms", [GRU, GRU | {"runs": []}], "two of its arms have the same name"),
+            ("arms", [GRU, GRU | {"name": "other"}], "it names the run 'gru' twice"),
+            ("arms", [GRU | {"runs": ["gru", "lstm", "gru"]}], "it names the run 'gru' twice"),
+            ("arms", [GRU | {"name": f"{k}", "runs": []} for k in range(1001)], "Expected `array` of length <= 1000"),
+            ("arms", [GRU | {"runs": [f"{k}" for k in range(100_001)]}], "Expected `array` of length <= 100000"),
+            (
+                "arms",
+                [GRU | {"name": f"{a}", "runs": [f"{a}-{k}" for k in range(60_000)]} for a in range(2)],
+                "it names 120,000 runs, and the most is 100,000",
+            ),
             ("arms", [GRU | {"runs": ["gru", "lstm"]}], "the runs of 'GRU' have different settings"),
             ("arms", [], "names no run"),
             ("arms", [GRU | {"runs": []}], "names no run"),
@@ -254,6 +270,13 @@ class TestComparisons:
         with pytest.raises(RunError) as caught:
             comparison.load(both)
         assert said in caught.value.message
+
+    def test_two_arms_of_the_same_settings_are_refused(self, both: Path) -> None:
+        shutil.copytree(both.parent / "gru", both.parent / "again")
+        arms = [GRU, GRU | {"name": "other", "runs": ["again"]}]
+        changed(both / "comparison.json", lambda tree: tree.update(arms=arms))
+        with pytest.raises(RunError, match="the runs of 'GRU' and 'other' have the same settings"):
+            comparison.load(both)
 
     def test_seeds_that_are_not_measured_alike_are_told(self, both: Path) -> None:
         shutil.copytree(both.parent / "gru", both.parent / "again")

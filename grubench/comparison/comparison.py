@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 SCHEMA = 2
 # No file system takes a longer name.
 MAX_NAME_BYTES = 255
+# A table of more arms says nothing, and two by two they take minutes to compare.
+MAX_ARMS = 1000
+MAX_RUNS = 100_000
 # Text without control characters.
 ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f]*\Z"
 Line = Annotated[str, Meta(pattern=ONE_LINE, max_length=10_000)]
@@ -51,7 +55,7 @@ class ArmRecord(Struct, frozen=True, kw_only=True):
     cell: Line
     settings: Mapping[Line, Line]
     color: Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}\Z")]
-    runs: tuple[str, ...]
+    runs: Annotated[tuple[str, ...], Meta(max_length=MAX_RUNS)]
 
     @classmethod
     def from_arm(cls, arm: Arm, runs: Sequence[Run] = ()) -> ArmRecord:
@@ -68,8 +72,8 @@ class ComparisonFile(Struct, frozen=True, kw_only=True):
     """What is read of comparison.json: the arms with the names of their runs, the failures and the notes."""
 
     schema: Annotated[int, Meta(ge=SCHEMA, le=SCHEMA)]
-    arms: tuple[ArmRecord, ...]
-    failures: tuple[Failure, ...]
+    arms: Annotated[tuple[ArmRecord, ...], Meta(max_length=MAX_ARMS)]
+    failures: Annotated[tuple[Failure, ...], Meta(max_length=MAX_RUNS)]
     notes: tuple[Annotated[str, Meta(pattern=ONE_LINE)], ...]
     command: str
 
@@ -136,6 +140,7 @@ def load(folder: Path) -> Comparison:
     if not folder.is_dir() or "comparison.json" not in list_files(folder):
         raise UsageError(f"{folder} is not a comparison: it has no comparison.json.", "`grubench compare` makes one.")
     file = read_record(path, ComparisonFile, SCHEMA)
+    _check_run_names(file, path)
     reader = runs.RunReader()
     arms = {
         record.to_arm(): [reader.read(_find_beside(folder, name)) for name in record.runs]
@@ -156,6 +161,16 @@ def load(folder: Path) -> Comparison:
         notes=file.notes,
         command=file.command,
     )
+
+
+def _check_run_names(file: ComparisonFile, path: Path) -> None:
+    """Refuse a run that is named twice, and too many, before any is read."""
+    names = Counter(name for arm in file.arms for name in arm.runs)
+    problems = [f"it names the run {quote(name)} twice" for name, times in names.most_common(1) if times > 1]
+    if names.total() > MAX_RUNS:
+        problems.append(f"it names {names.total():,} runs, and the most is {MAX_RUNS:,}")
+    if problems:
+        raise RunError(f"{path} is damaged: {problems[0]}.", "Call `grubench compare` again.")
 
 
 def _check_specs(arms: Mapping[Arm, Sequence[Run]], path: Path) -> None:
@@ -190,6 +205,8 @@ def from_runs(finished: Sequence[Run]) -> Comparison:
     if len(finished) < 2:
         raise UsageError("A comparison needs at least two runs.", "`grubench runs` lists the runs there are.")
     arms = _group_by_arm(finished)
+    if len(arms) > MAX_ARMS:
+        raise UsageError(f"{len(arms):,} arms are too many to compare; the most is {MAX_ARMS:,}.", "Name fewer runs.")
     differing = find_differing_machines(finished)
     machines = [f"The runs were made with different {key}: errors may differ by it." for key in differing]
     return Comparison(arms=arms, notes=(*write_differences([run.experiment for run in finished]), *machines))

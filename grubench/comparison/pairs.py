@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from grubench.comparison.comparison import find_differing_machines
 from grubench.comparison.statistics import ALPHA, PairedComparison, compare_paired, holm
-from grubench.spec.arms import Arm, find_differing_settings
+from grubench.spec.arms import Arm, find_differing_settings, flatten_spec
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
     from grubench.comparison.comparison import Comparison
     from grubench.runs.run import Run
+    from grubench.spec.experiment import Experiment
 
 # Fewer pairs of trials than this, and nothing is said about a difference.
 MIN_PAIRS = 3
+# More pairs of arms than this are not tested: corrected for so many, hardly any would differ, and nobody reads them.
+MAX_TESTED = 1000
 # Settings whose effect on the time is a question of its own, whatever kernel they lead to.
 SPEED_KEYS = {f"training.{name}" for name in ("backend", "precision", "jit", "kernel", "threads", "strategy")}
 ERROR = "error"
@@ -52,34 +59,52 @@ class Pair:
         return Pair(first=self.second, second=self.first, result=self.result.inverse(), p=self.p)
 
 
+@lru_cache(maxsize=2)  # the verdict, the tables and the files ask for the same pairs
 def find_neighbors(comparison: Comparison) -> list[tuple[Arm, Arm]]:
     """Find the pairs of arms to compare: those between which no third arm lies.
 
     Of cells crossed with settings those pairs remain that differ in one of them: an arm that shares more settings
     with both lies between two that differ in several.
     """
-    specs = {arm: spec.with_seed(0) for arm, spec in comparison.specs.items()}
-    differing = {
-        frozenset(pair): set(find_differing_settings([specs[arm] for arm in pair])) for pair in combinations(specs, 2)
-    }
-
-    def is_between(first: Arm, second: Arm) -> bool:
-        keys = differing[frozenset((first, second))]
-        others = specs.keys() - {first, second}
-        return any(
-            differing[frozenset((arm, first))] < keys and differing[frozenset((arm, second))] < keys for arm in others
-        )
-
-    return [pair for pair in combinations(specs, 2) if not is_between(*pair)]
+    arms = list(comparison.arms)
+    differing = _find_differing_bits([spec.with_seed(0) for spec in comparison.specs.values()])
+    neighbors = []
+    for place, keys in enumerate(differing):
+        # Of the settings in which this arm differs from each other (the columns), a third (the rows) differs in fewer.
+        from_this = ~(keys[:, None] & ~keys).astype(bool) & (keys[:, None] != keys)
+        from_other = ~(differing & ~keys).astype(bool) & (differing != keys)
+        is_between = (from_this & from_other).any(axis=0)
+        neighbors += [(arms[place], arms[other]) for other in range(place + 1, len(arms)) if not is_between[other]]
+    return neighbors
 
 
+def _find_differing_bits(specs: Sequence[Experiment]) -> NDArray[np.uint64]:
+    """For each two of some specs the settings in which they differ, a bit each: `(spec, spec)`."""
+    flat = [flatten_spec(spec) for spec in specs]
+    bits = np.zeros((len(specs), len(specs)), np.uint64)
+    for number, key in enumerate(find_differing_settings(specs)):
+        values: dict[str, int] = {}
+        codes = np.array([values.setdefault(repr(settings[key]), len(values)) for settings in flat])
+        bits |= (codes[:, None] != codes).astype(np.uint64) << np.uint64(number)
+    return bits
+
+
+def explain_untested(comparison: Comparison) -> str:
+    """Why no pairs of arms are tested; empty where they are."""
+    pairs = len(find_neighbors(comparison))
+    if pairs <= MAX_TESTED:
+        return ""
+    return f"{pairs:,} pairs of arms are too many to test (the most is {MAX_TESTED:,}); compare fewer arms."
+
+
+@lru_cache(maxsize=4)
 def compare_neighbors(comparison: Comparison, quantity: str) -> list[Pair]:
     """Compare the neighbors that share seeds, by ERROR or TIME, with Holm's correction of the p values.
 
-    By time only those whose ratio says something of what they differ in.
+    By time only those whose ratio says something of what they differ in. None where there are too many.
     """
     results: dict[tuple[Arm, Arm], PairedComparison] = {}
-    neighbors = find_neighbors(comparison)
+    neighbors = [] if explain_untested(comparison) else find_neighbors(comparison)
     if quantity == TIME:
         neighbors = [pair for pair in neighbors if not _have_other_kernels(comparison, pair)]
     for first, second in neighbors:
@@ -132,8 +157,10 @@ def explain_other_kernels(comparison: Comparison) -> str:
 def _have_other_kernels(comparison: Comparison, pair: tuple[Arm, Arm]) -> bool:
     """Whether two arms ran on different kernels, though no setting that is compared asks for it."""
     first, second = (_kernels(comparison.arms[arm]) for arm in pair)
-    differing = find_differing_settings([comparison.specs[arm] for arm in pair])
-    return first != second and not set(differing) & SPEED_KEYS
+    if first == second:
+        return False
+    differing = find_differing_settings([comparison.arms[arm][0].experiment for arm in pair])
+    return not set(differing) & SPEED_KEYS
 
 
 def _kernels(runs: list[Run]) -> set[str]:

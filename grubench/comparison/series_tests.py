@@ -7,11 +7,12 @@ series; it says nothing of other seeds.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from grubench.comparison.pairs import find_neighbors
+from grubench.comparison.pairs import explain_untested, find_neighbors
 from grubench.comparison.statistics import holm, mann_whitney
 from grubench.spec import baselines
 from grubench.spec.arms import Arm
@@ -58,6 +59,7 @@ def average_over_seeds(comparison: Comparison, measure: str) -> dict[Arm, list[f
     return averages | {PERSISTENCE: np.array([persistence[name][measure] for name in names], float).tolist()}
 
 
+@lru_cache(maxsize=2)
 def compare_over_series(comparison: Comparison) -> list[SeriesTest]:
     """Test neighboring arms, and each arm against persistence (Mann-Whitney); nothing where series are too few."""
     tests: list[SeriesTest] = []
@@ -65,7 +67,8 @@ def compare_over_series(comparison: Comparison) -> list[SeriesTest]:
         values = average_over_seeds(comparison, measure)
         if len(values[PERSISTENCE]) < MIN_SERIES or np.isnan(list(values.values())).any():
             continue
-        pairs = [*find_neighbors(comparison), *((arm, PERSISTENCE) for arm in values if arm != PERSISTENCE)]
+        neighbors = [] if explain_untested(comparison) else find_neighbors(comparison)
+        pairs = [*neighbors, *((arm, PERSISTENCE) for arm in values if arm != PERSISTENCE)]
         results = {pair: mann_whitney(values[pair[0]], values[pair[1]]) for pair in pairs}
         corrected = holm({pair: result.p for pair, result in results.items()})
         tests += [

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -120,7 +120,8 @@ def t_test(values: NDArray[np.float64]) -> float:
         return np.nan
     if np.ptp(values) == 0:
         return 1.0 if values[0] == 0 else 0.0
-    return float(stats.ttest_1samp(values, 0).pvalue)
+    error = values.std(ddof=1) / np.sqrt(len(values))
+    return float(2 * special.stdtr(len(values) - 1, -abs(values.mean() / error)))
 
 
 def mean_interval(values: NDArray[np.float64], seed: int = 0) -> Interval:
@@ -146,8 +147,8 @@ def mean_interval(values: NDArray[np.float64], seed: int = 0) -> Interval:
     if np.ptp(values) <= ROUNDING * np.max(np.abs(values)):
         return Interval(low=float(values[0]), high=float(values[0]))
     if not MIN_BOOTSTRAP <= n <= MAX_BOOTSTRAP:
-        interval = stats.ttest_1samp(values, 0).confidence_interval(LEVEL)
-        return Interval(low=float(interval.low), high=float(interval.high))
+        half = special.stdtrit(n - 1, (1 + LEVEL) / 2) * values.std(ddof=1) / np.sqrt(n)
+        return Interval(low=float(values.mean() - half), high=float(values.mean() + half))
     return _bootstrap_mean(values.tobytes(), seed)
 
 

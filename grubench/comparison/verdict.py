@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from grubench.comparison.baseline_verdict import find_against_baselines
 from grubench.comparison.finding import MAX_NAMED, Finding, explain_too_few, summarize_pairs
-from grubench.comparison.pairs import ERROR, MIN_PAIRS, compare_neighbors, find_neighbors
+from grubench.comparison.pairs import ERROR, MIN_PAIRS, compare_neighbors, explain_untested, find_neighbors
 from grubench.comparison.speed_verdict import find_speed
 from grubench.comparison.statistics import seeds_needed, smallest_detectable_ratio, state_p
 from grubench.text import count
@@ -39,8 +39,11 @@ def write_verdict(comparison: Comparison) -> list[Finding]:
 
 
 def find_unpaired(comparison: Comparison) -> list[Finding]:
-    """Name the seeds that only one arm of a pair finished."""
-    findings = []
+    """Name the seeds that only one arm of a pair finished; or say that there are too many pairs."""
+    findings: list[Finding] = []
+    untested = explain_untested(comparison)
+    if untested:
+        return [Finding(topic="pairs", text=untested)]
     for first, second in find_neighbors(comparison):
         ours, theirs = ({run.experiment.seed for run in comparison.arms[arm]} for arm in (first, second))
         single, common = sorted(ours ^ theirs), len(ours & theirs)

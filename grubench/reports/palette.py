@@ -13,6 +13,8 @@ ACTUAL = "#111111"
 # The lines of kernels and the points of sizes, in pictures that have several of them.
 LINE_STYLES = ("-", "--", ":", "-.")
 MARKERS = "osD^vP"
+# Arms whose forecasts are drawn: more lines cannot be told apart.
+MAX_FORECASTS = 10
 
 _BY_LABEL = {cell.label: cell.color for cell in CELLS.values()} | {
     name: baseline.color for name, baseline in BASELINES.items()

@@ -120,16 +120,23 @@ def draw_forecasts(comparison: Comparison, path: Path) -> Path:
     """Draw the forecasts of each arm's first seed against the actual values, for the first test series."""
     figure, axes = _canvas(f"{comparison.spec.data_name}: forecasts of the test part")
     drawn = False
-    for arm, runs in comparison.arms.items():
+    shown = list(comparison.arms.items())[: palette.MAX_FORECASTS]
+    for arm, runs in shown:
         series, rows = next(iter(runs[0].predictions().items()))
         if not drawn:
             _plot_actual(axes, rows)
             _label_time(axes, rows)
-            axes.set_title(f"series {series}, seed {runs[0].experiment.seed}", fontsize=10)
+            axes.set_title(f"{_name_first(comparison)}series {series}, seed {runs[0].experiment.seed}", fontsize=10)
             drawn = True
         _plot_forecast(axes, rows, arm.color, arm.name)
     _finish(figure, axes, comparison.runs[0].metrics.data.unit, comparison.spec.window.horizon)
     return save(figure, path)
+
+
+def _name_first(comparison: Comparison) -> str:
+    """That not all arms are drawn; empty where they are."""
+    arms = len(comparison.arms)
+    return f"the first {palette.MAX_FORECASTS} of {arms} arms, " if arms > palette.MAX_FORECASTS else ""
 
 
 def draw_forecast(prediction: Forecast, path: Path) -> Path:

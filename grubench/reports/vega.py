@@ -71,7 +71,7 @@ def chart_loss(comparison: Comparison) -> Chart:
 def chart_forecasts(comparison: Comparison) -> Chart:
     """Forecast against actual of a series to choose, with zoom, each arm by its first seed."""
     values: list[Chart] = []
-    for arm, runs in comparison.arms.items():
+    for arm, runs in list(comparison.arms.items())[: palette.MAX_FORECASTS]:
         values += _forecast_rows(arm.name, runs[0], with_actual=not values)
     names = list(dict.fromkeys(row["series"] for row in values))
     unit = comparison.runs[0].metrics.data.unit
@@ -80,7 +80,8 @@ def chart_forecasts(comparison: Comparison) -> Chart:
     x = {"field": "time", "title": "time" if has_timestamps else "step", "scale": {"zero": False}}
     return _chart(
         "Forecast against actual",
-        f"The last forecasts of the test part against the actual values, for one of {len(names)} series.",
+        f"The last forecasts of the test part against the actual values, for one of {len(names)} series"
+        f"{f'; the first {palette.MAX_FORECASTS} arms' if len(comparison.arms) > palette.MAX_FORECASTS else ''}.",
         values,
         height=300,
         params=[

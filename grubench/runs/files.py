@@ -8,7 +8,7 @@ import os
 import re
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -178,6 +178,8 @@ def _locate(path: str, kind: Any, value: Any) -> tuple[str, Any]:
     """The key and the value that a path of msgspec leads to: it leaves out the keys of dictionaries."""
     key = ""
     for field, place in STEP.findall(path):
+        if get_origin(kind) is Annotated:  # a list with bounds
+            kind = get_args(kind)[0]
         if field:
             kind, value, key = get_type_hints(kind, include_extras=True)[field], value[field], _join(key, field)
         elif place == "...":

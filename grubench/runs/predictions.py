@@ -27,6 +27,8 @@ COLUMNS = {
     "actual": "float64",
     "predicted": "float64",
 }
+# A row has the name of a series, two times and three numbers.
+MAX_ROW_BYTES = 4096
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,16 +63,24 @@ def format_csv(rows: Mapping[str, ForecastRows]) -> str:
     return pd.concat(frames).to_csv(index=False, float_format="%.9g", lineterminator="\n")
 
 
-def read_csv(path: Path) -> dict[str, ForecastRows]:
+def read_csv(path: Path, rows: int) -> dict[str, ForecastRows]:
     """The forecasts of each series.
 
+    Args:
+        path: The file.
+        rows: How many rows it has to have.
+
     Raises:
-        RunError: The file cannot be read, or a forecast in it is not complete.
+        RunError: The file cannot be read, has other rows, or a forecast in it is not complete.
     """
     import pandas as pd
 
     try:
-        frame = pd.read_csv(path, dtype=COLUMNS, usecols=list(COLUMNS), na_filter=False)
+        if path.stat().st_size > MAX_ROW_BYTES * (rows + 1):
+            raise ValueError(f"it has more bytes than {rows:,} rows take")
+        frame = pd.read_csv(path, dtype=COLUMNS, usecols=list(COLUMNS), na_filter=False, nrows=rows + 1)
+        if len(frame) != rows:
+            raise ValueError(f"it has not the {rows:,} rows that metrics.json says")
         has_timestamps = not frame["time"].str.fullmatch(r"-?\d{1,18}").all()
         times = {key: _parse_times(frame[key], has_timestamps=has_timestamps) for key in ("origin", "time")}
     except (ValueError, OverflowError, OSError) as error:

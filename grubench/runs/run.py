@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from msgspec import Struct, json, structs
 
 from grubench.errors import RunError, SpecError, UsageError
-from grubench.runs.files import DAMAGED, read_record, read_text
+from grubench.runs.files import DAMAGED, MAX_BYTES, read_record, read_text
 from grubench.runs.folder import FILES, list_files, list_folders
 from grubench.runs.predictions import ForecastRows, read_csv
 from grubench.runs.records import (
@@ -25,6 +25,7 @@ from grubench.runs.records import (
 )
 from grubench.spec.baselines import PERSISTENCE
 from grubench.spec.experiment import MAX_TOML_CHARACTERS, Experiment
+from grubench.spec.sections import MAX_EPOCHS
 from grubench.text import list_names
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=Struct)
 # Records that a reader keeps in order to share them.
 MAX_SHARED = 1024
+# A row of history.csv has five numbers.
+MAX_HISTORY_ROW_BYTES = 256
 
 # The scores that tables and pictures need: of the test part and each series, and of each step of the horizon.
 NEEDED = ("rmse_scaled", "directional_accuracy", "skill")
@@ -66,12 +69,25 @@ class Run:
         return self.folder.name
 
     def history(self) -> dict[str, list[float]]:
-        """The columns of history.csv: epoch, loss, val_loss (where there was validation), seconds, speed."""
-        path = self.folder / "history.csv"
+        """The columns of history.csv: epoch, loss, val_loss (where there was validation), seconds, speed.
+
+        Raises:
+            RunError: It cannot be read, or has other epochs than metrics.json.
+        """
+        path, epochs = self.folder / "history.csv", self.metrics.loss.epochs
+        text = read_text(path, min(MAX_BYTES, MAX_HISTORY_ROW_BYTES * (epochs + 1)))
+        rows_seen = text.count("\n") - 1
+        if rows_seen != epochs or epochs > MAX_EPOCHS:
+            raise RunError(
+                f"{path} cannot be read: it has {rows_seen:,} rows, and metrics.json says {epochs:,} epochs.", DAMAGED
+            )
         try:
-            head, *rows = csv.reader(read_text(path).splitlines(), strict=True)
-            columns = {key: [float(row[place]) for row in rows] for place, key in enumerate(head)}
-        except (csv.Error, ValueError, IndexError) as error:
+            rows = csv.reader(text.splitlines(), strict=True)
+            columns: dict[str, list[float]] = {key: [] for key in next(rows)}
+            for row in rows:
+                for column, value in zip(columns.values(), row, strict=True):
+                    column.append(float(value))
+        except (csv.Error, ValueError) as error:
             raise RunError(f"{path} cannot be read: {list_names([error])}.", DAMAGED) from error
         missing = [key for key in ("epoch", "loss", "seconds") if not columns.get(key)]
         if missing:
@@ -86,7 +102,9 @@ class Run:
         Raises:
             RunError: They cannot be read.
         """
-        return read_csv(self.folder / "predictions.csv")
+        window = self.experiment.window
+        steps = window.lookback if window.every_step else window.horizon
+        return read_csv(self.folder / "predictions.csv", steps * self.metrics.data.windows.test)
 
     def scalings(self) -> Mapping[str, SeriesScaling]:
         """The scaling of each series, by name.

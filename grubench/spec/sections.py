@@ -35,6 +35,8 @@ MAX_UNITS_DIGITS = 9
 MAX_LAYERS = 100
 # Threads of the largest machines; what this machine has room for is checked before a trial starts.
 MAX_THREADS = 4096
+# A run's history of more would take gigabytes to read.
+MAX_EPOCHS = 1_000_000
 LOSS_TITLES = ", ".join(f"{loss.name} ({loss.title})" for loss in LOSSES.values())
 TIME_FEATURES = ("hour", "weekday", "month", "dayofyear")
 
@@ -198,7 +200,7 @@ class Model(Section):
 class Training(Section):
     """How the model is fitted."""
 
-    epochs: int = setting(20, "Passes over the training windows.", low=1)
+    epochs: int = setting(20, "Passes over the training windows.", low=1, below=MAX_EPOCHS + 1)
     seconds: float = setting(
         0.0,
         "Train this long in place of --epochs, the first step and validation apart; 0 for epochs.",

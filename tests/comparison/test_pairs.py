@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from io import StringIO
+from itertools import combinations
 
 import pytest
 from conftest import arm, run_with
@@ -19,7 +20,7 @@ from grubench.comparison.statistics import compare_paired, format_p
 from grubench.comparison.verdict import write_verdict
 from grubench.reports import export, pair_tables, terminal
 from grubench.runs.run import Run
-from grubench.spec.arms import build_arms
+from grubench.spec.arms import Arm, build_arms, find_differing_settings
 
 
 def crossed(trained: dict[str, Run], vary: dict[str, Sequence[object]], seeds: int = 3) -> Comparison:
@@ -135,3 +136,38 @@ def test_a_pair_turned_round_is_the_pair_of_the_arms_turned_round(values: list[t
     for key in ("difference_interval", "ratio_interval"):
         one, other = getattr(there, key), getattr(back, key)
         assert (one.low, one.high) == (pytest.approx(other.low), pytest.approx(other.high))
+
+
+def test_neighbors_of_many_arms_are_those_of_the_rule(trained: dict[str, Run]) -> None:
+    """Against the rule as it is written down: sets of settings, pair by pair."""
+    specs = [spec for name, spec in build_arms(trained["gru"].experiment, ["gru", "lstm"], VARY).items()][::-2]
+    specs += [replace(spec, training=replace(spec.training, epochs=7, batch_size=9)) for spec in specs[:3]]
+    arms = {arm(f"arm{number}"): [replace(trained["gru"], experiment=spec)] for number, spec in enumerate(specs)}
+
+    def apart(first: Arm, second: Arm) -> set[str]:
+        return set(find_differing_settings([arms[first][0].experiment, arms[second][0].experiment]))
+
+    expected = [
+        (first, second)
+        for first, second in combinations(arms, 2)
+        if not any(
+            apart(third, first) < apart(first, second) and apart(third, second) < apart(first, second)
+            for third in arms.keys() - {first, second}
+        )
+    ]
+    assert pairs.find_neighbors(Comparison(arms=arms)) == expected
+
+
+def test_of_too_many_pairs_none_is_tested_and_the_verdict_says_so(trained: dict[str, Run]) -> None:
+    spec = trained["gru"].experiment
+    rates = [replace(spec, training=replace(spec.training, learning_rate=rate / 1000)) for rate in range(1, 47)]
+    arms = {
+        arm(f"arm{number}"): [replace(trained["gru"], experiment=one.with_seed(seed)) for seed in range(3)]
+        for number, one in enumerate(rates)
+    }
+    found = Comparison(arms=arms)
+    assert len(pairs.find_neighbors(found)) == 46 * 45 / 2 > pairs.MAX_TESTED
+    assert pairs.compare_neighbors(found, pairs.ERROR) == []
+    told = [finding.text for finding in write_verdict(found) if finding.topic == "pairs"]
+    assert told == ["1,035 pairs of arms are too many to test (the most is 1,000); compare fewer arms."]
+    assert pair_tables.tabulate_pairs(found) is None

@@ -22,7 +22,7 @@ def make_rows(time: np.ndarray) -> ForecastRows:
 def test_rows_are_read_back_by_series(tmp_path: Path, time: np.ndarray) -> None:
     written = {"a": make_rows(time), "b": make_rows(time[::-1].copy())}
     (tmp_path / "predictions.csv").write_text(format_csv(written))
-    read = read_csv(tmp_path / "predictions.csv")
+    read = read_csv(tmp_path / "predictions.csv", 8)
     assert list(read) == ["a", "b"]
     for name, rows in read.items():
         assert rows.has_timestamps == (time.dtype.kind == "M")
@@ -34,4 +34,4 @@ def test_a_forecast_that_breaks_off_is_refused(tmp_path: Path) -> None:
     text = format_csv({"a": make_rows(np.arange(4))})
     (tmp_path / "predictions.csv").write_text(text.rstrip("\n").rpartition("\n")[0] + "\n")
     with pytest.raises(RunError, match="no complete forecasts"):
-        read_csv(tmp_path / "predictions.csv")
+        read_csv(tmp_path / "predictions.csv", 3)
