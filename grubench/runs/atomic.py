@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # A partial file that was not changed for a day belongs to a process that was killed.
 ABANDONED_S = 24 * 60 * 60
+# A path has at most 4,096 bytes on Linux; runs and their files need the rest.
+MAX_ROOT_BYTES = 3_500
 
 
 @contextmanager
@@ -91,9 +93,14 @@ def check_writable(root: Path) -> None:
     Raises:
         RunError: Naming the folder and the reason.
     """
-    for name in (locks.LOCKS, locks.CHECKPOINTS):
-        locks.refuse_link(root / name)
+    length = len(os.fsencode(root.absolute()))
+    if length > MAX_ROOT_BYTES:
+        raise RunError(
+            f"--output: the path of the folder has {length:,} bytes.", f"At most {MAX_ROOT_BYTES:,} are used."
+        )
     try:
+        for name in (locks.LOCKS, locks.CHECKPOINTS):
+            locks.refuse_link(root / name)
         root.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=root).close()
     except OSError as error:

@@ -217,3 +217,12 @@ def test_another_bound_lets_the_same_table_in(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="at most 1 MB"):
         read(tmp_path / "my.csv", max_mb=1)
     assert len(read(tmp_path / "my.csv", max_mb=2).series[0]) == 200_000
+
+
+@pytest.mark.parametrize("command", ["train", "compare"])
+def test_the_bound_is_a_flag(call, command: str) -> None:
+    Path("my.csv").write_bytes(b"price\n" + b"1\n" * 200_000)
+    words = (command, "--csv", "my.csv", "--target", "prize", "--in-process", "--max-table")
+    assert "my.csv is too large" in call(*words, 1).output
+    assert "my.csv has no column 'prize'" in call(*words, 2).output
+    assert call(*words, 0).exit_code == 2

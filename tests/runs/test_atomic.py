@@ -120,6 +120,15 @@ def test_a_file_in_the_output_folders_place_is_an_error(tmp_path: Path) -> None:
         atomic.check_writable(taken)
 
 
+@pytest.mark.parametrize(
+    ("name", "said"), [("x" * 300, "cannot be written"), ("/".join(["x" * 200] * 20), "the path of the folder has")]
+)
+def test_a_path_too_long_for_runs_is_an_error(tmp_path: Path, name: str, said: str) -> None:
+    with pytest.raises(RunError, match=said):
+        atomic.check_writable(tmp_path / name)
+    assert visible(tmp_path) == []
+
+
 @pytest.mark.parametrize("name", [locks.LOCKS, locks.CHECKPOINTS])
 def test_hidden_folders_that_are_links_are_refused_before_any_work(tmp_path: Path, name: str) -> None:
     (tmp_path / "runs").mkdir()

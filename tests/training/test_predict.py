@@ -16,7 +16,7 @@ from conftest import IN_PROCESS, tiny
 from grubench import api
 from grubench.data import datasets
 from grubench.data.series import Series
-from grubench.errors import RunError, UsageError
+from grubench.errors import DataError, RunError, UsageError
 from grubench.runs.run import Run
 from grubench.spec.sections import Data, Window
 from grubench.training.predict import future_times, predict
@@ -172,8 +172,12 @@ def test_data_of_another_shape_is_refused(own: Run, tmp_path: Path, text: str, s
 def test_missing_files_and_steps_are_refused(own: Run, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no file"):
         predict(own, file=tmp_path / "absent.csv")
-    with pytest.raises(UsageError, match="--steps: 0"):
-        predict(own, steps=0)
+    for steps in (0, 10**12):
+        with pytest.raises(UsageError, match=f"--steps: {steps} is not valid"):
+            predict(own, steps=steps)
+    (tmp_path / "large.csv").write_text("price\n" + "1\n" * 200_000)
+    with pytest.raises(DataError, match=r"large\.csv is too large"):
+        predict(own, file=tmp_path / "large.csv", max_mb=1)
 
 
 def test_changed_data_is_noticed(own: Run, tmp_path: Path) -> None:
