@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +26,11 @@ class Series:
         unit: The unit of the target, or an empty string.
         duplicated: Rows whose timestamp an earlier row has too, before the rule for them was applied.
         missing: Timestamps missing from the regular grid, before the rule for them was applied.
+        empty: Empty cells, before the rule for them was applied.
+        dropped: Rows with empty cells that the rule left out.
+        filled: `(time,)`, whether the target's value is a copy of an earlier one because the source has none; such a
+            value is an input, and no forecast is measured by it. None is, where this is left out.
+        source_row: `(time,)`, the data row of the file that each row came from, counted from 1.
     """
 
     name: str
@@ -35,6 +40,17 @@ class Series:
     unit: str = ""
     duplicated: int = 0
     missing: int = 0
+    empty: int = 0
+    dropped: int = 0
+    filled: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    source_row: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def __post_init__(self) -> None:
+        """Number the rows, and take none for filled, where nothing else is said."""
+        if not len(self.filled):
+            object.__setattr__(self, "filled", np.zeros(len(self.values), bool))
+        if not len(self.source_row):
+            object.__setattr__(self, "source_row", np.arange(1, len(self.values) + 1))
 
     def __len__(self) -> int:
         """The number of time steps."""
@@ -82,10 +98,11 @@ class Dataset:
         return tuple(by_name[name] for name in names) if names else self.series
 
     def fingerprint(self) -> str:
-        """A hash of all names, times and values: two datasets with one fingerprint hold the same data."""
+        """A hash of all names, times, values and which are filled: equal ones are of the same data."""
         digest = hashlib.sha256()
         for series in self.series:
             digest.update(repr((series.name, series.columns, series.values.shape)).encode())
             digest.update(np.ascontiguousarray(series.values).tobytes())
             digest.update(np.ascontiguousarray(series.time.view(np.int64)).tobytes())
+            digest.update(np.packbits(series.filled).tobytes())
         return digest.hexdigest()

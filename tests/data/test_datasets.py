@@ -116,6 +116,21 @@ class TestClock:
         assert made.target.tolist() == [0, 1, 2, 2, 2, 3]
         assert np.diff(made.time).tolist() == [np.timedelta64(100_000, "us").item()] * 5
 
+    def test_rows_know_where_they_come_from_and_which_were_filled(self) -> None:
+        made = self.arranged([3, 0, 1], gaps="fill")
+        assert made.filled.tolist() == [False, False, True, False]
+        assert made.source_row.tolist() == [2, 3, 3, 1]
+
+    @pytest.mark.parametrize(
+        ("rule", "filled"),
+        [("first", [False, True]), ("last", [True, True]), ("mean", [True, True]), ("keep", [False, True, True])],
+    )
+    def test_a_duplicate_is_filled_where_its_value_is(self, rule: str, filled: list[bool]) -> None:
+        stamps, values = np.array([0, 0, 1], "datetime64[h]"), np.array([[1.0], [1], [1]])
+        copies = np.array([False, True, True])
+        made = timestamps.arrange("s", stamps, values, ("x",), Data(duplicates=rule), filled=copies)
+        assert made.filled.tolist() == filled
+
     @pytest.mark.parametrize("rules", [{"duplicates": "error"}, {"gaps": "error"}])
     def test_they_can_be_refused(self, rules: dict[str, str]) -> None:
         with pytest.raises(DataError, match=f"data.{next(iter(rules))}: series s"):
@@ -177,6 +192,21 @@ class TestTable:
             "2026-10-25T00:30:00",
             "2026-10-25T01:30:00",
         ]
+
+    @pytest.mark.parametrize("time", ["", "date"])
+    @pytest.mark.parametrize(
+        ("rule", "filled", "rows", "dropped"),
+        [("drop", [False, False], [1, 4], 2), ("fill", [False, True, False, False], [1, 2, 3, 4], 0)],
+    )
+    def test_empty_cells_are_counted_and_filled_targets_marked(
+        self, tmp_path: Path, time: str, rule: str, filled: list[bool], rows: list[int], dropped: int
+    ) -> None:
+        days = "2026-01-01,1,1 2026-01-02,,2 2026-01-03,3, 2026-01-04,4,4".replace(" ", "\n")
+        path = write(tmp_path, f"date,price,volume\n{days}\n")
+        made = read(path, time=time, features=("volume",), missing=rule).series[0]
+        assert made.filled.tolist() == filled
+        assert made.source_row.tolist() == rows
+        assert (made.empty, made.dropped) == (2, dropped)
 
     @pytest.mark.parametrize(
         ("rule", "values"), [("drop", [[1, 1], [4, 4]]), ("fill", [[1, 1], [1, 2], [3, 2], [4, 4]])]

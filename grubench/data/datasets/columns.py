@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,13 +88,50 @@ def _has_zone(column: pd.Series[Any]) -> bool:
     return first.endswith("Z") or "+" in first[10:] or "-" in first[10:]
 
 
-def apply_missing_rule(
-    time: NDArray[np.datetime64] | None, frame: pd.DataFrame, rule: str, where: str
-) -> tuple[NDArray[np.datetime64] | None, NDArray[np.float64]]:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CompleteRows:
+    """The rows of a series without an empty cell.
+
+    Attributes:
+        values: `(time, feature)`, the target first.
+        time: `(time,)`; None where there are no timestamps.
+        filled: `(time,)`, whether the target's cell was empty and took the value of the row before.
+        source_row: `(time,)`, the data row of the file, counted from 1.
+        empty: Cells that were empty.
+        dropped: Rows that were left out.
+    """
+
+    values: NDArray[np.float64]
+    time: NDArray[np.datetime64] | None
+    filled: NDArray[np.bool_]
+    source_row: NDArray[np.int64]
+    empty: int
+    dropped: int
+
+
+def apply_missing_rule(time: NDArray[np.datetime64] | None, frame: pd.DataFrame, rule: str, where: str) -> CompleteRows:
     """Apply the rule for empty cells to the columns, whose index has the row numbers of the file."""
     empty = frame.isna().to_numpy()
-    if not empty.any():
-        return time, frame.to_numpy()
+    if empty.any():
+        _check_empty(frame, empty, rule, where)
+    order = np.arange(len(frame))
+    if empty.any() and rule == "fill":
+        # Forward fill only: interpolation would leak later values, of the test part too, into earlier ones.
+        order = order if time is None else np.argsort(time, kind="stable")
+        frame = frame.iloc[order].ffill()
+    keep = frame.notna().all(axis=1).to_numpy()
+    return CompleteRows(
+        values=frame[keep].to_numpy(),
+        time=None if time is None else time[order][keep],
+        filled=empty[order, 0][keep],
+        source_row=frame.index[keep].to_numpy(np.int64) + 1,
+        empty=int(empty.sum()),
+        dropped=int((~keep).sum()),
+    )
+
+
+def _check_empty(frame: pd.DataFrame, empty: NDArray[np.bool_], rule: str, where: str) -> None:
+    """Refuse empty cells where that is the rule, and a column of nothing else."""
     row, column = np.argwhere(empty)[0]
     if rule == "error":
         raise DataError(
@@ -104,9 +142,3 @@ def apply_missing_rule(
     if empty.all(axis=0).any():
         column = int(empty.all(axis=0).argmax())
         raise DataError(f"{where}, column {frame.columns[column]!r} is empty.", "Leave the column out.")
-    if rule == "fill":
-        # Forward fill only: interpolation would leak later values, of the test part too, into earlier ones.
-        order = np.arange(len(frame)) if time is None else np.argsort(time, kind="stable")
-        frame, time = frame.iloc[order].ffill(), None if time is None else time[order]
-    keep = frame.notna().all(axis=1).to_numpy()
-    return (None if time is None else time[keep]), frame[keep].to_numpy()

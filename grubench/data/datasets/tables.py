@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -150,8 +151,20 @@ def _build_series(frame: pd.DataFrame, target: str, spec: Data, where: str, name
     columns = (target, *(feature for feature in spec.features if feature != target))
     time = parse_timestamps(frame[spec.time], where, spec.time_format or None) if spec.time else None
     table = pd.DataFrame({column: parse_numbers(frame[column], where) for column in columns}, index=frame.index)
-    time, values = apply_missing_rule(time, table, spec.missing, where)
-    if time is None:
+    rows = apply_missing_rule(time, table, spec.missing, where)
+    if rows.time is None:
         timestamps.refuse_time_features(spec, where)
-        return Series(name=name, values=values, columns=columns, time=np.arange(len(values)), unit=spec.unit)
-    return timestamps.arrange(name, time, values, columns, spec)
+        steps = np.arange(len(rows.values))
+        series = Series(
+            name=name,
+            values=rows.values,
+            columns=columns,
+            time=steps,
+            unit=spec.unit,
+            filled=rows.filled,
+            source_row=rows.source_row,
+        )
+    else:
+        series = timestamps.arrange(name, rows.time, rows.values, columns, spec, filled=rows.filled)
+        series = replace(series, source_row=rows.source_row[series.source_row - 1])
+    return replace(series, empty=rows.empty, dropped=rows.dropped)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,8 +23,28 @@ if TYPE_CHECKING:
 MAX_FILLED = 20_000_000
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _TimedRows:
+    """Rows with timestamps, `(time,)` each, and `(time, feature)` for the values; `Series` says what they are."""
+
+    time: NDArray[np.datetime64]
+    values: NDArray[np.float64]
+    filled: NDArray[np.bool_]
+    source_row: NDArray[np.int64]
+
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> _TimedRows:
+        """Some of the rows, or some of them several times."""
+        return _TimedRows(**{key: column[rows] for key, column in vars(self).items()})
+
+
 def arrange(
-    name: str, time: NDArray[np.datetime64], values: NDArray[np.float64], columns: tuple[str, ...], spec: Data
+    name: str,
+    time: NDArray[np.datetime64],
+    values: NDArray[np.float64],
+    columns: tuple[str, ...],
+    spec: Data,
+    *,
+    filled: NDArray[np.bool_] | None = None,
 ) -> Series:
     """Sort a series by its timestamps, and apply the spec's rules for duplicates and gaps.
 
@@ -38,17 +59,19 @@ def arrange(
         values: `(time, feature)`, the target first, without the inputs made from the timestamps.
         columns: The names of the features.
         spec: The rules, and the inputs to make from the timestamps.
+        filled: `(time,)`, whether the target's value is a copy of an earlier one; none where it is left out.
 
     Raises:
         DataError: There are duplicates or gaps and the rule is to refuse them.
     """
     timestamps = time.astype("datetime64[us]")
-    order = np.argsort(timestamps, kind="stable")
-    timestamps, values = timestamps[order], values[order]
-    repeated = np.concatenate([[False], timestamps[1:] == timestamps[:-1]])
+    filled = np.zeros(len(time), bool) if filled is None else filled
+    rows = _TimedRows(time=timestamps, values=values, filled=filled, source_row=np.arange(1, len(time) + 1))
+    rows = rows.take(np.argsort(timestamps, kind="stable"))
+    repeated = np.concatenate([[False], rows.time[1:] == rows.time[:-1]])
     duplicated = int(repeated.sum())
-    timestamps, values = _apply_duplicate_rule(name, timestamps, values, repeated, spec.duplicates)
-    step, missing = _count_gaps(timestamps)
+    rows = _apply_duplicate_rule(name, rows, repeated, spec.duplicates)
+    step, missing = _count_gaps(rows.time)
     if missing and spec.gaps == "error":
         raise DataError(
             f"data.gaps: series {name} has {missing} missing timestamps.",
@@ -60,17 +83,20 @@ def arrange(
                 f"data.gaps: series {list_names([name])} has {missing:,} missing timestamps, too many to fill.",
                 "Look for a wrong timestamp, years before or after the others; or use --gaps keep.",
             )
-        timestamps, values = _fill_gaps(timestamps, values, step)
+        rows = _fill_gaps(rows, step)
+    values = rows.values
     if spec.time_features:
-        values = np.column_stack([values, compute_time_features(timestamps, spec.time_features)])
+        values = np.column_stack([values, compute_time_features(rows.time, spec.time_features)])
     return Series(
         name=name,
         values=values,
         columns=(*columns, *spec.time_features),
-        time=_drop_zero_microseconds(timestamps),
+        time=_drop_zero_microseconds(rows.time),
         unit=spec.unit,
         duplicated=duplicated,
         missing=missing,
+        filled=rows.filled,
+        source_row=rows.source_row,
     )
 
 
@@ -134,32 +160,31 @@ def _count_gaps(timestamps: NDArray[np.datetime64]) -> tuple[np.timedelta64, int
     return step, int(np.maximum(_count_steps(timestamps, step) - 1, 0).sum())
 
 
-def _apply_duplicate_rule(
-    name: str, timestamps: NDArray[np.datetime64], values: NDArray[np.float64], repeated: NDArray[np.bool_], rule: str
-) -> tuple[NDArray[np.datetime64], NDArray[np.float64]]:
+def _apply_duplicate_rule(name: str, rows: _TimedRows, repeated: NDArray[np.bool_], rule: str) -> _TimedRows:
     if not repeated.any() or rule == "keep":
-        return timestamps, values
+        return rows
     if rule == "error":
-        first = timestamps[repeated][0]
+        first = rows.time[repeated][0]
         raise DataError(
             f"data.duplicates: series {name} has {int(repeated.sum())} duplicated timestamps, the first {first}.",
             "Use --duplicates first, last, mean or keep, or fix the file.",
         )
     if rule == "last":
-        keep = np.concatenate([~repeated[1:], [True]])
-        return timestamps[keep], values[keep]
+        return rows.take(np.concatenate([~repeated[1:], [True]]))
+    first_rows = rows.take(~repeated)
     if rule == "mean":
         group = np.cumsum(~repeated) - 1
-        return timestamps[~repeated], pd.DataFrame(values).groupby(group).mean().to_numpy()
-    return timestamps[~repeated], values[~repeated]
+        means = pd.DataFrame(rows.values).groupby(group).mean().to_numpy()
+        filled = np.logical_or.reduceat(rows.filled, np.flatnonzero(~repeated))
+        return replace(first_rows, values=means, filled=filled)
+    return first_rows
 
 
-def _fill_gaps(
-    timestamps: NDArray[np.datetime64], values: NDArray[np.float64], step: np.timedelta64
-) -> tuple[NDArray[np.datetime64], NDArray[np.float64]]:
+def _fill_gaps(rows: _TimedRows, step: np.timedelta64) -> _TimedRows:
     """Insert the missing timestamps, each with the values before it: later values may be of the test part."""
-    counts = np.append(np.maximum(_count_steps(timestamps, step), 1), 1)
+    counts = np.append(np.maximum(_count_steps(rows.time, step), 1), 1)
     # Of duplicates that are kept, each is repeated once, and only the last is followed by inserted rows.
-    row = np.repeat(np.arange(len(timestamps)), counts)
+    row = np.repeat(np.arange(len(rows.time)), counts)
     offset = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return timestamps[row] + offset * step, values[row]
+    repeated = rows.take(row)
+    return replace(repeated, time=repeated.time + offset * step, filled=repeated.filled | (offset > 0))
