@@ -86,7 +86,7 @@ def compare(
         failed_arms=tuple(arm for arm, runs_of_arm in runs.items() if not runs_of_arm),
         reused=results.reused,
         folder=Path(output) / _folder_name(Path(output), list(arms.values()), seeds),
-        notes=write_differences(list(arms.values())),
+        notes=(*session.notes, *write_differences(list(arms.values()))),
     )
 
 

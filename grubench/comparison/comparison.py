@@ -15,7 +15,7 @@ from grubench.errors import RunError, UsageError
 from grubench.runs import run as runs
 from grubench.runs.files import read_record
 from grubench.runs.folder import list_files
-from grubench.runs.records import Whole
+from grubench.runs.records import ONE_LINE, Line, Whole
 from grubench.spec.arms import UNNAMED_KEYS, Arm, find_differing_settings, flatten_spec, name_arms
 from grubench.text import quote
 
@@ -32,9 +32,6 @@ MAX_NAME_BYTES = 255
 # A table of more arms says nothing, and two by two they take minutes to compare.
 MAX_ARMS = 1000
 MAX_RUNS = 100_000
-# Text without control characters.
-ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f]*\Z"
-Line = Annotated[str, Meta(pattern=ONE_LINE, max_length=10_000)]
 # What a difference in a setting brings with it.
 CONSEQUENCES = {"training.backend": ": a seed gives each backend initial weights of its own"}
 
@@ -209,7 +206,9 @@ def from_runs(finished: Sequence[Run]) -> Comparison:
         raise UsageError(f"{len(arms):,} arms are too many to compare; the most is {MAX_ARMS:,}.", "Name fewer runs.")
     differing = find_differing_machines(finished)
     machines = [f"The runs were made with different {key}: errors may differ by it." for key in differing]
-    return Comparison(arms=arms, notes=(*write_differences([run.experiment for run in finished]), *machines))
+    notes = dict.fromkeys(note for run in finished for note in run.metrics.data.notes)
+    differences = write_differences([run.experiment for run in finished])
+    return Comparison(arms=arms, notes=(*notes, *differences, *machines))
 
 
 def _group_by_arm(every: Sequence[Run]) -> dict[Arm, list[Run]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from grubench.errors import UsageError
+from grubench.text import write_on_one_line
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,6 +32,7 @@ class Series:
         filled: `(time,)`, whether the target's value is a copy of an earlier one because the source has none; such a
             value is an input, and no forecast is measured by it. None is, where this is left out.
         source_row: `(time,)`, the data row of the file that each row came from, counted from 1.
+        notes: What its reader guessed, and what looks wrong: a sentence each, which every view shows.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Series:
     dropped: int = 0
     filled: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
     source_row: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Number the rows, and take none for filled, where nothing else is said."""
@@ -78,6 +81,11 @@ class Dataset:
 
     name: str
     series: tuple[Series, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the readers of the series guessed, and what looks wrong, a line each; one that several have once."""
+        return tuple(dict.fromkeys(write_on_one_line(note) for series in self.series for note in series.notes))
 
     @property
     def unit(self) -> str:

@@ -55,6 +55,7 @@ class Windows:
         lookback: Steps in.
         horizon: Steps out.
         every_step: Whether the targets are the next step at every step of the input.
+        notes: What a reader of results must know of the data, a sentence each: the dataset's own notes first.
     """
 
     rows: NDArray[np.float32]
@@ -65,6 +66,7 @@ class Windows:
     lookback: int
     horizon: int
     every_step: bool
+    notes: tuple[str, ...] = ()
 
     @property
     def feature(self) -> int:
@@ -189,6 +191,7 @@ def build(dataset: Dataset, spec: Experiment) -> Windows:
         lookback=window.lookback,
         horizon=window.horizon,
         every_step=window.every_step,
+        notes=dataset.notes,
     )
     check_parts({part: windows.count(part) for part in windows.starts}, window, used)
     return windows
@@ -220,6 +223,7 @@ def build_for_forecast(dataset: Dataset, spec: Experiment, scalings: dict[str, S
         lookback=window.lookback,
         horizon=window.horizon,
         every_step=window.every_step,
+        notes=dataset.notes,
     )
 
 

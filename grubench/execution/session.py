@@ -14,7 +14,7 @@ from grubench.execution.scheduler import Scheduler
 from grubench.runs import atomic, locks
 from grubench.runs.store import RunStore
 from grubench.text import count
-from grubench.training.events import Plan
+from grubench.training.events import Note, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -54,6 +54,9 @@ class Session:
         reuse: Reuse finished runs.
         resume: Resume from the checkpoints of trials that were killed.
 
+    Attributes:
+        notes: What was guessed when the data were read, and what looks wrong; known when trials have run.
+
     Raises:
         RunError: The folder cannot be written.
     """
@@ -68,6 +71,7 @@ class Session:
         self._preloader = Preloader()
         self._dataset: Dataset | None = None
         self._training_windows = 0
+        self.notes: tuple[str, ...] = ()
         self._store = RunStore(root, cache(machine.describe_machine)) if reuse else None
 
     def run(self, trials: Sequence[tuple[str, Experiment]]) -> Results:
@@ -146,7 +150,10 @@ class Session:
             from grubench.data import datasets, windows
 
             dataset = datasets.load(self._spec.data, self._spec.data_name, max_mb=self._options.max_table_mb)
-            self._training_windows = windows.build(dataset, self._spec).count("train")
+            cut = windows.build(dataset, self._spec)
+            self._training_windows, self.notes = cut.count("train"), cut.notes
+            for note in self.notes:
+                self._on_event(Note(text=note))
             self._dataset = dataset
         return self._dataset
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from grubench.reports.numbers import format_number
 from grubench.reports.score_table import print_scores
 from grubench.spec.backends import BACKENDS
-from grubench.text import escape_name
+from grubench.text import escape_name, write_on_one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,6 +26,8 @@ def show_forecast(forecast: Forecast, console: Console) -> None:
     """Print the errors of forecasts, or the values that lie ahead."""
     backend = BACKENDS[forecast.backend].title
     console.print(Text.assemble((escape_name(forecast.run.name), "bold"), (f"  forecast with {backend}", "dim")))
+    for note in forecast.notes:
+        console.print(Text(write_on_one_line(note), style="yellow"))
     if forecast.scores is not None:
         print_scores(forecast.scores, forecast.baselines, forecast.unit, console)
         return

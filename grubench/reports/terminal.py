@@ -109,6 +109,8 @@ def show_run(run: Run, console: Console) -> None:
         if text:  # as text: what a run says could hold the marks of Rich's markup
             table.add_row(name, Text(text))
     console.print(table)
+    for note in run.metrics.data.notes:
+        console.print(Text(write_on_one_line(note), style="yellow"))
     print_scores(run.metrics.test, run.metrics.baselines, run.metrics.data.unit, console)
 
 

@@ -19,6 +19,9 @@ Positive = Annotated[float, Meta(gt=0, lt=LARGEST_NUMBER)]
 Whole = Annotated[int, Meta(ge=0, le=LARGEST_WHOLE)]
 Value = Annotated[float, Meta(ge=-LARGEST_VALUE, le=LARGEST_VALUE)]
 Factor = Annotated[float, Meta(gt=0, le=LARGEST_VALUE)]
+# Text without control characters.
+ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f]*\Z"
+Line = Annotated[str, Meta(pattern=ONE_LINE, max_length=10_000)]
 # From the key of a metric (see `grubench.training.metrics`) to its value; None where it is not defined.
 Scores = Mapping[str, Number | None]
 
@@ -47,12 +50,14 @@ class DataSummary(Struct, frozen=True, kw_only=True):
         unit: The unit of the target; empty where it has none.
         windows: How many windows each part has.
         series: Each series, by name.
+        notes: What was guessed when the data were read, and what looks wrong: a sentence each.
     """
 
     fingerprint: str
     unit: str
     windows: WindowCounts
     series: Mapping[str, SeriesSummary]
+    notes: tuple[Line, ...] = ()
 
 
 class Parameters(Struct, frozen=True, kw_only=True):

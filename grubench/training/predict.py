@@ -57,6 +57,7 @@ class Forecast:
         fed_back: Whether steps past the horizon were forecast from forecasts.
         unit: The unit of the target.
         backend: What ran the model.
+        notes: What was guessed when the data were read, and what looks wrong: a sentence each.
     """
 
     run: Run
@@ -67,6 +68,7 @@ class Forecast:
     fed_back: bool = False
     unit: str = ""
     backend: str = "tensorflow"
+    notes: tuple[str, ...] = ()
 
 
 def predict(
@@ -137,6 +139,7 @@ def _forecast_windows(run: Run, dataset: Dataset, cut: Windows) -> Forecast:
         baselines=baselines,
         unit=dataset.unit,
         backend=registry.loaded(),
+        notes=cut.notes,
     )
 
 
@@ -158,7 +161,15 @@ def _forecast_ahead(run: Run, dataset: Dataset, cut: Windows, steps: int, *, tra
         rows = {series.name: _forecast_series(model, series, cut, run, steps) for series in chosen}
     keep = max(2 * steps, spec.window.lookback)
     past = {series.name: Past(time=series.time[-keep:], actual=series.target[-keep:]) for series in chosen}
-    return Forecast(run=run, rows=rows, past=past, fed_back=steps > block, unit=dataset.unit, backend=registry.loaded())
+    return Forecast(
+        run=run,
+        rows=rows,
+        past=past,
+        fed_back=steps > block,
+        unit=dataset.unit,
+        backend=registry.loaded(),
+        notes=cut.notes,
+    )
 
 
 def _forecast_series(model: Any, series: Series, cut: Windows, run: Run, steps: int) -> ForecastRows:

@@ -181,6 +181,7 @@ def _data(dataset: Dataset, windows: Windows) -> DataSummary:
             series.name: SeriesSummary(rows=len(series), duplicated=series.duplicated, missing=series.missing)
             for series in dataset.series
         },
+        notes=windows.notes,
     )
 
 

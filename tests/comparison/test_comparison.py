@@ -25,6 +25,15 @@ class TestFinishedRuns:
         assert [arm.name for arm in found.arms] == ["GRU", "LSTM"]
         assert found.notes == ()
 
+    def test_what_was_guessed_of_the_data_stands_above_the_table_once(self, trained: dict[str, Run]) -> None:
+        noted = [
+            replace(
+                run, metrics=structs.replace(run.metrics, data=structs.replace(run.metrics.data, notes=("A guess.",)))
+            )
+            for run in trained.values()
+        ]
+        assert comparison.from_runs(noted).notes == ("A guess.",)
+
     def test_what_else_differs_is_in_the_names_and_above_the_table(self, trained: dict[str, Run]) -> None:
         other = trained["lstm"]
         spec = replace(other.experiment, training=replace(other.experiment.training, epochs=3))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import tiny
+from conftest import make_dataset, make_series, tiny
 
 from grubench.data.series import Dataset
 from grubench.errors import DataError
@@ -14,7 +15,7 @@ from grubench.execution.options import ExecutionOptions
 from grubench.execution.session import Session
 from grubench.runs.run import Run
 from grubench.spec.experiment import Experiment
-from grubench.training.events import ignore
+from grubench.training.events import Event, Note, ignore
 
 
 @pytest.fixture
@@ -78,3 +79,18 @@ def test_wrong_data_are_reported_without_a_store_too(
     monkeypatch.setattr(datasets, "load", refuse)
     with pytest.raises(DataError):
         make_session(tiny(), tmp_path, reuse=False).find_run(tiny())
+
+
+def test_what_readers_guessed_is_told_once_before_anything_is_trained(
+    tmp_path: Path, prepared: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from grubench.data import datasets
+
+    note = "The separator is ';'."
+    made = make_dataset(*(replace(make_series(f"activity{number}"), notes=(note,)) for number in (0, 3)))
+    monkeypatch.setattr(datasets, "load", lambda *_, **__: made)
+    events: list[Event] = []
+    session = Session(tiny(), tmp_path, ExecutionOptions(), events.append, reuse=True, resume=True)
+    assert session.find_run(tiny()) is None
+    assert [event.text for event in events if isinstance(event, Note)] == [note]
+    assert session.notes == (note,)
