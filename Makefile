@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install compare test slow test-torch test-gpu check format bench bench-gpu bench-peers bench-trials fuzz clean
+.PHONY: help install attack compare test slow test-torch test-gpu check format bench bench-gpu bench-peers bench-trials fuzz clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ bench-trials: $(VENV)/.installed ## Measure what 10,000 trials cost besides thei
 
 fuzz: $(VENV)/.developing ## Try 10,000 broken and hostile inputs a reader
 	GRUBENCH_FUZZ=10000 $(BIN)/python -m pytest tests/test_fuzz.py
+
+attack: $(VENV)/.developing ## Try hostile files and faults on the command line, and print how each ended
+	$(BIN)/python experiments/attacks.py $(ARGS)
 
 # PEERS names a Python that has grubench and the other frameworks; without it one is made (gigabytes where torch
 # comes with CUDA).

@@ -44,6 +44,8 @@ def is_file(path: Path) -> bool:
 
 def quote(value: object) -> str:
     """A value as a message shows it: a long one is cut, whatever it is."""
+    if isinstance(value, list | tuple | dict) and len(value) > SHOWN_VALUES:
+        return f"a {type(value).__name__} of {len(value):,}"
     try:
         text = repr(value)
     except (ValueError, RecursionError):  # a whole number too long to write, lists in lists without end
