@@ -101,6 +101,12 @@ def join_or(names: Iterable[str]) -> str:
     return f"{', '.join(others)} or {last}"
 
 
+def join_and(names: Iterable[str]) -> str:
+    """One or more names: `a`, `a and b`, `a, b and c`."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 def count(number: int, noun: str) -> str:
     """A number of things: `1 epoch`, `20 epochs`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

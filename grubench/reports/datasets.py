@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 from rich import box
 from rich.table import Table
 from rich.text import Text
@@ -79,21 +78,12 @@ def _describe(dataset: Dataset) -> Text:
 
 
 def _span(series: Sequence[Series]) -> str:
-    from grubench.data.datasets.timestamps import find_step
+    from grubench.data.calendar import find_calendar
     from grubench.reports.forecast import format_timestamp
 
     if not series[0].has_timestamps:
         return f"Rows in order, without timestamps: 0 to {max(len(each) for each in series) - 1}."
     first, last = min(each.time[0] for each in series), max(each.time[-1] for each in series)
-    return (
-        f"From {format_timestamp(first)} to {format_timestamp(last)}, a step of {_duration(find_step(series[0].time))}."
-    )
-
-
-def _duration(step: np.timedelta64) -> str:
-    seconds = step / np.timedelta64(1, "s")
-    for size, name in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds % size == 0:
-            count = int(seconds // size)
-            return f"1 {name}" if count == 1 else f"{count} {name}s"
-    return f"{seconds:g} seconds"
+    calendar = find_calendar(series[0].time)
+    rule = f", {calendar.rule}" if calendar else ""
+    return f"From {format_timestamp(first)} to {format_timestamp(last)}{rule}."

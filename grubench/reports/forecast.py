@@ -35,6 +35,8 @@ def show_forecast(forecast: Forecast, console: Console) -> None:
         horizon = forecast.run.experiment.window.horizon
         text = f"Past the horizon of {horizon}, forecasts are made from forecasts: expect larger errors."
         console.print(Text(text, style="yellow"))
+    if forecast.rules:
+        console.print(Text(f"Timestamps: {'; '.join(forecast.rules[:MAX_SERIES])}.", style="dim"))
     times = [rows.time.tolist() for rows in forecast.rows.values()]
     side_by_side = len(times) <= MAX_SERIES and all(time == times[0] for time in times)
     console.print(_tabulate_side_by_side(forecast) if side_by_side else _tabulate_in_blocks(forecast))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from grubench.backends import registry
 from grubench.data import datasets, windows
+from grubench.data.calendar import LAST_TIMESTAMP, find_calendar
 from grubench.data.input_files import MAX_TABLE_MB
 from grubench.data.scaling import Scaling
 from grubench.data.windows import Windows
@@ -22,7 +22,7 @@ from grubench.training import evaluate
 from grubench.training.load_model import load_model
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -57,6 +57,7 @@ class Forecast:
         fed_back: Whether steps past the horizon were forecast from forecasts.
         unit: The unit of the target.
         backend: What ran the model.
+        rules: The rules that the timestamps of the future follow, in words.
         notes: What was guessed when the data were read, and what looks wrong: a sentence each.
     """
 
@@ -68,6 +69,7 @@ class Forecast:
     fed_back: bool = False
     unit: str = ""
     backend: str = "tensorflow"
+    rules: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -168,6 +170,7 @@ def _forecast_ahead(run: Run, dataset: Dataset, cut: Windows, steps: int, *, tra
         fed_back=steps > block,
         unit=dataset.unit,
         backend=registry.loaded(),
+        rules=_describe_calendars(chosen),
         notes=cut.notes,
     )
 
@@ -212,19 +215,26 @@ def _compute_time_features(times: Times, run: Run, series: Series) -> NDArray[np
 
 
 def future_times(series: Series, steps: int) -> Times:
-    """The next timestamps of a series: by the calendar of its last ones (business days, months) where they have one."""
+    """The next timestamps of a series, by the calendar of its last ones; or its next step numbers.
+
+    Raises:
+        UsageError: They are after the year 9999.
+    """
     if not series.has_timestamps:
         return np.asarray(series.time[-1] + np.arange(1, steps + 1))
-    import pandas as pd
+    calendar = find_calendar(series.time)
+    if calendar is None:
+        return np.repeat(series.time[-1:], steps)
+    times = calendar.follow(series.time[-1].astype("datetime64[us]"), steps)
+    if times[-1] > LAST_TIMESTAMP:
+        raise UsageError(f"--steps: {steps} steps of series {quote(series.name)} go past the year 9999.", "Give fewer.")
+    return times.astype(series.time.dtype)
 
-    from grubench.data.datasets.timestamps import find_step
 
-    recent = pd.DatetimeIndex(series.time[-30:])
-    with warnings.catch_warnings(action="ignore"):  # pandas 4 will return an offset, which date_range takes as well
-        frequency = pd.infer_freq(recent) if len(recent) >= 3 else None
-    if frequency:
-        return pd.date_range(recent[-1], periods=steps + 1, freq=frequency)[1:].to_numpy(series.time.dtype)
-    return np.asarray(series.time[-1] + find_step(series.time) * np.arange(1, steps + 1))
+def _describe_calendars(chosen: Iterable[Series]) -> tuple[str, ...]:
+    """The rules that the timestamps of the forecasts follow, each once."""
+    calendars = (find_calendar(series.time) for series in chosen)
+    return tuple(dict.fromkeys(calendar.rule for calendar in calendars if calendar))
 
 
 def _choose_scalings(run: Run, dataset: Dataset, series: str | None) -> dict[str, Scaling]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from grubench.data.calendar import find_calendar
 from grubench.data.series import Series
 from grubench.errors import DataError, SpecError
 from grubench.text import list_names
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from grubench.data.calendar import Calendar
     from grubench.spec.sections import Data
 
 # More missing timestamps than this come from a wrong one, and would fill the memory.
@@ -49,9 +51,8 @@ def arrange(
     """Sort a series by its timestamps, and apply the spec's rules for duplicates and gaps.
 
     Rows with equal timestamps stay in the order of the file. Duplicates and gaps are counted before the
-    rules change anything. The regular step is the most frequent difference of neighboring timestamps;
-    calendars with no fixed step (months, trading days) have gaps by that count, which is why the default
-    is to keep the rows as neighbors.
+    rules change anything. Gaps are counted in regular timestamps only: of a calendar such as business days nobody
+    knows whether a missing day is a holiday, until the gaps are to be filled.
 
     Args:
         name: The series' name.
@@ -62,7 +63,8 @@ def arrange(
         filled: `(time,)`, whether the target's value is a copy of an earlier one; none where it is left out.
 
     Raises:
-        DataError: There are duplicates or gaps and the rule is to refuse them.
+        DataError: There are duplicates or gaps and the rule is to refuse them, or irregular timestamps have no gaps
+            to fill.
     """
     timestamps = time.astype("datetime64[us]")
     filled = np.zeros(len(time), bool) if filled is None else filled
@@ -71,19 +73,7 @@ def arrange(
     repeated = np.concatenate([[False], rows.time[1:] == rows.time[:-1]])
     duplicated = int(repeated.sum())
     rows = _apply_duplicate_rule(name, rows, repeated, spec.duplicates)
-    step, missing = _count_gaps(rows.time)
-    if missing and spec.gaps == "error":
-        raise DataError(
-            f"data.gaps: series {name} has {missing} missing timestamps.",
-            "Use --gaps keep or --gaps fill, or fix the file.",
-        )
-    if missing and spec.gaps == "fill":
-        if missing > MAX_FILLED:
-            raise DataError(
-                f"data.gaps: series {list_names([name])} has {missing:,} missing timestamps, too many to fill.",
-                "Look for a wrong timestamp, years before or after the others; or use --gaps keep.",
-            )
-        rows = _fill_gaps(rows, step)
+    rows, missing = _apply_gap_rule(name, rows, spec.gaps)
     values = rows.values
     if spec.time_features:
         values = np.column_stack([values, compute_time_features(rows.time, spec.time_features)])
@@ -131,17 +121,6 @@ def refuse_time_features(spec: Data, where: str) -> None:
         )
 
 
-def find_step(timestamps: NDArray[np.datetime64 | np.int64]) -> np.timedelta64:
-    """The most frequent difference of neighboring timestamps, in their unit; 0 for fewer than two different ones."""
-    differences = np.diff(timestamps)
-    differences = differences[differences > np.timedelta64(0)]
-    if not len(differences):
-        return np.timedelta64(0, "us")
-    values, counts = np.unique(differences, return_counts=True)
-    step: np.timedelta64 = values[counts.argmax()]
-    return step
-
-
 def _drop_zero_microseconds(timestamps: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
     """The timestamps in seconds where all are whole seconds, so that they are shown without zeros."""
     whole = timestamps.astype("datetime64[s]")
@@ -153,11 +132,32 @@ def _count_steps(timestamps: NDArray[np.datetime64], step: np.timedelta64) -> ND
     return np.asarray(np.rint(np.diff(timestamps) / step).astype(np.int64))
 
 
-def _count_gaps(timestamps: NDArray[np.datetime64]) -> tuple[np.timedelta64, int]:
-    step = find_step(timestamps)
-    if not step:
-        return step, 0
-    return step, int(np.maximum(_count_steps(timestamps, step) - 1, 0).sum())
+def _apply_gap_rule(name: str, rows: _TimedRows, rule: str) -> tuple[_TimedRows, int]:
+    """The rows with their gaps filled where that is the rule, and how many timestamps were missing."""
+    calendar = find_calendar(rows.time)
+    if calendar is None or (calendar.kind != "regular" and rule != "fill"):
+        return rows, 0
+    if calendar.kind == "irregular":
+        raise DataError(
+            f"data.gaps: the timestamps of series {list_names([name])} are {calendar.rule}: no timestamp is missing "
+            "that could be filled.",
+            "Use --gaps keep.",
+        )
+    counts = _count_steps(rows.time, calendar.step)
+    missing = int(np.maximum(counts - 1, 0).sum())
+    if missing and rule == "error":
+        raise DataError(
+            f"data.gaps: series {list_names([name])} has {missing} missing timestamps.",
+            "Use --gaps keep or --gaps fill, or fix the file.",
+        )
+    if missing > MAX_FILLED and rule == "fill":
+        raise DataError(
+            f"data.gaps: series {list_names([name])} has {missing:,} missing timestamps, too many to fill.",
+            "Look for a wrong timestamp, years before or after the others; or use --gaps keep.",
+        )
+    if calendar.kind == "calendar":
+        return _fill_calendar(rows, calendar, int(counts.sum()))
+    return (_fill_gaps(rows, calendar.step) if missing and rule == "fill" else rows), missing
 
 
 def _apply_duplicate_rule(name: str, rows: _TimedRows, repeated: NDArray[np.bool_], rule: str) -> _TimedRows:
@@ -188,3 +188,15 @@ def _fill_gaps(rows: _TimedRows, step: np.timedelta64) -> _TimedRows:
     offset = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
     repeated = rows.take(row)
     return replace(repeated, time=repeated.time + offset * step, filled=repeated.filled | (offset > 0))
+
+
+def _fill_calendar(rows: _TimedRows, calendar: Calendar, at_most: int) -> tuple[_TimedRows, int]:
+    """Insert what a calendar has between the first and the last row, such as holidays, with the values before it."""
+    expected = calendar.follow(rows.time[0], at_most)
+    added = np.setdiff1d(expected[expected < rows.time[-1]], rows.time)
+    row = np.concatenate([np.arange(len(rows.time)), np.searchsorted(rows.time, added, "right") - 1])
+    is_added = np.arange(len(row)) >= len(rows.time)
+    repeated = rows.take(row)
+    time = np.concatenate([rows.time, added])
+    filled = replace(repeated, time=time, filled=repeated.filled | is_added)
+    return filled.take(np.argsort(time, kind="stable")), len(added)
