@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -121,10 +122,12 @@ def _read_defaults() -> dict[str, object]:
 
 
 def _split_list(key: str, text: str, default: tuple[Scalar, ...]) -> list[Scalar]:
+    """The items of a list; one that holds a comma is quoted, as in a CSV file."""
     kind = type(default[0]) if default else str
     try:
-        return [kind(item.strip()) for item in text.split(",") if item.strip()]
-    except ValueError as error:
+        items = next(csv.reader([text], skipinitialspace=True), [])
+        return [kind(item.strip()) for item in items if item.strip()]
+    except (ValueError, csv.Error) as error:
         raise SpecError(
             f"{key}: {text!r} is not a list of numbers.", "Separate them by commas, such as 50,100."
         ) from error

@@ -48,7 +48,7 @@ class TextSize:
     """How large a table in a text file is.
 
     Attributes:
-        columns: The columns of its first row, as commas count them.
+        columns: The columns of its first row.
         rows: Its lines, the first included: line ends within quotes count too.
     """
 
@@ -157,8 +157,13 @@ def open_unpacked(path: Path) -> Iterator[IO[bytes]]:
             yield packed
 
 
-def measure_text(path: Path, max_mb: int) -> TextSize:
+def measure_text(path: Path, max_mb: int, separators: bytes = b",") -> TextSize:
     """Count the rows and columns of a table in a text file, unpacked.
+
+    Args:
+        path: The file.
+        max_mb: The bound, in MB.
+        separators: What may separate columns; that one counts which is there most.
 
     Raises:
         DataError: It is larger than the bound.
@@ -167,7 +172,7 @@ def measure_text(path: Path, max_mb: int) -> TextSize:
     bytes_read, line_feeds, returns, row_bytes = 0, 0, 0, 0
     with open_unpacked(path) as file:
         head = file.read(MAX_ROW_BYTES)
-        columns = _count_columns(head)
+        columns = _count_columns(head, separators)
         source = io.BytesIO(head)
         while piece := source.read(PIECE_BYTES) or file.read(PIECE_BYTES):
             bytes_read += len(piece)
@@ -193,10 +198,10 @@ def _read_promised_size(path: Path) -> int:
     return size
 
 
-def _count_columns(head: bytes) -> int:
-    """The columns of the first row of a text, as commas count them."""
+def _count_columns(head: bytes, separators: bytes) -> int:
+    """The columns of the first row of a text, as its most frequent separator counts them."""
     row = FIRST_ROW.match(head)
-    columns = row[1].count(b",") + 1 if row else 1
+    columns = max((row[1].count(mark) for mark in separators), default=0) + 1 if row else 1
     if columns > MAX_COLUMNS:
         raise ValueError(f"it has {columns:,} columns, and at most {MAX_COLUMNS:,} are read")
     return columns

@@ -74,6 +74,21 @@ class Data(Section):
 
     dataset: str = setting("activities", "A dataset by name.")
     file: str = setting("", "A CSV or Parquet file of your own.")
+    separator: str = setting(
+        "", "What separates columns: a character, tab or space; found out by default (CSV).", rare=True
+    )
+    decimal: str = setting(
+        "", "The decimal separator; found out by default (own file).", choices=("", ".", ","), rare=True
+    )
+    thousands: str = setting(
+        "",
+        "The separator of thousands, or none; found out by default (own file).",
+        choices=("", "none", ".", ",", " ", "'"),
+        rare=True,
+    )
+    encoding: str = setting("", "The encoding, such as cp1252; found out by default (CSV).", rare=True)
+    header: str = setting("", "The line of the header, or none; found out by default (CSV).", rare=True)
+    na: tuple[str, ...] = setting((), "Texts that stand for missing numbers, such as ?,NA (own file).", rare=True)
     time: str = setting("", "The column of timestamps (own file).")
     time_format: str = setting(
         "", "The format of the timestamps, such as %d-%m-%y; ISO dates need none (own file).", rare=True

@@ -59,7 +59,7 @@ def test_text_that_many_rows_share_is_counted_in_every_row(tmp_path: Path) -> No
 def test_columns_that_are_not_needed_are_not_read(tmp_path: Path) -> None:
     path = write(tmp_path, {"price": np.ones(4), "lists": [[0.0] * 1_000_000] * 4, "other": ["x"] * 4})
     assert read(path, max_mb=1).series[0].target.tolist() == [1] * 4
-    assert list(ParquetTable(path, 1).load(["price"]).columns) == ["price"]
+    assert list(ParquetTable(path, 1, Data()).load(["price"]).columns) == ["price"]
 
 
 @pytest.mark.parametrize(

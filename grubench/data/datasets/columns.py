@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from grubench.data.datasets.number_format import NumberFormat, parse
 from grubench.errors import DataError, UsageError
 from grubench.text import LARGEST_VALUE, count, list_names, quote
 
@@ -19,16 +20,19 @@ if TYPE_CHECKING:
 FIRST, LAST = np.datetime64("0001-01-01", "us"), np.datetime64("9999-12-31T23:59:59.999999", "us")
 
 
-def parse_numbers(column: pd.Series[Any], where: str) -> NDArray[np.float64]:
+def parse_numbers(column: pd.Series[Any], where: str, style: NumberFormat | None = None) -> NDArray[np.float64]:
     """A column as float64.
+
+    Args:
+        column: The column; its index has the row numbers of the file, from 0.
+        where: The file's name, for messages.
+        style: How numbers are written where the cells are text.
 
     Raises:
         DataError: It has text, an infinite value or one that is too large; the message names the row.
     """
     try:
-        if column.dtype.kind in "mMc":  # pandas would take the nanoseconds of timestamps
-            raise TypeError
-        values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        column, values = _convert(column, style or NumberFormat(), where)
     except (TypeError, ValueError, OverflowError) as error:  # lists, tables or timestamps in a Parquet file
         raise DataError(
             f"{where}, column {quote(column.name)} holds no numbers, but {column.dtype}.", "Name another column."
@@ -40,9 +44,30 @@ def parse_numbers(column: pd.Series[Any], where: str) -> NDArray[np.float64]:
         shown, kind = (quote(column.iloc[row]), "not a number") if np.isnan(values[row]) else (values[row], large)
         raise DataError(
             f"{where}, column {quote(column.name)}, data row {column.index[row] + 1}: {shown} is {kind}.",
-            "Fix or remove the row.",
+            "Fix or remove the row; or say --na TEXT if it stands for a missing number, "
+            "or --decimal and --thousands if it is written in another way.",
         )
     return values
+
+
+def _convert(column: pd.Series[Any], style: NumberFormat, where: str) -> tuple[pd.Series[Any], NDArray[np.float64]]:
+    """A column without the texts for missing numbers, and its numbers; NaN where a cell is none."""
+    if column.dtype.kind in "mMc":  # pandas would take the nanoseconds of timestamps
+        raise TypeError
+    if pd.api.types.is_string_dtype(column.dtype):
+        text = np.ones(len(column), bool)
+    elif column.dtype == object or isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(object)
+        text = np.fromiter((isinstance(value, str) for value in column), bool, len(column))
+    else:
+        text = np.zeros(len(column), bool)
+    if not text.any():
+        return column, pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    column = column.mask(column.isin(["", *style.na]))
+    values = np.full(len(column), np.nan)
+    values[text] = parse(column[text], style, where)
+    values[~text] = pd.to_numeric(column[~text], errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    return column, values
 
 
 def parse_timestamps(column: pd.Series[Any], where: str, format: str | None = None) -> NDArray[np.datetime64]:

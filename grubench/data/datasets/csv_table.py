@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import io
+import re
+import warnings
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from grubench.data.datasets.dialect import SAMPLE_BYTES, find_dialect
+from grubench.data.datasets.text_rows import split_lines, too_many_cells
 from grubench.data.input_files import CELL_BYTES, check_size, measure_text, open_unpacked
+from grubench.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-# Without index_col=False a comma at the end of each row would shift the columns by one.
-OPTIONS: dict[str, Any] = {"skipinitialspace": True, "encoding": "utf-8-sig", "index_col": False}
-AS_TEXT: dict[str, Any] = {"dtype": str, "keep_default_na": False}
+    from grubench.spec.sections import Data
+
+# pandas: "Expected 2 fields in line 5, saw 3".
+TOO_WIDE = re.compile(r"Expected \d+ fields in line \d+, saw \d+")
 
 
 class CsvTable:
@@ -23,42 +32,121 @@ class CsvTable:
     Args:
         path: The file.
         max_mb: The largest table that is read, in MB: of the text, and of its cells as numbers.
+        spec: The flags that say how the file is written.
+
+    Attributes:
+        dialect: How the file is written.
+        columns: The names of its columns.
 
     Raises:
-        DataError: It is larger.
+        DataError: It is larger, or its dialect cannot be told.
     """
 
     title = "CSV"
 
-    def __init__(self, path: Path, max_mb: int) -> None:
+    def __init__(self, path: Path, max_mb: int, spec: Data) -> None:
         self.path = path
-        size = measure_text(path, max_mb)
+        with open_unpacked(path) as file:
+            head = file.read(SAMPLE_BYTES)
+        # Columns are counted before the rows are split: a row of millions of cells would take long.
+        size = measure_text(path, max_mb, separators=(spec.separator or ",;\t|").encode())
+        self.dialect = find_dialect(head, spec, whole=len(head) < SAMPLE_BYTES, where=path.name)
         cells = size.rows * size.columns
         check_size(path, cells * CELL_BYTES, max_mb, f"bytes in {cells:,} cells of {CELL_BYTES}")
-        self.columns = self._read_columns()
+        self.columns = list(self.dialect.columns)
 
-    def load(self, columns: Sequence[str], text_column: str = "") -> pd.DataFrame:
-        """Some of the columns, one of them as text.
+    def load(self, columns: Sequence[str], text_columns: Sequence[str] = ()) -> pd.DataFrame:
+        """Some of the columns, some of them as text.
 
         All are parsed: with `usecols` pandas would take a row with too many cells without a word.
         """
-        frame: pd.DataFrame = self._parse()
-        if len(self.columns) == len(frame.columns):
-            frame.columns = pd.Index(self.columns)
-        if text_column:
-            place = self.columns.index(text_column)
-            frame[text_column] = self._parse(**AS_TEXT, usecols=[place]).iloc[:, 0]
+        try:
+            frame = self._parse(text_columns)
+        except UnicodeDecodeError:
+            if not self.dialect.encoding.startswith("utf-8"):
+                raise
+            self.dialect = replace(self.dialect, encoding="cp1252")
+            frame = self._parse(text_columns)
+        frame = self._drop_empty_rows(frame)
+        self._check_extra_cells(frame)
+        frame = frame.iloc[:, : len(self.columns)]
+        frame.columns = pd.Index(self.columns)
         return frame[list(columns)]
 
-    def _read_columns(self) -> list[str]:
-        """The names in the first row; pandas would rename a second column of the same name, and names what has none."""
-        names = [str(name) for name in self._parse(nrows=0).columns]
-        head = self._parse(**AS_TEXT, header=None, nrows=1).iloc[0]
-        if len(head) != len(names):
-            return names
-        return [written or name for written, name in zip(head, names, strict=True)]
+    def _parse(self, text_columns: Sequence[str]) -> pd.DataFrame:
+        try:
+            return self._read(text_columns, self.dialect.width)
+        except pd.errors.ParserError as error:
+            if not TOO_WIDE.search(str(error)):
+                raise
+        return self._read(text_columns, self._find_width())
 
-    def _parse(self, **more: Any) -> pd.DataFrame:
-        with open_unpacked(self.path) as file:
-            frame: pd.DataFrame = pd.read_csv(file, **OPTIONS, **more)
+    def _read(self, text_columns: Sequence[str], width: int) -> pd.DataFrame:
+        dialect = self.dialect
+        texts = {self.columns.index(name) for name in text_columns}
+        exact = {place for place in texts if self.columns[place] in dialect.codes}
+        missing = ["", *dialect.numbers.na]
+        na_values: Any = {place: [""] if place in texts else missing for place in range(width)}
+        with self._open_data() as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # columns of numbers and text are looked at later
+            frame: pd.DataFrame = pd.read_csv(
+                file,
+                sep=r"\s+" if dialect.separator == " " else dialect.separator,
+                decimal=dialect.numbers.decimal,
+                header=None,
+                names=range(width),
+                index_col=False,
+                skipinitialspace=True,
+                keep_default_na=False,
+                na_values=na_values,
+                dtype=dict.fromkeys(exact, object),
+            )
         return frame
+
+    @contextmanager
+    def _open_data(self) -> Iterator[io.TextIOWrapper]:
+        """The text from the first row of data on."""
+        with open_unpacked(self.path) as file:
+            text = io.TextIOWrapper(file, encoding=self.dialect.encoding, newline="")
+            for _ in range(self.dialect.skipped):
+                text.readline()
+            yield text
+
+    def _find_width(self) -> int:
+        """The cells of the widest row, where all that are too many are empty.
+
+        Raises:
+            DataError: They are not; the message names the row.
+        """
+        width, known = self.dialect.width, len(self.columns)
+        with self._open_data() as file:
+            for number, cells in enumerate(filter(None, split_lines(file, self.dialect.separator)), 1):
+                if len(cells) > width:
+                    self._refuse_filled(number, cells)
+                    width = len(cells)
+        return max(width, known)
+
+    def _refuse_filled(self, number: int, cells: list[str]) -> None:
+        if any(cells[len(self.columns) :]):
+            raise too_many_cells(self.path.name, number, cells, self.columns, self.dialect.header)
+
+    def _check_extra_cells(self, frame: pd.DataFrame) -> None:
+        """Refuse a row with more cells than the header, unless those are empty."""
+        extra = frame.iloc[:, len(self.columns) :].notna().any(axis=1).to_numpy()
+        if extra.any():
+            row = int(extra.argmax())
+            cells = [str(cell) for cell in frame.iloc[row].dropna()]
+            raise too_many_cells(self.path.name, row + 1, cells, self.columns, self.dialect.header)
+
+    def _drop_empty_rows(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The rows without those at the end that have separators alone."""
+        end = len(frame)
+        while end and frame.iloc[end - 1].isna().all():
+            end -= 1
+            if len(frame) - end > 100:
+                filled = frame.notna().any(axis=1).to_numpy()
+                end = int(filled.nonzero()[0].max(initial=-1)) + 1
+                break
+        if not end and len(frame):
+            raise DataError(f"{self.path} holds no rows.", "Check the file.")
+        return frame.iloc[:end]

@@ -7,6 +7,7 @@ import importlib.util
 import io
 from typing import TYPE_CHECKING, Any
 
+from grubench.data.datasets.dialect import Dialect, judge_frame
 from grubench.data.input_files import CELL_BYTES, MAX_COLUMNS, TEXT_BYTES, check_size
 from grubench.errors import DataError, UsageError
 from grubench.text import advise_install, list_names, quote
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
+
+    from grubench.spec.sections import Data
 
 PARQUET_ENDINGS = (".parquet", ".pq")
 # What a file says of itself takes about ten times as much memory; that of 100,000 columns is smaller.
@@ -32,6 +35,7 @@ class ParquetTable:
     Args:
         path: The file.
         max_mb: The largest table that is read, in MB: of the file, and of the needed columns unpacked and in memory.
+        spec: The flags that say how numbers are written where they are text.
 
     Raises:
         UsageError: PyArrow is not installed.
@@ -40,10 +44,11 @@ class ParquetTable:
 
     title = "Parquet"
 
-    def __init__(self, path: Path, max_mb: int) -> None:
+    def __init__(self, path: Path, max_mb: int, spec: Data) -> None:
         if not importlib.util.find_spec("pyarrow"):
             raise UsageError(f"data.file: reading {path} needs pyarrow.", advise_install("pyarrow", "parquet"))
-        self.path, self._max_mb = path, max_mb
+        self.path, self._max_mb, self._spec = path, max_mb, spec
+        self.dialect = Dialect()
         _check_header_size(path)
         parquet = importlib.import_module("pyarrow.parquet")
         with parquet.ParquetFile(path) as file:
@@ -54,9 +59,8 @@ class ParquetTable:
         self._index = UNNAMED_INDEX if UNNAMED_INDEX in names and INDEX not in names else ""
         self.columns = [INDEX if name == self._index else name for name in names]
 
-    def load(self, columns: Sequence[str], text_column: str = "") -> pd.DataFrame:
-        """Some of the columns; numbers in the one of names become text where names are made of them."""
-        del text_column
+    def load(self, columns: Sequence[str], text_columns: Sequence[str] = ()) -> pd.DataFrame:
+        """Some of the columns; numbers in those of names become text where names are made of them."""
         stored = [self._index if name == INDEX and self._index else name for name in columns]
         texts = [name for name in stored if self._is_text(name)]
         self._check_header(stored)
@@ -66,7 +70,9 @@ class ParquetTable:
         for name in texts:
             table = table.set_column(table.schema.get_field_index(name), name, self._decode(table[name]))
         frame: pd.DataFrame = table.to_pandas(ignore_metadata=True, date_as_object=False)[stored]
-        return frame.set_axis(list(columns), axis=1)
+        frame = frame.set_axis(list(columns), axis=1)
+        self.dialect = judge_frame(frame, text_columns, self._spec)
+        return frame
 
     def _is_text(self, name: str) -> bool:
         types: Any = importlib.import_module("pyarrow.types")

@@ -15,13 +15,14 @@ from grubench.data.datasets.parquet_table import PARQUET_ENDINGS, ParquetTable
 from grubench.data.input_files import MAX_TABLE_MB, check_file, explain_failure
 from grubench.data.series import Series
 from grubench.errors import DataError, SpecError, UsageError
+from grubench.spec.sections import Data
 from grubench.text import is_recordable, list_names, quote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from grubench.spec.sections import Data
+    from grubench.data.datasets.number_format import NumberFormat
 
 # A series has its own rows in the tables and files of each run, and takes about a millisecond to set up.
 MAX_SERIES = 5_000
@@ -39,12 +40,16 @@ def read(spec: Data, path: Path, *, max_mb: int = MAX_TABLE_MB) -> list[Series]:
         UsageError: The file or a column does not exist.
         DataError: The file is too large, cannot be parsed, or has values that cannot be trained on.
     """
-    table = open_table(path, max_mb=max_mb)
+    table = open_table(path, spec, max_mb=max_mb)
     where = path.name
     _check_columns(table.columns, spec, where)
-    columns = [*spec.target, *spec.features, *(name for name in (spec.time, spec.series_column) if name)]
-    frame = _load(table, list(dict.fromkeys(columns)), text_column=spec.series_column)
-    return split_table(frame, spec, where, path.stem)
+    texts = [name for name in (spec.time, spec.series_column) if name]
+    frame = _load(table, list(dict.fromkeys([*spec.target, *spec.features, *texts])), texts)
+    table.dialect.numbers.check([*spec.target, *spec.features], where)
+    every = split_table(frame, spec, where, path.stem, table.dialect.numbers)
+    if table.dialect.is_plain:
+        return every
+    return [replace(series, notes=(table.dialect.describe(), *series.notes)) for series in every]
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -58,7 +63,7 @@ def read_table(path: Path) -> pd.DataFrame:
     return _load(table, table.columns)
 
 
-def open_table(path: Path, *, max_mb: int = MAX_TABLE_MB) -> CsvTable | ParquetTable:
+def open_table(path: Path, spec: Data | None = None, *, max_mb: int = MAX_TABLE_MB) -> CsvTable | ParquetTable:
     """A table whose columns are known, and which is small enough to be loaded.
 
     Raises:
@@ -67,7 +72,7 @@ def open_table(path: Path, *, max_mb: int = MAX_TABLE_MB) -> CsvTable | ParquetT
     """
     check_file(path, "--csv", max_mb)
     kind = ParquetTable if path.suffix.lower() in PARQUET_ENDINGS else CsvTable
-    table = explain_failure(path, kind.title, lambda: kind(path, max_mb))
+    table = explain_failure(path, kind.title, lambda: kind(path, max_mb, spec or Data()))
     seen: set[str] = set()
     for name in table.columns:
         if name in seen:
@@ -76,15 +81,17 @@ def open_table(path: Path, *, max_mb: int = MAX_TABLE_MB) -> CsvTable | ParquetT
     return table
 
 
-def _load(table: CsvTable | ParquetTable, columns: Sequence[str], *, text_column: str = "") -> pd.DataFrame:
-    """Columns of a table; one can be read as text, so that a name such as NA is not taken for an empty cell."""
-    frame = explain_failure(table.path, table.title, lambda: table.load(columns, text_column))
+def _load(table: CsvTable | ParquetTable, columns: Sequence[str], text_columns: Sequence[str] = ()) -> pd.DataFrame:
+    """Columns of a table; some are read as text, so that a name such as NA is not taken for an empty cell."""
+    frame = explain_failure(table.path, table.title, lambda: table.load(columns, text_columns))
     if frame.empty:
         raise DataError(f"{table.path} holds no rows.", "Check the file.")
     return frame
 
 
-def split_table(frame: pd.DataFrame, spec: Data, where: str, stem: str) -> list[Series]:
+def split_table(
+    frame: pd.DataFrame, spec: Data, where: str, stem: str, style: NumberFormat | None = None
+) -> list[Series]:
     """Split a table into its series.
 
     Args:
@@ -92,6 +99,7 @@ def split_table(frame: pd.DataFrame, spec: Data, where: str, stem: str) -> list[
         spec: The columns and the rules.
         where: The file's name, for messages.
         stem: The name of the series where the table has only one.
+        style: How its numbers are written where they are text.
     """
     if not spec.target:
         raise SpecError(f"data.target: no column of {where} is named as the target.", "Name it with --target COLUMN.")
@@ -101,12 +109,12 @@ def split_table(frame: pd.DataFrame, spec: Data, where: str, stem: str) -> list[
     if spec.series_column:
         names = _series_names(frame[spec.series_column], where)
         return [
-            _build_series(rows, spec.target[0], spec, where, str(name))
+            _build_series(rows, spec.target[0], spec, where, str(name), style=style)
             for name, rows in frame.groupby(names, sort=False)
         ]
     if len(spec.target) == 1:
-        return [_build_series(frame, spec.target[0], spec, where, stem)]
-    return [_build_series(frame, target, spec, where, target) for target in spec.target]
+        return [_build_series(frame, spec.target[0], spec, where, stem, style=style)]
+    return [_build_series(frame, target, spec, where, target, style=style) for target in spec.target]
 
 
 def _check_columns(columns: Sequence[str] | pd.Index[Any], spec: Data, where: str) -> None:
@@ -121,9 +129,7 @@ def _check_columns(columns: Sequence[str] | pd.Index[Any], spec: Data, where: st
         for name in names:
             if name not in columns:
                 head = list_names(columns)
-                other_separator = len(columns) == 1 and any(mark in head for mark in ";\t|")
-                hint = " Write it with commas between the columns." if other_separator else ""
-                raise UsageError(f"{key}: {where} has no column {quote(name)}.", f"It has: {head}.{hint}")
+                raise UsageError(f"{key}: {where} has no column {quote(name)}.", f"It has: {head}.")
 
 
 def _series_names(column: pd.Series[Any], where: str) -> pd.Series[Any]:
@@ -147,10 +153,12 @@ def _series_names(column: pd.Series[Any], where: str) -> pd.Series[Any]:
     return names
 
 
-def _build_series(frame: pd.DataFrame, target: str, spec: Data, where: str, name: str) -> Series:
+def _build_series(
+    frame: pd.DataFrame, target: str, spec: Data, where: str, name: str, *, style: NumberFormat | None
+) -> Series:
     columns = (target, *(feature for feature in spec.features if feature != target))
     time = parse_timestamps(frame[spec.time], where, spec.time_format or None) if spec.time else None
-    table = pd.DataFrame({column: parse_numbers(frame[column], where) for column in columns}, index=frame.index)
+    table = pd.DataFrame({column: parse_numbers(frame[column], where, style) for column in columns}, index=frame.index)
     rows = apply_missing_rule(time, table, spec.missing, where)
     if rows.time is None:
         timestamps.refuse_time_features(spec, where)

@@ -1,0 +1,217 @@
+"""How text files write their tables: what is found out, what is refused, and what flags say."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from grubench.data import datasets
+from grubench.data.datasets import tables
+from grubench.data.series import Dataset
+from grubench.errors import DataError, UsageError
+from grubench.spec.sections import Data
+
+VALUES = [1.5, 2.25, 1234.75, -3.0]
+
+
+def write(folder: Path, content: str | bytes, name: str = "my.csv") -> Path:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def read(path: Path, **settings: object) -> Dataset:
+    return datasets.load(Data(file=str(path), **({"target": ("price",)} | settings)), "my")  # type: ignore[arg-type]
+
+
+def values(path: Path, **settings: object) -> list[float]:
+    return read(path, **settings).series[0].target.tolist()
+
+
+def describe(path: Path) -> str:
+    return tables.open_table(path).dialect.describe()
+
+
+PLAIN = "day,price\na,1.5\nb,2.25\nc,1234.75\nd,-3\n"
+EURO = "day;price\na;1,5\nb;2,25\nc;1.234,75\nd;-3\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (PLAIN, "UTF-8, separated by commas, header in line 1"),
+        (PLAIN.replace(",", "\t"), "UTF-8, separated by tabs, header in line 1"),
+        (PLAIN.replace(",", "|"), "separated by bars"),
+        (PLAIN.replace(",", "   "), "separated by blanks"),
+        (EURO, "separated by semicolons, decimal comma, point between thousands"),
+        (EURO.replace("1.234,75", "1 234,75"), "decimal comma, blank between thousands"),
+        (EURO.replace("1.234,75", "1\u202f234,75"), "decimal comma, blank between thousands"),
+        (EURO.replace("1.234,75", "1'234,75"), "decimal comma, apostrophe between thousands"),
+        (PLAIN.replace("1234.75", '"1,234.75"'), "comma between thousands"),
+        (PLAIN.replace("1234.75", '"$1,234.75"'), "comma between thousands"),
+        (PLAIN.replace("-3", "(3.00)"), "UTF-8"),
+        ("\ufeff" + PLAIN, "Read as UTF-8"),
+        (PLAIN.replace("day", "Größe").encode("utf-16"), "Read as UTF-16"),
+        (PLAIN.replace("day", "Größe").encode("utf-16-le"), "Read as UTF-16-LE"),
+        (PLAIN.replace("day", "Größe €").encode("cp1252"), "Read as Windows-1252"),
+        (
+            "sep=;\r\n" + EURO.replace("\n", "\r\n"),
+            "semicolons, decimal comma, point between thousands, header in line 2",
+        ),
+        ("Report of 2026\nStation: Berlin, Mitte\n\n" + PLAIN, "header in line 4"),
+        ("# made by a logger\n" + PLAIN, "header in line 2"),
+        (PLAIN.replace("\n", ",,\n"), "header in line 1"),
+        (PLAIN.replace("\n", ",,\n").replace("price,,", "price"), "header in line 1"),
+        (PLAIN + ",\n,\n\n", "header in line 1"),
+        (PLAIN.replace("day,price", " day , price "), "header in line 1"),
+    ],
+)
+def test_what_is_found_out_is_shown_and_read(tmp_path: Path, content: str | bytes, said: str) -> None:
+    path = write(tmp_path, content)
+    assert said in describe(path)
+    assert values(path) == VALUES
+
+
+def test_packed_files_are_no_different(tmp_path: Path) -> None:
+    path = write(tmp_path, gzip.compress(EURO.encode("utf-16")), "my.csv.gz")
+    assert values(path) == VALUES
+
+
+def test_percent_and_currency_signs_are_no_part_of_numbers(tmp_path: Path) -> None:
+    assert values(write(tmp_path, "day,price\na,5 %\nb,12.5%\n")) == [5, 12.5]
+    assert values(write(tmp_path, "day;price\na;1,50 €\nb;€ 2,25\n")) == [1.5, 2.25]
+    assert values(write(tmp_path, "day,price\na,-$1.50\nb,$-2.25\n")) == [-1.5, -2.25]
+
+
+@pytest.mark.parametrize("cells", [("$1.5", "€2.5"), ("5%", "2.5")])
+def test_mixed_units_are_refused(tmp_path: Path, cells: tuple[str, str]) -> None:
+    with pytest.raises(DataError, match="column 'price' mixes"):
+        read(write(tmp_path, "day,price\na,{}\nb,{}\n".format(*cells)))
+
+
+def test_a_later_number_of_another_form_is_refused(tmp_path: Path) -> None:
+    rows = "".join(f"a;1.234,{number % 100:02d}\n" for number in range(2000))
+    with pytest.raises(DataError, match=r"data row 2001: '1\.5' is not a number"):
+        read(write(tmp_path, f"day;price\n{rows}b;1.5\n"))
+
+
+class TestDoubts:
+    @pytest.mark.parametrize(
+        ("content", "said"),
+        [
+            ('day,price\na,"1,234"\nb,"2,345"\n', "'1,234' can be read as 1234 and as 1.234"),
+            ("day;price\na;1.234\nb;2.345\n", r"'1\.234' can be read as 1234 and as 1\.234"),
+            ("price;other\n1,5;1.5\n2,5;2.5\n", "other numbers of the file"),
+            ("price;other\n1,5;1.5\n2,5;2.5\n1.5;2,5\n", "other numbers of the file"),
+        ],
+    )
+    def test_numbers_that_can_be_read_in_two_ways_are_refused(self, tmp_path: Path, content: str, said: str) -> None:
+        with pytest.raises(DataError, match=said) as caught:
+            read(write(tmp_path, content), target=("price", "other") if "other" in content else ("price",))
+        assert "--decimal" in caught.value.remedy
+
+    def test_the_flags_tell(self, tmp_path: Path) -> None:
+        path = write(tmp_path, 'day,price\na,"1,234"\nb,"2,345"\n')
+        assert values(path, decimal=",") == [1.234, 2.345]
+        assert values(path, thousands=",") == [1234, 2345]
+
+    def test_columns_that_are_not_needed_may_be_in_doubt(self, tmp_path: Path) -> None:
+        assert values(write(tmp_path, 'price,other\n1.5,"1,5"\n2.5,"2,5"\n')) == [1.5, 2.5]
+
+    def test_three_decimals_between_commas_are_decimals(self, tmp_path: Path) -> None:
+        assert values(write(tmp_path, "day,price\na,1.234\nb,2.345\n")) == [1.234, 2.345]
+
+    def test_a_first_row_of_counted_numbers_may_be_a_header(self, tmp_path: Path) -> None:
+        path = write(tmp_path, "0,1\n5,1.5\n6,2.5\n")
+        with pytest.raises(DataError, match="line 1 can be a header or the first row of data") as caught:
+            read(path)
+        assert "--header" in caught.value.remedy
+        assert values(path, header="1", target=("1",)) == [1.5, 2.5]
+        assert values(path, header="none", target=("column2",)) == [1, 1.5, 2.5]
+
+    def test_two_separators_that_fit_are_refused(self, tmp_path: Path) -> None:
+        path = write(tmp_path, "a;b,c\nx;y,z\nx;y,z\n")
+        with pytest.raises(DataError, match=r"commas or by semicolons|semicolons or by commas") as caught:
+            read(path)
+        assert "--separator" in caught.value.remedy
+
+
+class TestRowsWithTooManyCells:
+    @pytest.mark.parametrize(
+        ("content", "row"),
+        [
+            ("day,price\n2026-01-01,100,04\n2026-01-02,100,46\n", 1),  # decimal commas without quotes
+            ("day,price\n2026-01-01,100\n2026-01-02,100,46\n2026-01-03,5\n", 2),
+            ('"day","price"\n"1","2026-01-01",5\n"2","2026-01-02",6\n', 1),  # row names, as R writes them
+            ("price\n1,5\n2,5\n", 1),
+            ("day,price\n" + "2026-01-01,1\n" * 3000 + "2026-01-01,1,,7\n", 3001),
+            ("day,price,\n2026-01-01,100,04\n2026-01-02,100,46\n", 1),
+            ("day,price\n2026-01-01,1\n2026-01-01,1,\n2026-01-01,1,2\n", 3),
+        ],
+    )
+    def test_they_are_refused(self, tmp_path: Path, content: str, row: int) -> None:
+        with pytest.raises(DataError, match=rf"my\.csv, data row {row} has \d cells"):
+            read(write(tmp_path, content))
+
+    def test_empty_ones_are_let_pass_wherever_they_are(self, tmp_path: Path) -> None:
+        path = write(tmp_path, "day,price\n" + "a,1\n" * 3000 + "a,2,,,\n")
+        assert values(path)[-1] == 2
+
+
+class TestFlags:
+    def test_no_header(self, tmp_path: Path) -> None:
+        path = write(tmp_path, "2026-01-01,1.5\n2026-01-02,2.5\n")
+        assert "no header: columns column1, column2" in describe(path)
+        assert values(path, target=("column2",), time="column1") == [1.5, 2.5]
+
+    def test_a_column_without_a_name_is_called_by_its_place(self, tmp_path: Path) -> None:
+        assert values(write(tmp_path, '"",price\n1,5\n2,6\n'), features=("column1",)) == [5, 6]
+
+    def test_the_header_by_its_line(self, tmp_path: Path) -> None:
+        path = write(tmp_path, "all,prices\nday,price\n1,5\n2,6\n")
+        with pytest.raises(UsageError, match="It has: all, prices"):
+            read(path)
+        assert values(path, header="2") == [5, 6]
+
+    def test_texts_for_missing_numbers(self, tmp_path: Path) -> None:
+        path = write(tmp_path, "day,price\na,1\nb,?\nc,3\nd,4\n")
+        assert "? as missing" in describe(path)
+        assert values(path, missing="drop") == [1, 3, 4]
+        with pytest.raises(DataError, match="data row 2 is empty"):
+            read(path)
+        with pytest.raises(DataError, match=r"'\?' is not a number") as caught:
+            read(path, na=("x",), missing="drop")
+        assert "--na" in caught.value.remedy
+
+    def test_a_text_that_is_first_seen_late_is_not_taken_for_missing(self, tmp_path: Path) -> None:
+        path = write(tmp_path, "day,price\n" + "a,1\n" * 3000 + "a,NA\n")
+        with pytest.raises(DataError, match="data row 3001: 'NA' is not a number"):
+            read(path, missing="drop")
+        assert len(values(path, missing="drop", na=("NA",))) == 3000
+
+    @pytest.mark.parametrize(
+        ("settings", "said"),
+        [
+            ({"separator": "ab"}, "data.separator: 'ab' is not one character"),
+            ({"encoding": "klingon"}, "data.encoding: there is no encoding 'klingon'"),
+            ({"header": "99"}, "data.header: my.csv has no header in line 99"),
+        ],
+    )
+    def test_wrong_ones_are_named(self, tmp_path: Path, settings: dict[str, str], said: str) -> None:
+        with pytest.raises(UsageError, match=said):
+            read(write(tmp_path, PLAIN), **settings)
+
+    def test_they_go_before_what_seems_right(self, tmp_path: Path) -> None:
+        path = write(tmp_path, "a,b;price\nc,d;1\ne,f;2\n")
+        assert values(path, separator=";") == [1, 2]
+        path = write(tmp_path, "day\tprice\na\t1\n")
+        assert values(path, separator="tab") == [1]
+
+
+def test_names_with_commas_and_blanks_can_be_given_as_flags(call, tmp_path: Path) -> None:
+    path = write(tmp_path, '"load, MW" ,price \n' + "1,2\n" * 9)
+    output = call("train", "--csv", str(path), "--target", '"load, MW",prize').output
+    assert "my.csv has no column 'prize'" in output
+    assert "It has: load, MW, price." in output
