@@ -46,6 +46,10 @@ class Scaling:
         """Scale values of shape `(time, feature)`."""
         return np.asarray((values - self.offset) / self.factor)
 
+    def scale_target(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Scale targets of any shape."""
+        return np.asarray((values - self.offset[0]) / self.factor[0])
+
     def target_to_unit(self, scaled: NDArray[np.floating]) -> NDArray[np.float64]:
         """Map scaled targets of any shape back to the target's unit."""
         return np.asarray(scaled.astype(np.float64) * self.factor[0] + self.offset[0])

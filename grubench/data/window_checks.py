@@ -8,6 +8,8 @@ from grubench.errors import UsageError
 from grubench.text import count
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from grubench.data.series import Series
     from grubench.spec.sections import Window
 
@@ -39,6 +41,23 @@ def check_training_part(used: list[Series], train_rows: dict[str, int], window: 
                 f"({len(series)} steps) no training part.",
                 "Use smaller parts.",
             )
+
+
+def check_measured(in_test: Collection[str], measured: Collection[str]) -> None:
+    """Refuse a test part of which every target was filled: nothing would be measured.
+
+    Args:
+        in_test: The series that have test windows.
+        measured: Those of which a test target has a value of its own.
+
+    Raises:
+        UsageError: None has.
+    """
+    if in_test and not measured:
+        raise UsageError(
+            "No target of the test part has a value of its own: all were filled with earlier ones.",
+            "Use --missing drop (or --gaps keep), or a larger --test.",
+        )
 
 
 def check_parts(counts: dict[str, int], window: Window, used: list[Series]) -> None:

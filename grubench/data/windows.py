@@ -9,13 +9,13 @@ the past at the time of the forecast.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from grubench.data.scaling import Scaling
-from grubench.data.window_checks import check_length, check_parts, check_training_part
+from grubench.data.window_checks import check_length, check_measured, check_parts, check_training_part
 from grubench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from grubench.data.series import Dataset, Series
     from grubench.spec.experiment import Experiment
     from grubench.spec.sections import Window
+
+
+V = TypeVar("V", bound=np.floating)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +51,8 @@ class Windows:
 
     Attributes:
         rows: `(row, feature)`, float32, scaled; the series one after the other.
+        actual: `(row,)`, float64, the target's own values in its unit: what forecasts are measured by.
+        filled: `(row,)`, whether that is a copy of an earlier value, by which none is measured.
         first_row: Where each series starts in `rows`, by name.
         starts: For each part (`train`, `validation`, `test`), the start rows of its windows by series.
         scalings: The scaling of each series, by name.
@@ -59,6 +64,8 @@ class Windows:
     """
 
     rows: NDArray[np.float32]
+    actual: NDArray[np.float64]
+    filled: NDArray[np.bool_]
     first_row: dict[str, int]
     starts: dict[str, dict[str, NDArray[np.int64]]]
     scalings: dict[str, Scaling]
@@ -98,9 +105,17 @@ class Windows:
         targets: NDArray[np.float32] = sliding_window_view(self.rows[:, 0], length)[starts + first]
         return targets[:, :, None] if self.every_step else targets
 
-    def by_series(
-        self, part: str, values: NDArray[np.float32]
-    ) -> Iterator[tuple[str, NDArray[np.int64], NDArray[np.float32]]]:
+    def target_rows(self, starts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The rows of the targets, `(window, step)`; at every step there are as many as steps in."""
+        first, length = locate_targets(self.lookback, self.horizon, every_step=self.every_step)
+        return starts[:, None] + first + np.arange(length)
+
+    def count_separate_targets(self, part: str) -> int:
+        """How many measured targets of a part do not overlap: a target has as many steps as the horizon."""
+        rows = np.unique(self.target_rows(self.index(part)))
+        return int((~self.filled[rows]).sum()) // self.outputs
+
+    def by_series(self, part: str, values: NDArray[V]) -> Iterator[tuple[str, NDArray[np.int64], NDArray[V]]]:
         """Iterate over the series of a part: the name, the start rows of its windows, and its rows of `values`.
 
         Args:
@@ -111,11 +126,6 @@ class Windows:
         for name, starts in self.starts[part].items():
             yield name, starts, values[position : position + len(starts)]
             position += len(starts)
-
-    def origin(self, name: str, starts: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The row within its series at which each window's first target lies."""
-        first, _ = locate_targets(self.lookback, self.horizon, every_step=self.every_step)
-        return starts - self.first_row[name] + first
 
 
 def locate_targets(lookback: int, horizon: int, *, every_step: bool) -> tuple[int, int]:
@@ -178,13 +188,21 @@ def build(dataset: Dataset, spec: Experiment) -> Windows:
         }
         return {name: own for name, own in rows.items() if len(own)}
 
+    filled = np.concatenate([series.filled for series in used])
+    in_test = find_part_starts("test", test)
+    measured = {
+        name: own for name, own in in_test.items() if not filled[own[:, None] + first + np.arange(length)].all()
+    }
+    check_measured(in_test, measured)
     windows = Windows(
         rows=_scale_rows(used, scalings),
+        actual=np.concatenate([series.target for series in used]),
+        filled=filled,
         first_row=first_row,
         starts={
             "train": find_part_starts("train", train),
             "validation": find_part_starts("validation", train),
-            "test": find_part_starts("test", test),
+            "test": measured,
         },
         scalings=scalings,
         splits=splits,
@@ -216,6 +234,8 @@ def build_for_forecast(dataset: Dataset, spec: Experiment, scalings: dict[str, S
     starts = {name: rows for name, rows in starts.items() if len(rows)}
     return Windows(
         rows=_scale_rows(used, scalings),
+        actual=np.concatenate([series.target for series in used]),
+        filled=np.concatenate([series.filled for series in used]),
         first_row=first_row,
         starts={"train": {}, "validation": {}, "test": starts},
         scalings=scalings,

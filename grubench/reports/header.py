@@ -20,11 +20,15 @@ MARK = "*"
 
 
 def write_header(comparison: Comparison) -> list[str]:
-    """Write the lines: what ran the recurrence, missing timestamps, a shared machine, resumed trials."""
-    timestamps = describe_timestamps(comparison.runs[0])
+    """Write the lines: what ran the recurrence, missing timestamps, empty cells, a shared machine, resumed trials."""
+    described = {
+        "Timestamps": describe_timestamps(comparison.runs[0]),
+        "Empty cells": describe_empty_cells(comparison.runs[0]),
+        "Filled": describe_filled(comparison.runs[0]),
+    }
     lines = (
         *write_kernel_lines(comparison),
-        f"Timestamps: {timestamps}" if timestamps else "",
+        *(f"{heading}: {text}" for heading, text in described.items() if text),
         _write_shared(comparison.runs),
         _write_resumed(comparison.runs),
     )
@@ -41,6 +45,23 @@ def describe_timestamps(run: Run) -> str:
     if missing:
         parts.append(f"{missing:,} timestamps missing (--gaps {rules.gaps})")
     return ", ".join(parts)
+
+
+def describe_empty_cells(run: Run) -> str:
+    """The cells that were empty, and the rows left out because of them; empty where none was."""
+    series, rule = run.metrics.data.series.values(), run.experiment.data.missing
+    empty, dropped = sum(item.empty for item in series), sum(item.dropped for item in series)
+    text = f"{empty:,} (--missing {rule})" if empty else ""
+    return f"{text}, {dropped:,} rows with one left out" if dropped else text
+
+
+def describe_filled(run: Run) -> str:
+    """The targets that were filled; empty where none was."""
+    filled = sum(item.filled for item in run.metrics.data.series.values())
+    if not filled:
+        return ""
+    rows = sum(item.rows for item in run.metrics.data.series.values())
+    return f"{filled:,} of {rows:,} targets have the value before them, and no forecast is measured by them"
 
 
 def write_kernel_lines(comparison: Comparison) -> list[str]:

@@ -214,8 +214,9 @@ def _are_apart(time: Times, last: int, following: int) -> bool:
 
 
 def _line(rows: ForecastRows, values: NDArray[np.float64]) -> tuple[Times, NDArray[np.float64]]:
-    """The times and values to draw, with a break in the line where there is a gap."""
+    """The times and values to draw, with a break in the line where there is a gap; unknown values are left out."""
     shown = select_rows(rows)
+    shown = shown[(shown < 0) | ~np.isnan(values[shown])]
     return rows.time[shown], np.where(shown < 0, np.nan, values[shown])
 
 

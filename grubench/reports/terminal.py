@@ -12,7 +12,14 @@ from rich.text import Text
 
 from grubench.comparison.verdict import write_verdict
 from grubench.reports.columns import COST_COLUMNS, list_test_columns
-from grubench.reports.header import describe_kernels, describe_resumption, describe_timestamps, write_header
+from grubench.reports.header import (
+    describe_empty_cells,
+    describe_filled,
+    describe_kernels,
+    describe_resumption,
+    describe_timestamps,
+    write_header,
+)
 from grubench.reports.numbers import format_number
 from grubench.reports.pair_tables import make_tables
 from grubench.reports.palette import find_color
@@ -132,4 +139,6 @@ def _describe(run: Run) -> dict[str, str]:
         "time": "; ".join(filter(None, times)),
         "ran on": describe_kernels([run.environment]),
         "timestamps": describe_timestamps(run),
+        "empty cells": describe_empty_cells(run),
+        "filled": describe_filled(run),
     }

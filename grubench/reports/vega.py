@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -117,6 +118,7 @@ def _forecast_rows(name: str, run: Run, *, with_actual: bool) -> list[Chart]:
             rows += [
                 {"series": series, "arm": arm, "time": moment, "value": value, "block": number}
                 for moment, value, number in points
+                if not math.isnan(value)
             ]
     return rows
 

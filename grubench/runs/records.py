@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from grubench.text import LARGEST_VALUE, LARGEST_WHOLE
 
 # The version of the files of a run; a file of another version is refused.
-SCHEMA = 2
+SCHEMA = 3
 # Means and deviations of numbers beyond this would leave float64.
 LARGEST_NUMBER = 1e150
 
@@ -35,11 +35,23 @@ class WindowCounts(Struct, frozen=True, kw_only=True):
 
 
 class SeriesSummary(Struct, frozen=True, kw_only=True):
-    """A series: its rows, rows that repeated the time stamp before, and time stamps that were missing."""
+    """A series.
+
+    Attributes:
+        rows: Its rows.
+        duplicated: Rows that repeated the timestamp before.
+        missing: Timestamps that were missing.
+        empty: Cells that were empty.
+        dropped: Rows with empty cells that were left out.
+        filled: Targets that were filled, which forecasts are not measured by.
+    """
 
     rows: Whole
     duplicated: Whole
     missing: Whole
+    empty: Whole
+    dropped: Whole
+    filled: Whole
 
 
 class DataSummary(Struct, frozen=True, kw_only=True):
@@ -49,6 +61,7 @@ class DataSummary(Struct, frozen=True, kw_only=True):
         fingerprint: A digest of all values and time stamps.
         unit: The unit of the target; empty where it has none.
         windows: How many windows each part has.
+        separate_targets: How many measured targets of the test part do not overlap, over all series.
         series: Each series, by name.
         notes: What was guessed when the data were read, and what looks wrong: a sentence each.
     """
@@ -56,6 +69,7 @@ class DataSummary(Struct, frozen=True, kw_only=True):
     fingerprint: str
     unit: str
     windows: WindowCounts
+    separate_targets: Whole
     series: Mapping[str, SeriesSummary]
     notes: tuple[Line, ...] = ()
 

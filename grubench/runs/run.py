@@ -197,16 +197,23 @@ def _check_scores(metrics: Metrics, path: Path) -> None:
 def _check_evaluation(key: str, evaluation: Evaluation, path: Path) -> None:
     """Refuse scores without those that tables and pictures need."""
     _check_needed(f"{key}.overall", evaluation.overall, NEEDED, path)
+    _check_error(f"{key}.overall", evaluation.overall, path)
     for name, scores in evaluation.series.items():
         _check_needed(f"{key}.series.{name}", scores, NEEDED, path)
+        _check_error(f"{key}.series.{name}", scores, path)
     for step, scores in enumerate(evaluation.horizon):
         _check_needed(f"{key}.horizon[{step}]", scores, NEEDED_BY_STEP, path)
+        if scores["rmse_scaled"] is not None:  # as at a step of which no target is known
+            _check_error(f"{key}.horizon[{step}]", scores, path)
 
 
 def _check_needed(key: str, scores: Scores, needed: tuple[str, ...], path: Path) -> None:
     missing = [name for name in needed if name not in scores]
     if missing:
         raise RunError(f"{path} is damaged: {list_names([key])}.{missing[0]} is missing.", DAMAGED)
+
+
+def _check_error(key: str, scores: Scores, path: Path) -> None:
     error = scores["rmse_scaled"]
     if error is None or error < 0:
         raise RunError(

@@ -1,4 +1,4 @@
-"""Forecasters without parameters, in scaled values: what a network has to beat."""
+"""Forecasters without parameters, on the data's own values: what a network has to beat."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from grubench.data.windows import Windows
 
 
-def persistence(windows: Windows, starts: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Repeat the last value seen: the shape of `Windows.targets`."""
+def persistence(windows: Windows, starts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Repeat the last value seen, in its unit: the shape of `Windows.target_rows`."""
+    rows = windows.target_rows(starts)
     if windows.every_step:
-        return windows.inputs(starts)[:, :, :1]
-    last = windows.rows[starts + windows.lookback - 1, 0]
-    return np.repeat(last[:, None], windows.horizon, axis=1)
+        return windows.actual[rows - 1]
+    return np.repeat(windows.actual[rows[:, :1] - 1], windows.horizon, axis=1)
 
 
-def seasonal(windows: Windows, starts: NDArray[np.int64], period: int) -> NDArray[np.float32]:
+def seasonal(windows: Windows, starts: NDArray[np.int64], period: int) -> NDArray[np.float64]:
     """Repeat the last season seen: each step takes the value of the same step a whole number of periods before.
 
     Args:
@@ -31,12 +31,11 @@ def seasonal(windows: Windows, starts: NDArray[np.int64], period: int) -> NDArra
         period: Steps in a season, at most the lookback.
     """
     back = period * (1 + np.arange(windows.horizon) // period)
-    rows = starts[:, None] + windows.lookback + np.arange(windows.horizon) - back
-    repeated: NDArray[np.float32] = windows.rows[rows, 0]
+    repeated: NDArray[np.float64] = windows.actual[windows.target_rows(starts) - back]
     return repeated
 
 
-def forecast_all(windows: Windows, starts: NDArray[np.int64], period: int) -> dict[str, NDArray[np.float32]]:
+def forecast_all(windows: Windows, starts: NDArray[np.int64], period: int) -> dict[str, NDArray[np.float64]]:
     """Every baseline that applies: the seasonal one needs a period that fits into the lookback."""
     values = {PERSISTENCE.name: persistence(windows, starts)}
     if 1 < period <= windows.lookback and not windows.every_step:

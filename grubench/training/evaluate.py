@@ -22,14 +22,18 @@ if TYPE_CHECKING:
 def compute_naive_errors(dataset: Dataset, windows: Windows, period: int) -> dict[str, float]:
     """The naive error of each series' training part, in the unit (for MASE); seasonal where there is a period."""
     return {
-        series.name: metrics.naive_error(series.target[: windows.splits[series.name].train], max(period, 1))
-        for series in dataset.series
-        if series.name in windows.splits
+        series.name: metrics.naive_error(series.target[:train], max(period, 1), series.filled[:train])
+        for series, train in _find_training_parts(dataset, windows)
     }
 
 
+def _find_training_parts(dataset: Dataset, windows: Windows) -> list[tuple[Series, int]]:
+    splits = windows.splits
+    return [(series, splits[series.name].train) for series in dataset.series if series.name in splits]
+
+
 def evaluate(
-    predicted: NDArray[np.float32],
+    predicted: NDArray[np.float64],
     windows: Windows,
     naive: dict[str, float],
     persistence: Evaluation | None = None,
@@ -37,7 +41,7 @@ def evaluate(
     """Score the forecasts of every test window.
 
     Args:
-        predicted: Scaled, in the order of `windows.index("test")` and the shape of `windows.targets`.
+        predicted: In the data's unit, in the order of `windows.index("test")` and the shape of `windows.target_rows`.
         windows: The windows.
         naive: The naive error of each series.
         persistence: The scores of persistence, which some metrics compare with; None where these are its own.
@@ -45,15 +49,7 @@ def evaluate(
     by_series: dict[str, dict[str, float]] = {}
     by_step: list[list[dict[str, float]]] = [[] for _ in range(windows.outputs)]
     for name, starts, of_series in windows.by_series("test", predicted):
-        actual, predicted_steps = _reshape(windows.targets(starts), windows), _reshape(of_series, windows)
-        scaling = windows.scalings[name]
-        forecasts = metrics.SeriesForecasts(
-            actual=actual,
-            predicted=predicted_steps,
-            unit_actual=scaling.target_to_unit(actual),
-            unit_predicted=scaling.target_to_unit(predicted_steps),
-            naive_error=naive.get(name, float("nan")),
-        )
+        forecasts = _pair(name, starts, of_series, windows, naive.get(name, float("nan")))
         by_series[name] = metrics.score(forecasts)
         for step, rows in enumerate(by_step):
             rows.append(metrics.score(forecasts.at_step(step)))
@@ -63,6 +59,24 @@ def evaluate(
         overall=_compare(overall, reference.overall),
         series={name: _compare(scores, reference.series[name]) for name, scores in by_series.items()},
         horizon=tuple(metrics.average(rows) for rows in by_step),
+    )
+
+
+def _pair(
+    name: str, starts: NDArray[np.int64], predicted: NDArray[np.float64], windows: Windows, naive_error: float
+) -> metrics.SeriesForecasts:
+    """The forecasts of a series beside its own values; those that were filled are left out as NaN."""
+    rows = windows.target_rows(starts)
+    actual = np.where(windows.filled[rows], np.nan, windows.actual[rows])
+    if windows.every_step:  # a forecast of one step after each of the steps in
+        actual, predicted = actual.reshape(-1, 1), predicted.reshape(-1, 1)
+    scaling = windows.scalings[name]
+    return metrics.SeriesForecasts(
+        actual=scaling.scale_target(actual),
+        predicted=scaling.scale_target(predicted),
+        unit_actual=actual,
+        unit_predicted=predicted,
+        naive_error=naive_error,
     )
 
 
@@ -77,7 +91,7 @@ def evaluate_all(
     """The scores of the forecasts, and of every baseline that applies.
 
     Args:
-        predicted: As `evaluate` takes it.
+        predicted: Scaled, in the order of `windows.index("test")` and the shape of `windows.targets`.
         windows: The windows.
         dataset: The data they were cut from.
         period: Steps in a season, 0 for none.
@@ -86,7 +100,16 @@ def evaluate_all(
     forecasts = baselines.forecast_all(windows, windows.index("test"), period)
     persistence = evaluate(forecasts.pop(PERSISTENCE.name), windows, naive)
     others = {name: evaluate(values, windows, naive, persistence) for name, values in forecasts.items()}
-    return evaluate(predicted, windows, naive, persistence), {PERSISTENCE.name: persistence, **others}
+    return evaluate(_to_unit(predicted, windows), windows, naive, persistence), {
+        PERSISTENCE.name: persistence,
+        **others,
+    }
+
+
+def _to_unit(predicted: NDArray[np.float32], windows: Windows) -> NDArray[np.float64]:
+    """A network's forecasts in the data's unit, `(window, step)`."""
+    unscaled = [windows.scalings[name].target_to_unit(own) for name, _, own in windows.by_series("test", predicted)]
+    return np.concatenate(unscaled).reshape(len(predicted), -1)
 
 
 def make_rows(dataset: Dataset, windows: Windows, predicted: NDArray[np.float32]) -> dict[str, ForecastRows]:
@@ -95,7 +118,7 @@ def make_rows(dataset: Dataset, windows: Windows, predicted: NDArray[np.float32]
     Args:
         dataset: The data.
         windows: The windows cut from it.
-        predicted: Scaled, as `evaluate` takes it.
+        predicted: Scaled, as `evaluate_all` takes it.
     """
     by_name = {series.name: series for series in dataset.series}
     return {
@@ -107,22 +130,13 @@ def make_rows(dataset: Dataset, windows: Windows, predicted: NDArray[np.float32]
 def _make_series_rows(
     series: Series, starts: NDArray[np.int64], predicted: NDArray[np.float32], windows: Windows
 ) -> ForecastRows:
-    first = windows.origin(series.name, starts)
-    steps = _reshape(predicted, windows)
-    if windows.every_step:
-        first = (first[:, None] + np.arange(windows.lookback)).reshape(-1)
-    step = np.arange(steps.shape[1])
-    row = first[:, None] + step
+    rows = (windows.target_rows(starts) - windows.first_row[series.name]).reshape(-1, windows.outputs)
+    step = np.arange(windows.outputs)
+    row = rows.reshape(-1)
     return ForecastRows(
-        origin=np.repeat(series.time[first - 1], len(step)),
-        step=np.tile(step + 1, len(first)),
-        time=series.time[row].reshape(-1),
-        actual=series.target[row].reshape(-1),
-        predicted=windows.scalings[series.name].target_to_unit(steps).reshape(-1),
+        origin=np.repeat(series.time[rows[:, 0] - 1], len(step)),
+        step=np.tile(step + 1, len(rows)),
+        time=series.time[row],
+        actual=np.where(series.filled[row], np.nan, series.target[row]),
+        predicted=windows.scalings[series.name].target_to_unit(predicted).reshape(-1),
     )
-
-
-def _reshape(values: NDArray[np.float32], windows: Windows) -> NDArray[np.float64]:
-    """Float64 values of shape `(window, step)`; one row an input step where there is an output at every step."""
-    wide = values.astype(np.float64)
-    return wide.reshape(-1, 1) if windows.every_step else wide

@@ -1,7 +1,8 @@
 """The metrics: their formulas, units, what happens at zero, and where each comes from.
 
-Arrays are `actual` and `predicted` of shape `(window, step)`, in the order of time. Each series is scored on its own
-and the scores are averaged, so that a long or a large series does not outweigh the others.
+Arrays are `actual` and `predicted` of shape `(window, step)`, float64, in the order of time. Where an actual value is
+not known it is NaN, and the forecast is not measured. Each series is scored on its own and the scores are averaged, so
+that a long or a large series does not outweigh the others.
 
 `METRICS` holds a record for each metric. What computes, shows or exports scores reads it; a new metric is one more
 record.
@@ -27,7 +28,7 @@ class SeriesForecasts:
     """The forecasts of one series and what came true.
 
     Attributes:
-        actual: Scaled, `(window, step)`.
+        actual: Scaled, `(window, step)`; NaN where it is not known.
         predicted: Scaled, `(window, step)`.
         unit_actual: The same in the data's unit.
         unit_predicted: The same in the data's unit.
@@ -81,12 +82,12 @@ class Metric:
 
 def rmse(actual: Array, predicted: Array) -> float:
     """Root mean squared error, `sqrt(mean((a - p)^2))`, in the unit of the values."""
-    return float(np.sqrt(np.mean(np.square(actual - predicted))))
+    return float(np.sqrt(_mean(np.square(actual - predicted))))
 
 
 def mae(actual: Array, predicted: Array) -> float:
     """Mean absolute error, `mean(|a - p|)`, in the unit of the values."""
-    return float(np.mean(np.abs(actual - predicted)))
+    return _mean(np.abs(actual - predicted))
 
 
 def smape(actual: Array, predicted: Array) -> float:
@@ -99,7 +100,7 @@ def smape(actual: Array, predicted: Array) -> float:
     """
     size = np.abs(actual) + np.abs(predicted)
     error = np.abs(actual - predicted)
-    return float(200 * np.mean(np.divide(error, size, out=np.zeros(error.shape), where=size > 0)))
+    return 200 * _mean(np.divide(error, size, out=error.astype(np.float64), where=size > 0))
 
 
 def smape_loye(actual: Array, predicted: Array) -> float:
@@ -129,24 +130,47 @@ def mase(actual: Array, predicted: Array, naive_error: float) -> float:
     return mae(actual, predicted) / naive_error if naive_error > 0 else float("nan")
 
 
-def naive_error(training: Array, period: int = 1) -> float:
-    """The MAE of repeating the value `period` steps back, over a training part of shape `(time,)`."""
-    return mae(training[period:], training[:-period]) if len(training) > period else float("nan")
+def naive_error(training: Array, period: int = 1, filled: NDArray[np.bool_] | None = None) -> float:
+    """The MAE of repeating the value `period` steps back, over a training part.
+
+    Args:
+        training: `(time,)`.
+        period: Steps back.
+        filled: `(time,)`, which values are copies, by which nothing is measured.
+    """
+    if len(training) <= period:
+        return float("nan")
+    actual = training if filled is None else np.where(filled, np.nan, training)
+    return mae(actual[period:], training[:-period])
 
 
 def directional_accuracy(actual: Array, predicted: Array) -> float:
     """The share of windows that move the way the actual values do, from the window before at the same step.
 
-    `mean(sign(a[i] - a[i-1]) == sign(p[i] - p[i-1]))` over windows i that follow one another; no change
+    `mean(sign(a[i] - a[i-1]) == sign(p[i] - p[i-1]))` over measured windows i that follow one another; no change
     is a direction of its own. NaN for a single window.
 
     References:
         Velarde et al., "An Open-Source and Reproducible Implementation of LSTM and GRU Networks for
         Time Series Forecasting", 2022, whose code measures it so.
     """
-    if len(actual) < 2:
-        return float("nan")
-    return float(np.mean(np.sign(np.diff(actual, axis=0)) == np.sign(np.diff(predicted, axis=0))))
+    known = ~np.isnan(actual)
+    if known.all():
+        return _mean(_move_alike(actual, predicted))
+    steps = range(actual.shape[1])
+    return _mean(np.concatenate([_move_alike(actual[known[:, k], k], predicted[known[:, k], k]) for k in steps]))
+
+
+def _move_alike(actual: Array, predicted: Array) -> Array:
+    """For each window but the first, 1 where both move the same way from the window before, else 0."""
+    alike = np.sign(np.diff(actual, axis=0)) == np.sign(np.diff(predicted, axis=0))
+    return np.asarray(alike, np.float64)
+
+
+def _mean(values: Array) -> float:
+    """The mean of the values that are not NaN; NaN where there is none."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else float("nan")
 
 
 def skill(error: float, baseline_error: float) -> float:
@@ -173,9 +197,7 @@ def average(scores: Iterable[Mapping[str, float]]) -> dict[str, float]:
     rows = list(scores)
     means = {}
     for key in rows[0]:
-        values = np.array([row[key] for row in rows])
-        values = values[~np.isnan(values)]
-        means[key] = float(values.mean()) if len(values) else float("nan")
+        means[key] = _mean(np.array([row[key] for row in rows]))
     return means
 
 
@@ -238,7 +260,7 @@ _BUILT_IN = (
         key="directional_accuracy",
         heading="dir. acc.",
         explanation="the share of windows that move the way the actual values do",
-        function=lambda series: directional_accuracy(series.actual, series.predicted),
+        function=lambda series: directional_accuracy(series.unit_actual, series.unit_predicted),
     ),
     Metric(
         key="skill",

@@ -177,8 +177,16 @@ def _data(dataset: Dataset, windows: Windows) -> DataSummary:
         fingerprint=dataset.fingerprint(),
         unit=dataset.unit,
         windows=WindowCounts(**{part: windows.count(part) for part in windows.starts}),
+        separate_targets=windows.count_separate_targets("test"),
         series={
-            series.name: SeriesSummary(rows=len(series), duplicated=series.duplicated, missing=series.missing)
+            series.name: SeriesSummary(
+                rows=len(series),
+                duplicated=series.duplicated,
+                missing=series.missing,
+                empty=series.empty,
+                dropped=series.dropped,
+                filled=int(series.filled.sum()),
+            )
             for series in dataset.series
         },
         notes=windows.notes,

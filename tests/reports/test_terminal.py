@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import compare_runs, made, visible
+from msgspec import structs
 from rich.console import Console
 
 from grubench.comparison.comparison import Comparison
@@ -138,3 +140,15 @@ def test_a_picture_of_many_trials_draws_some_and_says_so(
     assert "loss of every trial" in plots.draw_losses(found, tmp_path / "a.svg").read_text()
     monkeypatch.setattr(plots, "MAX_LINES", 2)
     assert "loss of 2 trials an arm" in plots.draw_losses(found, tmp_path / "a.svg").read_text()
+
+
+def test_empty_cells_and_filled_targets_stand_above_the_table(trained: dict[str, Run]) -> None:
+    run = trained["gru"]
+    (name, summary), *others = run.metrics.data.series.items()
+    series = {name: structs.replace(summary, rows=100, empty=30, dropped=4, filled=25), **dict(others)}
+    data = structs.replace(run.metrics.data, series=series)
+    changed = replace(run, metrics=structs.replace(run.metrics, data=data))
+    lines = header.write_header(compare_runs({"GRU": [changed], "LSTM": [trained["lstm"]]}))
+    rows = sum(item.rows for item in series.values())
+    assert "Empty cells: 30 (--missing error), 4 rows with one left out" in lines
+    assert f"Filled: 25 of {rows:,} targets have the value before them, and no forecast is measured by them" in lines
