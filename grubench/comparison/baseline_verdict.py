@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from grubench.comparison.finding import MAX_NAMED, Finding, format_span, name_arms_together
 from grubench.comparison.pairs import ERROR, MIN_PAIRS, read_quantity
+from grubench.comparison.reservations import explain_small_test, find_exact_arms
 from grubench.comparison.statistics import ALPHA, PairedComparison, compare_paired
 from grubench.spec.baselines import BASELINES
 from grubench.text import count
@@ -20,15 +21,22 @@ def find_against_baselines(comparison: Comparison) -> list[Finding]:
     """Set the arms against each baseline."""
     errors = {arm.name: [read_quantity(run, ERROR) for run in runs] for arm, runs in comparison.arms.items()}
     baselines = comparison.runs[0].metrics.baselines.items()
-    return [_find_against(name, scores.rmse_scaled, errors) for name, scores in baselines]
+    exact = {arm.name for arm in find_exact_arms(comparison)}
+    errors = {name: values for name, values in errors.items() if name not in exact}
+    too_few = explain_small_test(comparison)
+    return [_find_against(name, scores.rmse_scaled, errors, too_few) for name, scores in baselines]
 
 
-def _find_against(baseline: str, error: float, errors: Mapping[str, list[float]]) -> Finding:
+def _find_against(baseline: str, error: float, errors: Mapping[str, list[float]], too_few: str) -> Finding:
     described = (
         f"{baseline}, which repeats the last {BASELINES[baseline].repeats}" if baseline in BASELINES else baseline
     )
     if not error > 0:
-        return Finding(topic="baseline", text=f"the error of {described}, is 0.", arms=(baseline,))
+        text = f"the error of {described}, is exactly 0: there is nothing to beat, and no ratio to it."
+        return Finding(topic="baseline", text=text, arms=(baseline,))
+    if not errors:
+        text = f"the error of {described}, is above 0, and that of every arm exactly 0 in a trial."
+        return Finding(topic="baseline", text=text, arms=(baseline,))
     results = {name: compare_paired(values, [error] * len(values)) for name, values in errors.items()}
     if len(results) > MAX_NAMED:
         ratios = format_span({name: result.ratio for name, result in results.items()}, 2)
@@ -36,10 +44,17 @@ def _find_against(baseline: str, error: float, errors: Mapping[str, list[float]]
         ratios = "; ".join(f"{name} {_format_ratio(result)}" for name, result in results.items())
     return Finding(
         topic="baseline",
-        text=f"{_judge(results)} {described} (RMSE relative to it: {ratios}).",
+        text=f"{_claim(results, too_few)} {described} (RMSE relative to it: {ratios}).",
         numbers=_ratio_numbers(results),
         arms=(*results, baseline),
     )
+
+
+def _claim(results: Mapping[str, PairedComparison], too_few: str) -> str:
+    """What is claimed of the arms against a baseline, whose name follows; nothing on a small test part."""
+    if too_few:
+        return f"{too_few} to compare {name_arms_together(list(results), len(results))} with"
+    return _judge(results)
 
 
 def _judge(results: Mapping[str, PairedComparison]) -> str:

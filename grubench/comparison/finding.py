@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from grubench.comparison.pairs import Pair
 
-Topic = Literal["pairs", "speed", "error", "power", "baseline", "failed"]
+Topic = Literal["test part", "pairs", "speed", "error", "power", "baseline", "failed"]
 # Of more arms or pairs of arms than these a sentence gives the span, and a table the rest.
 MAX_NAMED = 3
 

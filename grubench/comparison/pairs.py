@@ -101,7 +101,8 @@ def explain_untested(comparison: Comparison) -> str:
 def compare_neighbors(comparison: Comparison, quantity: str) -> list[Pair]:
     """Compare the neighbors that share seeds, by ERROR or TIME, with Holm's correction of the p values.
 
-    By time only those whose ratio says something of what they differ in. None where there are too many.
+    By time only those whose ratio says something of what they differ in, and none with an error of 0. None where there
+    are too many.
     """
     results: dict[tuple[Arm, Arm], PairedComparison] = {}
     neighbors = [] if explain_untested(comparison) else find_neighbors(comparison)
@@ -111,6 +112,8 @@ def compare_neighbors(comparison: Comparison, quantity: str) -> list[Pair]:
         pairs = comparison.pairs(first, second)
         if pairs:
             ours, theirs = ([read_quantity(pair[place], quantity) for pair in pairs] for place in (0, 1))
+            if not min(*ours, *theirs) > 0:  # there is no ratio to an error of 0
+                continue
             if np.log(ours).sum() > np.log(theirs).sum():
                 results[second, first] = compare_paired(theirs, ours)
             else:

@@ -49,14 +49,19 @@ class SeriesTest:
 
 
 def average_over_seeds(comparison: Comparison, measure: str) -> dict[Arm, list[float]]:
-    """The measure of each series, `(series,)`, for each arm (the mean over its seeds) and for persistence."""
+    """The measure of each series, `(series,)`, for each arm (the mean over its seeds) and for persistence.
+
+    A series of which a forecaster has no such measure is left out.
+    """
     names = list(comparison.runs[0].metrics.test.series)
     averages = {}
     for arm, runs in comparison.arms.items():
         rows = [[run.metrics.test.series[name][measure] for name in names] for run in runs]
-        averages[arm] = np.mean(np.array(rows, float), axis=0).tolist()
+        averages[arm] = np.mean(np.array(rows, float), axis=0)
     persistence = comparison.runs[0].metrics.baselines[PERSISTENCE.name].series
-    return averages | {PERSISTENCE: np.array([persistence[name][measure] for name in names], float).tolist()}
+    averages[PERSISTENCE] = np.array([persistence[name][measure] for name in names], float)
+    known = np.all([~np.isnan(values) for values in averages.values()], axis=0)
+    return {arm: values[known].tolist() for arm, values in averages.items()}
 
 
 @lru_cache(maxsize=2)
@@ -65,7 +70,7 @@ def compare_over_series(comparison: Comparison) -> list[SeriesTest]:
     tests: list[SeriesTest] = []
     for measure in MEASURES:
         values = average_over_seeds(comparison, measure)
-        if len(values[PERSISTENCE]) < MIN_SERIES or np.isnan(list(values.values())).any():
+        if len(values[PERSISTENCE]) < MIN_SERIES:
             continue
         neighbors = [] if explain_untested(comparison) else find_neighbors(comparison)
         pairs = [*neighbors, *((arm, PERSISTENCE) for arm in values if arm != PERSISTENCE)]

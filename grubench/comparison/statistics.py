@@ -263,6 +263,8 @@ def mann_whitney(first: Sequence[float], second: Sequence[float]) -> MannWhitney
     References:
         Mann & Whitney, 1947; SciPy's `mannwhitneyu` with its defaults, as Velarde et al. call it.
     """
+    if len({*first, *second}) == 1:  # SciPy would divide by a variance of 0
+        return MannWhitney(u=len(first) * len(second) / 2, p=1.0)
     result = stats.mannwhitneyu(first, second, alternative="two-sided")
     return MannWhitney(u=float(result.statistic), p=float(result.pvalue))
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from grubench.comparison.baseline_verdict import find_against_baselines
 from grubench.comparison.finding import MAX_NAMED, Finding, explain_too_few, summarize_pairs
 from grubench.comparison.pairs import ERROR, MIN_PAIRS, compare_neighbors, explain_untested, find_neighbors
+from grubench.comparison.reservations import explain_small_test, find_exact, find_lagging, find_small_test
 from grubench.comparison.speed_verdict import find_speed
 from grubench.comparison.statistics import seeds_needed, smallest_detectable_ratio, state_p
 from grubench.text import count
@@ -26,14 +27,18 @@ STATED_DIFFERENCE = 0.05
 
 
 def write_verdict(comparison: Comparison) -> list[Finding]:
-    """State what a comparison shows: left-out seeds, speed, error, power, baselines, failures."""
+    """State what a comparison shows: a small test part, left-out seeds, speed, error, power, baselines, failures."""
     errors = compare_neighbors(comparison, ERROR)
+    too_few = explain_small_test(comparison)
     return [
+        *find_small_test(comparison),
         *find_unpaired(comparison),
         *find_speed(comparison),
-        *find_errors(errors, _equal_time(comparison)),
-        *find_power(errors),
+        *find_exact(comparison),
+        *find_errors(errors, _equal_time(comparison), too_few),
+        *([] if too_few else find_power(errors)),
         *find_against_baselines(comparison),
+        *find_lagging(comparison),
         *find_failures(comparison),
     ]
 
@@ -61,26 +66,28 @@ def find_unpaired(comparison: Comparison) -> list[Finding]:
     return findings
 
 
-def find_errors(pairs: Sequence[Pair], after: str) -> list[Finding]:
+def find_errors(pairs: Sequence[Pair], after: str, too_few: str = "") -> list[Finding]:
     """Set the errors of each pair of arms against each other; many pairs in one sentence.
 
     Args:
         pairs: The pairs.
         after: Words on the training time; empty where it has nothing to do with the errors.
+        too_few: Why nothing is claimed; empty where the test part is large enough.
     """
     if len(pairs) <= MAX_NAMED:
-        return [_find_error(pair, after) for pair in pairs]
-    return [summarize_pairs("error", pairs)]
+        return [_find_error(pair, after, too_few) for pair in pairs]
+    return [Finding(topic="error", text=f"{too_few}.") if too_few else summarize_pairs("error", pairs)]
 
 
-def _find_error(pair: Pair, after: str) -> Finding:
+def _find_error(pair: Pair, after: str, too_few: str) -> Finding:
     result, interval = pair.result, pair.result.ratio_interval
     share = 1 - result.ratio
     lower = f"RMSE of {pair.first} is {share * 100:.1f} % lower than that of {pair.second} on the test part{after}"
     arms = (pair.first.name, pair.second.name)
     numbers: dict[str, float] = {"lower_by": share, "pairs": result.n}
-    if result.n < MIN_PAIRS:
-        return Finding(topic="error", text=f"{explain_too_few(result.n)}; {lower}.", numbers=numbers, arms=arms)
+    if too_few or result.n < MIN_PAIRS:
+        reason = too_few or explain_too_few(result.n)
+        return Finding(topic="error", text=f"{reason}; {lower}.", numbers=numbers, arms=arms)
     in_words = (
         f"RMSE ratio {result.ratio:.3f}, 95 % interval {interval.low:.3f} to {interval.high:.3f}, "
         f"paired t-test {state_p(pair.p)}, Wilcoxon {state_p(result.wilcoxon_p)}, A12 {result.a12:.2f}, "

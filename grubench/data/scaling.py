@@ -10,6 +10,9 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# A range of less than this share of the values comes from rounding.
+ROUNDING = 1e-12
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scaling:
@@ -17,7 +20,7 @@ class Scaling:
 
     Attributes:
         offset: `(feature,)`, in the feature's unit.
-        factor: `(feature,)`, in the feature's unit; 1 for a constant feature.
+        factor: `(feature,)`, in the feature's unit; 1 for a feature that is constant but for rounding.
     """
 
     offset: NDArray[np.float64]
@@ -35,12 +38,13 @@ class Scaling:
         feature = rows.shape[1]
         if kind == "none":
             return cls(offset=np.zeros(feature), factor=np.ones(feature))
+        low, high = rows.min(axis=0), rows.max(axis=0)
+        varies = high - low > ROUNDING * np.maximum(np.abs(low), np.abs(high))
         if kind == "minmax":
-            offset = rows.min(axis=0)
-            factor = rows.max(axis=0) - offset
+            offset, factor = low, high - low
         else:
             offset, factor = rows.mean(axis=0), rows.std(axis=0)
-        return cls(offset=offset, factor=np.where(factor > 0, factor, 1.0))
+        return cls(offset=offset, factor=np.where(varies, factor, 1.0))
 
     def apply(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Scale values of shape `(time, feature)`."""

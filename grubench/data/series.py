@@ -12,6 +12,8 @@ from grubench.errors import UsageError
 from grubench.text import write_on_one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from numpy.typing import NDArray
 
 
@@ -92,6 +94,14 @@ class Dataset:
         """The unit of the target, or an empty string where the series differ."""
         units = {series.unit for series in self.series}
         return units.pop() if len(units) == 1 else ""
+
+    def have_one_unit(self, names: Collection[str]) -> bool:
+        """Whether the targets of these series are of one unit: the same one, or of the same column where none is named.
+
+        Several columns of a table are different quantities, unless it is said that they have one unit.
+        """
+        targets = {(series.unit, series.unit or series.columns[0]) for series in self.series if series.name in names}
+        return len(targets) <= 1
 
     def select(self, names: tuple[str, ...], key: str) -> tuple[Series, ...]:
         """The series of these names, in this order; all if there are no names.

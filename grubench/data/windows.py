@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from grubench.data.scale_checks import check_float32, check_spread
 from grubench.data.scaling import Scaling
 from grubench.data.window_checks import check_length, check_measured, check_parts, check_training_part
 from grubench.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -161,6 +162,7 @@ def build(dataset: Dataset, spec: Experiment) -> Windows:
 
     Raises:
         UsageError: A series is too short, or a part has no window.
+        DataError: A value cannot be scaled.
     """
     window = spec.window
     train = dataset.select(spec.data.train_series, "data.train_series")
@@ -256,7 +258,9 @@ def _scale_rows(used: list[Series], scalings: dict[str, Scaling]) -> NDArray[np.
     rows = np.empty((sum(map(len, used)), used[0].values.shape[1]), np.float32)
     row = 0
     for series in used:
-        rows[row : row + len(series)] = scalings[series.name].apply(series.values)
+        scaled = scalings[series.name].apply(series.values)
+        check_float32(series, scaled)
+        rows[row : row + len(series)] = scaled
         row += len(series)
     return rows
 
@@ -289,6 +293,12 @@ def _fit_scalings(
 
     if window.scale_per == "dataset":
         fitted = used if window.scale_fit == "all" else train
-        shared = Scaling.fit(window.scaling, np.concatenate([fit_rows(series) for series in fitted]))
+        shared = _fit_scaling([(series, fit_rows(series)) for series in fitted], window.scaling)
         return {series.name: shared for series in used}
-    return {series.name: Scaling.fit(window.scaling, fit_rows(series)) for series in used}
+    return {series.name: _fit_scaling([(series, fit_rows(series))], window.scaling) for series in used}
+
+
+def _fit_scaling(fitted: Sequence[tuple[Series, NDArray[np.float64]]], kind: str) -> Scaling:
+    if kind != "none":
+        check_spread(fitted)
+    return Scaling.fit(kind, np.concatenate([rows for _, rows in fitted]))

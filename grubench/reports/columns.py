@@ -22,12 +22,14 @@ class Column:
         heading: Its heading.
         explanation: What stands about it under the table; empty where the heading says it all.
         is_timed: Whether its values are times, and are marked where trials shared a machine.
+        is_score: Whether it stays where no row has a number: a score that is not defined is a result.
     """
 
     key: str
     heading: str
     explanation: str = ""
     is_timed: bool = False
+    is_score: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +46,7 @@ class CostColumn(Column):
 def list_test_columns() -> tuple[Column, ...]:
     """A column for each metric that the tables show."""
     return tuple(
-        Column(key=metric.key, heading=metric.column, explanation=metric.explanation)
+        Column(key=metric.key, heading=metric.column, explanation=metric.explanation, is_score=True)
         for metric in METRICS.values()
         if metric.heading
     )

@@ -16,13 +16,17 @@ from grubench.comparison.pairs import (
     explain_untimed,
     name_pair,
 )
-from grubench.comparison.series_tests import average_over_seeds, compare_over_series
+from grubench.comparison.series_tests import PERSISTENCE, average_over_seeds, compare_over_series
 from grubench.comparison.statistics import format_p, state_p
+from grubench.reports.numbers import format_mean
 from grubench.training.metrics import METRICS
 
 if TYPE_CHECKING:
     from grubench.comparison.comparison import Comparison
     from grubench.comparison.pairs import Pair
+
+# More targets of different units have no lines of their own in a comparison.
+MAX_TARGETS = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +46,27 @@ class TextTable:
 
 def make_tables(comparison: Comparison) -> list[TextTable]:
     """Make the tables of pairs and of forecasters over series, those that there are."""
-    return [table for table in (tabulate_pairs(comparison), tabulate_series(comparison)) if table]
+    tables = (tabulate_targets(comparison), tabulate_pairs(comparison), tabulate_series(comparison))
+    return [table for table in tables if table]
+
+
+def tabulate_targets(comparison: Comparison) -> TextTable | None:
+    """Make a line a target and forecaster where a few targets have different units, which no mean can be taken over."""
+    first = comparison.runs[0].metrics
+    names = list(first.test.series)
+    if first.data.one_unit or len(names) > MAX_TARGETS:
+        return None
+    metrics = [metric for metric in METRICS.values() if metric.heading]
+    evaluations = {arm.short_name: [run.metrics.test for run in runs] for arm, runs in comparison.arms.items()}
+    evaluations |= {name: [baseline] for name, baseline in first.baselines.items()}
+    lines = []
+    for name in names:
+        for forecaster, tests in evaluations.items():
+            scores = [[test.series[name].get(metric.key) for test in tests] for metric in metrics]
+            cells = (format_mean([score for score in row if score is not None], " ± ") for row in scores)
+            lines.append((f"{name}, {forecaster}", *cells))
+    head = ("", *(metric.column for metric in metrics))
+    return TextTable(title="Test error of each target, in its own unit where not scaled", head=head, lines=tuple(lines))
 
 
 def tabulate_pairs(comparison: Comparison) -> TextTable | None:
@@ -92,7 +116,7 @@ def tabulate_series(comparison: Comparison) -> TextTable | None:
         of_pair = {test.measure: test for test in tests if (test.first, test.second) == pair}
         cells = (f"U = {of_pair[key].u:g}, {state_p(of_pair[key].corrected_p)}" for key in keys)
         lines.append((name_pair(*pair), *cells))
-    count = len(comparison.runs[0].metrics.test.series)
+    count = len(values[keys[0]][PERSISTENCE])
     return TextTable(
         title=f"Over the {count} series: mean ± deviation; Mann-Whitney U, two-sided p (Holm)",
         head=("", *(METRICS[key].column for key in keys)),

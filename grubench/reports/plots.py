@@ -57,7 +57,8 @@ def draw_losses(comparison: Comparison, path: Path) -> Path:
             if epochs:
                 marker = "o" if len(epochs) == 2 * len(drawn) else ""  # a line of one epoch would not be seen
                 axes.plot(epochs, losses, color=arm.color, label=arm.name, lw=1.3, alpha=0.8, marker=marker, ms=4)
-        axes.set_yscale("log")
+        if any(loss > 0 for group in histories.values() for history in group for loss in history.get(key, ())):
+            axes.set_yscale("log")
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

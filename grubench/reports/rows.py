@@ -88,8 +88,12 @@ def list_numbers(row: Row, column: Column) -> list[float]:
 
 
 def select_columns(rows: Sequence[Row], columns: Sequence[C]) -> list[C]:
-    """The columns in which any row has a number."""
-    return [column for column in columns if any(list_numbers(row, column) for row in rows)]
+    """The columns in which any row has a number, and every score that was measured."""
+    return [
+        column
+        for column in columns
+        if any(list_numbers(row, column) or (column.is_score and column.key in row.values) for row in rows)
+    ]
 
 
 def format_cell(row: Row, column: Column, joint: str = " ± ") -> str:

@@ -31,9 +31,10 @@ def print_scores(test: Evaluation, baselines: Mapping[str, Evaluation], unit: st
     """Print the errors of each series beside the baselines, and a line of the errors by step of the horizon."""
     print_table(title_test_error(unit), make_series_rows(test, baselines), list_test_columns(), console)
     if len(test.horizon) > 1:
-        errors = [step["rmse"] or 0.0 for step in test.horizon]
+        scaled = test.overall["rmse"] is None  # series of different units
+        errors = [step["rmse_scaled" if scaled else "rmse"] or 0.0 for step in test.horizon]
         line = f"{format_number(errors[0])} {draw_sparkline(errors)} {format_number(errors[-1])}"
-        steps = f" RMSE by step of the horizon, 1 to {len(errors)}: "
+        steps = f" RMSE{' scaled' if scaled else ''} by step of the horizon, 1 to {len(errors)}: "
         console.print(Text(steps + line + (f" {unit}" if unit else "")))
 
 

@@ -53,7 +53,9 @@ def chart_loss(comparison: Comparison) -> Chart:
         "x": {"field": "epoch", "type": "quantitative", "title": "epoch", "axis": {"tickMinStep": 1}},
         "color": _color(comparison),
     }
-    y = {"type": "quantitative", "scale": {"type": "log"}, "title": f"loss ({kind}, scaled)"}
+    is_positive = all(float(str(row["loss"])) > 0 for row in values)  # a logarithm has no place for 0
+    scale = {"type": "log" if is_positive else "linear"}
+    y = {"type": "quantitative", "scale": scale, "title": f"loss ({kind}, scaled)"}
     band = {"y": {"field": "loss", "aggregate": "min", **y}, "y2": {"field": "loss", "aggregate": "max"}}
     line = {"y": {"field": "loss", **y}, "detail": {"field": "seed"}, "strokeDash": {"field": "part", "title": None}}
     tooltip = [{"field": name} for name in ("arm", "seed", "part", "epoch", "loss")]

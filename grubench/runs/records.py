@@ -60,6 +60,7 @@ class DataSummary(Struct, frozen=True, kw_only=True):
     Attributes:
         fingerprint: A digest of all values and time stamps.
         unit: The unit of the target; empty where it has none.
+        one_unit: Whether the targets of the test part have one unit; errors in different ones are not averaged.
         windows: How many windows each part has.
         separate_targets: How many measured targets of the test part do not overlap, over all series.
         series: Each series, by name.
@@ -68,6 +69,7 @@ class DataSummary(Struct, frozen=True, kw_only=True):
 
     fingerprint: str
     unit: str
+    one_unit: bool
     windows: WindowCounts
     separate_targets: Whole
     series: Mapping[str, SeriesSummary]
@@ -108,11 +110,14 @@ class Evaluation(Struct, frozen=True, kw_only=True):
         overall: The means over the series.
         series: The scores of each series, by name.
         horizon: The means over the series for each step of the horizon, step 1 first.
+        lags: By how many steps the forecasts of each series lag, 1 for the last value seen; None where that is not
+            clear.
     """
 
     overall: Scores
     series: Mapping[str, Scores]
     horizon: tuple[Scores, ...]
+    lags: Mapping[str, Whole | None]
 
     @property
     def rmse_scaled(self) -> float:

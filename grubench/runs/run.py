@@ -39,7 +39,7 @@ MAX_SHARED = 1024
 MAX_HISTORY_ROW_BYTES = 256
 
 # The scores that tables and pictures need: of the test part and each series, and of each step of the horizon.
-NEEDED = ("rmse_scaled", "directional_accuracy", "skill")
+NEEDED = ("rmse_scaled", "rmse", "directional_accuracy", "skill")
 NEEDED_BY_STEP = ("rmse_scaled", "rmse")
 
 

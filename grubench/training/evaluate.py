@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from grubench.data.windows import Windows
     from grubench.runs.records import Scores
 
+# Lags, in steps, at which forecasts are set against the actual values.
+MAX_LAG = 3
+
 
 def compute_naive_errors(dataset: Dataset, windows: Windows, period: int) -> dict[str, float]:
     """The naive error of each series' training part, in the unit (for MASE); seasonal where there is a period."""
@@ -37,6 +40,8 @@ def evaluate(
     windows: Windows,
     naive: dict[str, float],
     persistence: Evaluation | None = None,
+    *,
+    one_unit: bool = True,
 ) -> Evaluation:
     """Score the forecasts of every test window.
 
@@ -45,20 +50,24 @@ def evaluate(
         windows: The windows.
         naive: The naive error of each series.
         persistence: The scores of persistence, which some metrics compare with; None where these are its own.
+        one_unit: Whether the series' targets have one unit; scores in different ones are not averaged.
     """
     by_series: dict[str, dict[str, float]] = {}
+    lags: dict[str, int | None] = {}
     by_step: list[list[dict[str, float]]] = [[] for _ in range(windows.outputs)]
     for name, starts, of_series in windows.by_series("test", predicted):
         forecasts = _pair(name, starts, of_series, windows, naive.get(name, float("nan")))
         by_series[name] = metrics.score(forecasts)
+        lags[name] = metrics.find_lag(forecasts.unit_predicted[:, 0], forecasts.recent)
         for step, rows in enumerate(by_step):
             rows.append(metrics.score(forecasts.at_step(step)))
-    overall = metrics.average(by_series.values())
-    reference = persistence or Evaluation(overall=overall, series=by_series, horizon=())
+    overall = metrics.average(by_series.values(), one_unit=one_unit)
+    reference = persistence or Evaluation(overall=overall, series=by_series, horizon=(), lags={})
     return Evaluation(
         overall=_compare(overall, reference.overall),
         series={name: _compare(scores, reference.series[name]) for name, scores in by_series.items()},
-        horizon=tuple(metrics.average(rows) for rows in by_step),
+        horizon=tuple(metrics.average(rows, one_unit=one_unit) for rows in by_step),
+        lags=lags,
     )
 
 
@@ -77,7 +86,14 @@ def _pair(
         unit_actual=actual,
         unit_predicted=predicted,
         naive_error=naive_error,
+        recent=_read_recent(rows.reshape(-1, windows.outputs)[:, :1], windows),
     )
+
+
+def _read_recent(first: NDArray[np.int64], windows: Windows) -> NDArray[np.float64]:
+    """The values at the first targets and at the steps before, `(window, lag)`; no row reaches into another series."""
+    rows = first - np.arange(min(windows.lookback, MAX_LAG) + 1) if not windows.every_step else first - np.arange(2)
+    return np.where(windows.filled[rows], np.nan, windows.actual[rows])
 
 
 def _compare(scores: dict[str, float], persistence: Scores) -> Scores:
@@ -98,12 +114,14 @@ def evaluate_all(
     """
     naive = compute_naive_errors(dataset, windows, period)
     forecasts = baselines.forecast_all(windows, windows.index("test"), period)
-    persistence = evaluate(forecasts.pop(PERSISTENCE.name), windows, naive)
-    others = {name: evaluate(values, windows, naive, persistence) for name, values in forecasts.items()}
-    return evaluate(_to_unit(predicted, windows), windows, naive, persistence), {
-        PERSISTENCE.name: persistence,
-        **others,
-    }
+    one_unit = dataset.have_one_unit(windows.starts["test"])
+    persistence = evaluate(forecasts.pop(PERSISTENCE.name), windows, naive, one_unit=one_unit)
+
+    def against_persistence(values: NDArray[np.float64]) -> Evaluation:
+        return evaluate(values, windows, naive, persistence, one_unit=one_unit)
+
+    others = {name: against_persistence(values) for name, values in forecasts.items()}
+    return against_persistence(_to_unit(predicted, windows)), {PERSISTENCE.name: persistence, **others}
 
 
 def _to_unit(predicted: NDArray[np.float32], windows: Windows) -> NDArray[np.float64]:

@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     Array = NDArray[np.floating[Any]]
 
 
+# Fewer windows than this show no lag, and a smaller correlation is none.
+MIN_LAG_WINDOWS = 10
+MIN_CORRELATION = 0.5
+# Values that differ by less than this share are equal but for rounding.
+ROUNDING = 1e-12
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SeriesForecasts:
     """The forecasts of one series and what came true.
@@ -33,6 +40,7 @@ class SeriesForecasts:
         unit_actual: The same in the data's unit.
         unit_predicted: The same in the data's unit.
         naive_error: The naive error of the training part, in the unit; see `naive_error`.
+        recent: The values up to the first target, `(window, lag)`, that target itself first, in the data's unit.
     """
 
     actual: Array
@@ -40,6 +48,7 @@ class SeriesForecasts:
     unit_actual: Array
     unit_predicted: Array
     naive_error: float
+    recent: Array
 
     def at_step(self, step: int) -> SeriesForecasts:
         """Those of one step of the horizon, counted from 0."""
@@ -50,6 +59,7 @@ class SeriesForecasts:
             unit_actual=self.unit_actual[:, at],
             unit_predicted=self.unit_predicted[:, at],
             naive_error=self.naive_error,
+            recent=self.recent,
         )
 
 
@@ -174,8 +184,36 @@ def _mean(values: Array) -> float:
 
 
 def skill(error: float, baseline_error: float) -> float:
-    """The share of a baseline's error that a forecast removes, `1 - error / baseline_error`; NaN for a perfect one."""
-    return 1 - error / baseline_error if baseline_error > 0 else float("nan")
+    """The share of a baseline's error that a forecast removes, `1 - error / baseline_error`.
+
+    Of an error of 0 an error of 0 removes nothing; for a larger one it is NaN.
+    """
+    if baseline_error > 0:
+        return 1 - error / baseline_error
+    return float("nan") if error > 0 else 0.0
+
+
+def find_lag(predicted: Array, recent: Array) -> int | None:
+    """By how many steps forecasts lag: the lag at which they correlate most with the actual values.
+
+    Args:
+        predicted: The forecasts of the first step, `(window,)`.
+        recent: `(window, lag)`, as in `SeriesForecasts`.
+
+    Returns:
+        The lag, 0 for forecasts in time and 1 for the last value seen again; None where no correlation reaches 0.5.
+    """
+    known = ~np.isnan(recent).any(axis=1)
+    columns = np.column_stack([predicted, recent])[known]
+    if len(columns) < MIN_LAG_WINDOWS:
+        return None
+    centered = columns - columns.mean(axis=0)
+    lengths = np.sqrt(np.square(centered).sum(axis=0))
+    if (lengths <= ROUNDING * np.abs(columns).max() * np.sqrt(len(columns))).any():
+        return None
+    correlations = centered[:, 1:].T @ centered[:, 0] / (lengths[1:] * lengths[0])
+    lag = int(correlations.argmax())
+    return lag if correlations[lag] >= MIN_CORRELATION else None
 
 
 def score(forecasts: SeriesForecasts) -> dict[str, float]:
@@ -192,12 +230,18 @@ def compare(scores: Mapping[str, float], persistence: Mapping[str, float]) -> di
     }
 
 
-def average(scores: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """The mean of each score over series; NaN are left out."""
+def average(scores: Iterable[Mapping[str, float]], *, one_unit: bool = True) -> dict[str, float]:
+    """The mean of each score over series; NaN are left out.
+
+    Args:
+        scores: Those of each series.
+        one_unit: Whether the data have one unit; scores in different ones have no mean, which is NaN.
+    """
     rows = list(scores)
     means = {}
     for key in rows[0]:
-        means[key] = _mean(np.array([row[key] for row in rows]))
+        has_mean = one_unit or METRICS[key].unit != "data"
+        means[key] = _mean(np.array([row[key] for row in rows])) if has_mean else float("nan")
     return means
 
 

@@ -176,6 +176,7 @@ def _data(dataset: Dataset, windows: Windows) -> DataSummary:
     return DataSummary(
         fingerprint=dataset.fingerprint(),
         unit=dataset.unit,
+        one_unit=dataset.have_one_unit(windows.starts["test"]),
         windows=WindowCounts(**{part: windows.count(part) for part in windows.starts}),
         separate_targets=windows.count_separate_targets("test"),
         series={

@@ -41,3 +41,19 @@ def test_a_feature_that_never_changes_is_only_shifted(kind: str) -> None:
     scaling = Scaling.fit(kind, rows)
     np.testing.assert_array_equal(scaling.apply(rows), np.zeros((5, 1)))
     np.testing.assert_array_equal(scaling.apply(np.array([[5.0], [1.0]])), [[2.0], [-2.0]])
+
+
+@pytest.mark.parametrize("kind", ["minmax", "standard"])
+@pytest.mark.parametrize("value", [14.62, -0.1, 1.7e9, 1e-20])
+def test_a_feature_that_is_constant_but_for_rounding_is_only_shifted(kind: str, value: float) -> None:
+    rows = np.full((501, 1), value)
+    rows[::3] *= 1 + 2e-16
+    scaling = Scaling.fit(kind, rows)
+    assert scaling.factor.tolist() == [1.0]
+    assert scaling.apply(np.array([[value + 0.5]])) == pytest.approx(0.5, abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["minmax", "standard"])
+def test_hundredths_of_a_large_meter_are_no_rounding(kind: str) -> None:
+    rows = 1.7e9 + np.arange(10.0)[:, None] / 100
+    assert Scaling.fit(kind, rows).factor[0] < 0.1

@@ -11,7 +11,7 @@ from grubench.data.series import Series
 from grubench.errors import UsageError
 from grubench.runs.predictions import ForecastRows, format_csv
 from grubench.spec.experiment import Experiment, Window
-from grubench.training import evaluate
+from grubench.training import evaluate, metrics
 
 RNG = np.random.default_rng(5)
 
@@ -125,3 +125,55 @@ def test_targets_that_do_not_overlap_are_counted() -> None:
         assert measure(target, window, filled)[0].count_separate_targets("test") == number
     filled[-10:] = True
     assert measure(target, Window(lookback=5, validation=0, test=30), filled)[0].count_separate_targets("test") == 20
+
+
+@pytest.mark.parametrize("every_step", [False, True])
+@pytest.mark.parametrize("horizon", [1, 4])
+def test_the_lag_of_forecasts_is_that_of_their_best_correlation(horizon: int, every_step: bool) -> None:
+    if every_step and horizon > 1:
+        return
+    target = np.cumsum(RNG.normal(size=300))
+    dataset = make_dataset(Series(name="walk", values=target[:, None], columns=("x",), time=np.arange(300)))
+    window = Window(lookback=6, horizon=horizon, every_step=every_step, scaling="none", validation=0, test=60)
+    cut = windows.build(dataset, Experiment(window=window))
+    rows = cut.target_rows(cut.index("test"))
+    last = 1 if every_step else 3
+    for lag in range(last + 1):
+        shifted = target[rows - lag].astype(np.float32)[..., None] if every_step else target[rows - lag]
+        forecast, others = evaluate.evaluate_all(shifted.astype(np.float32), cut, dataset, 0)
+        assert forecast.lags == {"walk": lag}
+        assert others["persistence"].lags == {"walk": 1}
+
+
+def test_forecasts_that_never_change_have_no_lag() -> None:
+    target = np.cumsum(RNG.normal(size=300))
+    recent = np.column_stack([target[2:], target[1:-1], target[:-2]])
+    assert metrics.find_lag(np.full(298, 3.3), recent) is None
+    assert metrics.find_lag(RNG.normal(size=298), recent) is None
+    assert metrics.find_lag(target[1:-1][:5], recent[:5]) is None
+
+
+def two_targets(units: tuple[str, str], columns: tuple[str, str]):
+    """The scores of persistence over two series, one of thousands and one of thousandths."""
+    walks = [np.cumsum(RNG.normal(size=200)) * size for size in (1e3, 1e-3)]
+    series = [
+        Series(name=name, values=walk[:, None], columns=(column,), time=np.arange(200), unit=unit)
+        for name, walk, column, unit in zip("ab", walks, columns, units, strict=True)
+    ]
+    dataset = make_dataset(*series)
+    cut = windows.build(dataset, Experiment(window=Window(lookback=5, horizon=2, validation=0, test=30)))
+    return evaluate.evaluate_all(cut.targets(cut.index("test")), cut, dataset, 0)[1]["persistence"]
+
+
+@pytest.mark.parametrize(("units", "columns"), [(("", ""), ("price", "volume")), (("kW", "m"), ("x", "x"))])
+def test_errors_in_different_units_have_no_mean(units: tuple[str, str], columns: tuple[str, str]) -> None:
+    scores = two_targets(units, columns)
+    for means in (scores.overall, *scores.horizon):
+        assert [key for key, value in means.items() if value is None or np.isnan(value)] == ["rmse", "mae"]
+    assert all(np.isfinite(own["rmse"]) for own in scores.series.values())
+
+
+@pytest.mark.parametrize(("units", "columns"), [(("", ""), ("x", "x")), (("kW", "kW"), ("price", "volume"))])
+def test_errors_in_one_unit_have_one(units: tuple[str, str], columns: tuple[str, str]) -> None:
+    scores = two_targets(units, columns)
+    assert scores.overall["rmse"] == pytest.approx(np.mean([own["rmse"] for own in scores.series.values()]))

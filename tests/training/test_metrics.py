@@ -61,6 +61,7 @@ def test_skill_is_the_share_removed() -> None:
     assert metrics.skill(1.0, 4.0) == 0.75
     assert metrics.skill(4.0, 1.0) == -3.0
     assert math.isnan(metrics.skill(1.0, 0.0))
+    assert metrics.skill(0.0, 0.0) == 0.0
 
 
 def test_series_count_alike_and_nan_is_left_out() -> None:
