@@ -39,7 +39,7 @@ def check_float32(series: Series, scaled: NDArray[np.float64]) -> None:
         raise DataError(
             f"{locate(series, row, column)}: {series.values[row, column]:g} leaves float32, in which networks compute "
             f"(scaled it is {scaled[row, column]:.2g}).",
-            "Fix or remove the row; a code for a missing value has to be an empty cell.",
+            "Fix or remove the row; if it stands for a missing value, name it with --na.",
         )
 
 
@@ -62,7 +62,7 @@ def check_spread(fitted: Sequence[tuple[Series, NDArray[np.float64]]]) -> None:
                 raise DataError(
                     f"{locate(series, row, column)}: {values[row, column]:g} is so far from the other values that "
                     "float32, in which networks compute, could not tell those apart once they are scaled.",
-                    "Fix or remove the row; a code for a missing value has to be an empty cell.",
+                    "Fix or remove the row; if it stands for a missing value, name it with --na.",
                 )
             row -= len(values)
 
