@@ -5,16 +5,20 @@ A flag overrides the preset, the preset the dataset's defaults, and those the sp
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from grubench.data.datasets.catalog import CATALOG, find
 from grubench.data.input_files import measure_file
-from grubench.errors import SpecError, UsageError
+from grubench.errors import GrubenchError, SpecError, UsageError
 from grubench.spec.cells import CELLS
 from grubench.spec.experiment import MAX_TOML_CHARACTERS, Experiment, check_keys, parse_toml
 from grubench.spec.fields import Tree
 from grubench.spec.sections import Data, Model
 from grubench.text import exists, list_names, quote
+
+# The endings of tables of the user's own, which are no presets.
+TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".gz", ".zip", ".parquet", ".pq", ".xlsx")
 
 
 def find_folder() -> Path:
@@ -58,6 +62,8 @@ def _find_file(name: str) -> Path:
     """The file of a preset, by its name or its path."""
     is_path = name.endswith(".toml")
     path = Path(name) if is_path else find_folder() / f"{name}.toml"
+    if Path(name).suffix.lower() in TABLE_ENDINGS and exists(Path(name)):
+        raise UsageError(f"{name} is a table, not a preset.", _advise_table(Path(name)))
     if is_path and exists(path):
         measure_file(path, "preset")
     elif is_path or name not in list_presets():
@@ -66,6 +72,19 @@ def _find_file(name: str) -> Path:
             f"Give one of {', '.join(list_presets())}, or the path of a .toml file.",
         )
     return path
+
+
+def _advise_table(path: Path) -> str:
+    """How to compare on a table of the user's own."""
+    from grubench.data.datasets.inspection import inspect_table
+    from grubench.data.input_files import MAX_TABLE_MB
+
+    look = f"`grubench datasets --csv {shlex.quote(str(path))}` shows what it holds."
+    try:
+        command = inspect_table(path, Data(file=str(path)), max_mb=MAX_TABLE_MB).command()
+    except GrubenchError:
+        return look
+    return f"To compare on it: {command}\n{look}"
 
 
 def resolve(preset: str | None = None, flags: Tree | None = None) -> Experiment:

@@ -1,10 +1,14 @@
-"""`grubench datasets`: what there is, and what one holds."""
+"""`grubench datasets`: what there is, what one holds, and what a table of the user's own seems to hold."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from grubench.cli.command import command
+from grubench.cli.options import MaxTable
+from grubench.data.input_files import MAX_TABLE_MB
+from grubench.errors import UsageError
 
 
 def register(app: typer.Typer) -> None:
@@ -12,11 +16,24 @@ def register(app: typer.Typer) -> None:
     command(app, "datasets")(datasets)
 
 
-def datasets(name: Annotated[str | None, typer.Argument(help="A dataset to fetch and describe.")] = None) -> None:
-    """List the datasets, or fetch and describe one."""
+def datasets(
+    name: Annotated[str | None, typer.Argument(help="A dataset to fetch and describe.")] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option("--csv", "--parquet", "--file", metavar="FILE", help="A table of your own to look into."),
+    ] = None,
+    max_table: MaxTable = MAX_TABLE_MB,
+) -> None:
+    """List the datasets, describe one, or look into a table of your own: how it is written, and what it holds."""
+    from grubench.reports.console import Console
+
+    if name and csv:
+        raise UsageError(f"datasets: {name} and --csv are given.", "Leave one out.")
+    if csv:
+        _inspect(csv, max_table)
+        return
     from grubench.data.datasets.catalog import CATALOG, find
     from grubench.reports import datasets
-    from grubench.reports.console import Console
 
     console = Console()
     if name is None:
@@ -26,3 +43,14 @@ def datasets(name: Annotated[str | None, typer.Argument(help="A dataset to fetch
     with Console(stderr=True).status(f"reading {name}"):
         dataset = datasets.read(source)
     datasets.show_dataset(source, dataset, console)
+
+
+def _inspect(path: Path, max_mb: int) -> None:
+    from grubench.data.datasets.inspection import inspect_table
+    from grubench.reports.console import Console
+    from grubench.reports.inspection import show_inspection
+    from grubench.spec.sections import Data
+
+    with Console(stderr=True).status(f"reading {path}"):
+        inspection = inspect_table(path, Data(file=str(path)), max_mb=max_mb)
+    show_inspection(inspection, Console())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -88,5 +89,7 @@ def draw_sparkline(values: Sequence[float], width: int = 60) -> str:
     edges = [round(place * len(values) / count) for place in range(count + 1)]
     means = [sum(values[start:end]) / (end - start) for start, end in pairwise(edges)]
     low, high = min(means), max(means)
-    scale = (len(bars) - 1) / (high - low) if high > low else 0
+    scale = (
+        0.0 if math.isclose(low, high) else (len(bars) - 1) / (high - low)
+    )  # means of equal values differ by rounding
     return "".join(bars[round((mean - low) * scale)] for mean in means)

@@ -14,6 +14,7 @@ from grubench.data.datasets.csv_table import CsvTable
 from grubench.data.datasets.parquet_table import PARQUET_ENDINGS, ParquetTable
 from grubench.data.input_files import MAX_TABLE_MB, check_file, explain_failure
 from grubench.data.series import Series
+from grubench.data.suspicions import list_suspicions
 from grubench.errors import DataError, SpecError, UsageError
 from grubench.spec.sections import Data
 from grubench.text import is_recordable, list_names, quote
@@ -47,9 +48,8 @@ def read(spec: Data, path: Path, *, max_mb: int = MAX_TABLE_MB) -> list[Series]:
     frame = _load(table, list(dict.fromkeys([*spec.target, *spec.features, *texts])), texts)
     table.dialect.numbers.check([*spec.target, *spec.features], where)
     every = split_table(frame, spec, where, path.stem, table.dialect.numbers)
-    if table.dialect.is_plain:
-        return every
-    return [replace(series, notes=(table.dialect.describe(), *series.notes)) for series in every]
+    guessed = () if table.dialect.is_plain else (table.dialect.describe(),)
+    return [replace(series, notes=(*guessed, *series.notes, *list_suspicions(series))) for series in every]
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -102,7 +102,10 @@ def split_table(
         style: How its numbers are written where they are text.
     """
     if not spec.target:
-        raise SpecError(f"data.target: no column of {where} is named as the target.", "Name it with --target COLUMN.")
+        raise SpecError(
+            f"data.target: no column of {where} is named as the target.",
+            f"Name it with --target COLUMN; `grubench datasets --csv {where}` shows what it holds.",
+        )
     _check_columns(frame.columns, spec, where)
     if len(spec.target) > 1 and spec.series_column:
         raise SpecError("data.target: several targets do not go with data.series_column.", "Give one target.")

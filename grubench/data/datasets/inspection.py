@@ -1,0 +1,254 @@
+"""What a table of the user's own seems to hold, found out before anything is trained: columns, times, series."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from grubench.data.calendar import find_calendar
+from grubench.data.datasets import columns as cells
+from grubench.data.datasets.tables import open_table
+from grubench.data.suspicions import explain_code, explain_shift, find_missing_codes, find_shift, is_constant
+from grubench.errors import GrubenchError
+from grubench.text import count, list_names, quote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from grubench.data.datasets.number_format import NumberFormat
+    from grubench.spec.sections import Data
+
+# Times of which a larger part repeats are those of several series, each of which has some rows.
+MAX_REPEATED, MIN_SERIES_ROWS = 0.1, 3
+# Names that people give to columns of times and of targets.
+TIME_NAMES = ("time", "date", "datetime", "timestamp", "ts", "datum", "zeit", "ds", "day", "month", "year")
+TARGET_NAMES = ("target", "y", "value", "price", "close", "sales", "load", "demand")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        name: Its name.
+        kind: `time`, `number`, `text` or `empty`.
+        missing: Empty cells.
+        distinct: Different values.
+        lowest: The least value, or some of the texts.
+        highest: The greatest value.
+        numbers: `(row,)`, NaN where a cell is empty; None where it holds no numbers.
+        times: `(row,)`; None where it holds no times.
+    """
+
+    name: str
+    kind: str
+    missing: int
+    distinct: int
+    lowest: object
+    highest: object
+    numbers: NDArray[np.float64] | None = None
+    times: NDArray[np.datetime64] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Inspection:
+    """What a table seems to hold.
+
+    Attributes:
+        path: The file.
+        rows: Its rows.
+        format: How the file is written, in a sentence.
+        columns: Its columns.
+        time: The column of times; empty where there is none.
+        series_column: The column that names the series; empty where there is one series.
+        target: The column to forecast, as far as can be guessed; empty where there are no numbers.
+        findings: What was found of times, series and season, a sentence each.
+        warnings: What looks wrong, a sentence each.
+    """
+
+    path: Path
+    rows: int
+    format: str
+    columns: tuple[Column, ...]
+    time: str
+    series_column: str
+    target: str
+    findings: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    def command(self) -> str:
+        """The command that compares on this table, as far as it can be guessed."""
+        words = ["grubench", "compare", "--csv", str(self.path)]
+        for flag, name in (("--time", self.time), ("--series-column", self.series_column)):
+            words += [flag, name] if name else []
+        words += ["--target", self.target or "COLUMN"]
+        missing = {column.name: column.missing for column in self.columns}
+        words += ["--missing", "fill"] if missing.get(self.target) else []
+        return shlex.join(words)
+
+
+def inspect_table(path: Path, spec: Data, *, max_mb: int) -> Inspection:
+    """Look into a table: nothing is trained, and no flag is needed.
+
+    Args:
+        path: The file.
+        spec: Flags that say how the file is written, where that cannot be found out.
+        max_mb: The largest table that is read, in MB.
+
+    Raises:
+        UsageError: There is no such file, or nothing that reads it is installed.
+        DataError: It is too large, or no table.
+    """
+    table = open_table(path, spec, max_mb=max_mb)
+    frame = table.load(table.columns)
+    every = tuple(_describe(frame[name], table.dialect.numbers, spec) for name in table.columns)
+    time = _choose_time(every)
+    series_column = _find_series_column(frame, every, time)
+    target = _choose_target(every, time, series_column)
+    return Inspection(
+        path=path,
+        rows=len(frame),
+        format=table.dialect.describe(),
+        columns=every,
+        time=time.name if time else "",
+        series_column=series_column,
+        target=target.name if target else "",
+        findings=tuple(_list_findings(frame, time, series_column)),
+        warnings=tuple(_list_warnings(every, target, series_column)),
+    )
+
+
+def _describe(column: pd.Series[Any], style: NumberFormat, spec: Data) -> Column:
+    """What a column holds: times, numbers or text."""
+    name = str(column.name)
+    there = column[column.notna() & (column != "")]
+    missing = len(column) - len(there)
+    if there.empty:
+        return Column(name=name, kind="empty", missing=missing, distinct=0, lowest="", highest="")
+    times = _parse(lambda: cells.parse_timestamps(column, name, spec.time_format or None))
+    if times is not None and (column.dtype.kind not in "iuf" or name.lower() in TIME_NAMES):
+        distinct = len(np.unique(times))
+        return Column(
+            name=name,
+            kind="time",
+            missing=missing,
+            distinct=distinct,
+            lowest=times.min(),
+            highest=times.max(),
+            times=times,
+        )
+    numbers = _parse(lambda: cells.parse_numbers(column, name, style))
+    if numbers is not None and np.isfinite(numbers).any():
+        different = np.unique(numbers[np.isfinite(numbers)])
+        return Column(
+            name=name,
+            kind="number",
+            missing=int(np.isnan(numbers).sum()),
+            distinct=len(different),
+            lowest=float(different[0]),
+            highest=float(different[-1]),
+            numbers=numbers,
+        )
+    texts = there.astype(str).unique()
+    return Column(
+        name=name,
+        kind="text",
+        missing=missing,
+        distinct=len(texts),
+        lowest=", ".join(map(quote, sorted(texts)[:3])),
+        highest="",
+    )
+
+
+def _parse(parse: Callable[[], NDArray[Any]]) -> NDArray[Any] | None:
+    """What a column is parsed to; None where its cells are something else."""
+    try:
+        return parse()
+    except GrubenchError:
+        return None
+
+
+def _choose_time(every: Sequence[Column]) -> Column | None:
+    """The column of times with the most different ones; of several with as many, the one that is named so."""
+    times = [column for column in every if column.kind == "time"]
+    return max(times, key=lambda column: (column.distinct, column.name.lower() in TIME_NAMES), default=None)
+
+
+def _find_series_column(frame: pd.DataFrame, every: Sequence[Column], time: Column | None) -> str:
+    """The column that names the series of a table in which times repeat; empty where there is one series.
+
+    With it, as few rows as can be have the time of another row of their series.
+    """
+    if time is None or time.times is None or len(time.times) - time.distinct <= MAX_REPEATED * len(time.times):
+        return ""
+    repeated = {
+        column.name: int(frame.assign(_time=time.times).duplicated([column.name, "_time"]).sum())
+        for column in every
+        if column.kind in ("text", "number") and 1 < column.distinct <= len(frame) / MIN_SERIES_ROWS
+    }
+    likely = min(repeated, key=lambda name: repeated[name], default="")
+    return likely if likely and repeated[likely] <= MAX_REPEATED * len(frame) else ""
+
+
+def _choose_target(every: Sequence[Column], time: Column | None, series_column: str) -> Column | None:
+    """The column to forecast: one that is named so, else the first of numbers that is not constant."""
+    used = {time.name if time else "", series_column}
+    numbers = [
+        column for column in every if column.kind == "number" and column.distinct > 1 and column.name not in used
+    ]
+    named = [column for column in numbers if column.name.lower() in TARGET_NAMES]
+    return next(iter([*named, *numbers]), None)
+
+
+def _list_findings(frame: pd.DataFrame, time: Column | None, series_column: str) -> list[str]:
+    """What was found of times, series and season, a sentence each."""
+    if time is None or time.times is None:
+        return ["No column holds times: rows are taken in their order."]
+    rows = np.ones(len(frame), bool)
+    findings = []
+    if series_column:
+        names = frame[series_column].astype(str).to_numpy()
+        counts = Counter(names.tolist())
+        lengths = dict.fromkeys(f"{length:,}" for length in (min(counts.values()), max(counts.values())))
+        findings.append(
+            f"{len(counts):,} series in one table, named by {series_column}: {list_names(sorted(counts)[:8])}; "
+            f"{' to '.join(lengths)} rows each."
+        )
+        rows = names == counts.most_common(1)[0][0]
+    own = np.sort(time.times[rows])
+    calendar = find_calendar(own)
+    repeated = len(own) - len(np.unique(own))
+    rule = f", {calendar.rule}" if calendar else ""
+    others = f"; {count(repeated, 'row')} with the time of another row" if repeated else ""
+    findings.append(f"Times: {time.name}{rule}{others}.")
+    if (np.diff(time.times[rows]) < np.timedelta64(0)).mean() > 0.5:
+        findings.append("The newest row comes first: --time sorts the rows.")
+    return findings
+
+
+def _list_warnings(every: Sequence[Column], target: Column | None, series_column: str) -> list[str]:
+    """What looks wrong in columns of numbers, a sentence each."""
+    warnings = []
+    for column in every:
+        if column.numbers is None:
+            continue
+        warnings += [explain_code(column.name, code) for code in find_missing_codes(column.numbers)]
+        if is_constant(column.numbers):
+            warnings.append(f"{column.name} is constant.")
+        if target is column and column.missing:
+            cells_are = "cell is" if column.missing == 1 else "cells are"
+            warnings.append(f"{column.missing:,} {cells_are} empty in {column.name}: see --missing.")
+        if target is None or target.numbers is None or column is target or series_column:
+            continue
+        shift = find_shift(column.numbers, target.numbers)
+        if shift:
+            warnings.append(explain_shift(column.name, target.name, shift))
+    return warnings

@@ -1,0 +1,93 @@
+"""`grubench datasets --csv`: what a table seems to hold, and the command that compares on it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import Result
+
+from grubench.data.datasets.inspection import Inspection, inspect_table
+from grubench.spec.sections import Data
+
+DAYS = pd.date_range("2024-01-01", periods=300, freq="D").strftime("%Y-%m-%d")
+VALUES = np.random.default_rng(0).normal(50, 5, 300).round(2)
+
+
+def write(folder: Path, file: str = "shop.csv", **columns: object) -> Path:
+    path = folder / file
+    pd.DataFrame(columns).to_csv(path, index=False)
+    return path
+
+
+def look(path: Path) -> Inspection:
+    return inspect_table(path, Data(file=str(path)), max_mb=500)
+
+
+def test_times_targets_and_the_command(tmp_path: Path) -> None:
+    path = write(tmp_path, date=DAYS, weather=["rain", "sun", "fog"] * 100, sales=VALUES)
+    seen = look(path)
+    assert [column.kind for column in seen.columns] == ["time", "text", "number"]
+    assert (seen.time, seen.series_column, seen.target) == ("date", "", "sales")
+    assert seen.findings == ("Times: date, every day.",)
+    assert not seen.warnings
+    assert shlex.split(seen.command())[2:] == ["--csv", str(path), "--time", "date", "--target", "sales"]
+
+
+@pytest.mark.parametrize("names", [["A", "B", "C"], [7, 8, 9]])
+def test_series_in_one_table_are_named_by_their_column(tmp_path: Path, names: list[object]) -> None:
+    path = write(tmp_path, day=np.repeat(DAYS[:100], 3), open=[1, 1, 0] * 100, shop=names * 100, sales=VALUES)
+    seen = look(path)
+    assert seen.series_column == "shop"
+    assert seen.target == "sales"
+    assert "3 series in one table, named by shop" in seen.findings[0]
+    assert "100 rows each" in seen.findings[0]
+
+
+def test_what_looks_wrong_is_said(tmp_path: Path) -> None:
+    values = VALUES.copy()
+    values[[3, 9, 27]] = -9999
+    values[[30, 40]] = np.nan
+    path = write(tmp_path, date=DAYS, price=VALUES, tomorrow=np.r_[VALUES[1:], 0], sensor=values, level=7.5)
+    warnings = look(path).warnings
+    assert any(text.startswith("tomorrow is price of 1 step later") for text in warnings)
+    assert any(text.startswith("sensor is -9999 in 3 rows") for text in warnings)
+    assert "level is constant." in warnings
+    seen = look(write(tmp_path, "sensor.csv", date=DAYS, sensor=values))
+    assert "2 cells are empty in sensor: see --missing." in seen.warnings
+    assert seen.command().endswith("--missing fill")
+
+
+def test_newest_row_first(tmp_path: Path) -> None:
+    seen = look(write(tmp_path, date=DAYS[::-1], v=VALUES))
+    assert any("newest row comes first" in text for text in seen.findings)
+
+
+def test_no_times_and_nothing_but_text(tmp_path: Path) -> None:
+    seen = look(write(tmp_path, name=["a", "b", "c"], empty=[None] * 3))
+    assert seen.findings == ("No column holds times: rows are taken in their order.",)
+    assert [column.kind for column in seen.columns] == ["text", "empty"]
+    assert seen.command().endswith("--target COLUMN")
+
+
+def test_the_command_line_shows_it(call: Callable[..., Result], tmp_path: Path) -> None:
+    path = write(tmp_path, date=DAYS, sales=VALUES)
+    shown = call("datasets", "--csv", str(path))
+    assert "shop.csv: 300 rows of 2 columns" in shown.output
+    assert f"grubench compare --csv {path} --time date --target sales" in shown.output
+    for command in ("compare", "train"):
+        refused = call(command, str(path))
+        assert refused.exit_code == 2
+        assert "is a table, not a preset" in refused.output
+        assert f"--csv {path} --time date --target sales" in refused.output
+
+
+def test_what_looks_wrong_stands_above_a_comparison(call: Callable[..., Result], tmp_path: Path) -> None:
+    path = write(tmp_path, v=VALUES, future=np.r_[VALUES[2:], 0, 0])
+    words = ("--csv", str(path), "--target", "v", "--features", "future", "--epochs", "1", "--units", "2")
+    shown = call("compare", *words, "--lookback", "4", "--stride", "40", "--seeds", "1", "--in-process")
+    assert "future is v of 2 steps later" in shown.output
