@@ -75,8 +75,10 @@ def compare(
     arms = build_arms(spec, cells, vary, match)
     options.check(arms.values(), match)
     session = Session(spec, Path(output), options, on_event, reuse=not fresh, resume=not fresh)
+    spec = session.settle(spec)
     if match == "time" and not spec.training.seconds:
-        arms = build_arms(_limit_time(spec, _run_pilot(spec, cells, session), on_event), cells, vary, match)
+        spec = _limit_time(spec, _run_pilot(spec, cells, session), on_event)
+    arms = build_arms(spec, cells, vary, match)
     trials = plan_trials(arms, seeds)
     results = session.run(trials)
     runs = _group_runs(arms, trials, results)
@@ -114,6 +116,7 @@ def train(
     options = options or ExecutionOptions()
     options.check([spec])
     session = Session(spec, Path(output), options, on_event, reuse=False, resume=True)
+    spec = session.settle(spec)
     return session.run([(name_cells(spec), spec)]).runs[spec]
 
 

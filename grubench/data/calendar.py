@@ -1,4 +1,4 @@
-"""The calendar of timestamps: how far apart they are, and which come next.
+"""The calendar of timestamps: how far apart they are, which come next, and what a season can be.
 
 Three kinds are told apart. Regular timestamps are a whole number of equal steps apart; those that are not there are
 gaps. Calendars have steps of different length that a person would write down all the same: months, business days,
@@ -37,6 +37,15 @@ MIN_SPAN_DAYS = 14
 LAST_TIMESTAMP = np.datetime64("9999-12-31T23:59:59.999999", "us")
 US = np.timedelta64(1, "us")
 UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 604_800}
+DAYS_OF_YEAR = 365.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class Season:
+    """A season that a calendar has: its name, such as `a day`, and its steps."""
+
+    name: str
+    steps: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +74,21 @@ class Steps:
     def follow(self, last: np.datetime64, number: int) -> NDArray[np.datetime64]:
         """The next timestamps after the last."""
         return np.asarray(last + self.step * np.arange(1, number + 1))
+
+    def list_seasons(self) -> tuple[Season, ...]:
+        """The seasons that the step divides, the shortest first; none of irregular steps."""
+        if not self.is_regular:
+            return ()
+        step_s = self.step / US / 1e6
+        names = ("minute", "hour", "day") if step_s < UNITS["minute"] else ("day", "week")
+        ratios: dict[str, float] = {name: UNITS[name] / step_s for name in names}
+        if step_s >= UNITS["day"]:
+            ratios["year"] = round(DAYS_OF_YEAR * UNITS["day"] / step_s)
+        return tuple(
+            Season(name=write_unit(name), steps=round(ratio))
+            for name, ratio in ratios.items()
+            if round(ratio) > 1 and abs(ratio - round(ratio)) <= TOLERANCE
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +139,12 @@ class Slots:
         slot = np.where(np.isin(weekday, self.weekdays), slot, len(self.times) - 1)
         return np.asarray((week * len(self.weekdays) + day_number) * len(self.times) + slot)
 
+    def list_seasons(self) -> tuple[Season, ...]:
+        """A day and a week, where they have more than one step."""
+        day = Season(name="a day", steps=len(self.times))
+        week = Season(name="a week", steps=len(self.times) * len(self.weekdays))
+        return tuple(season for season in dict.fromkeys((day, week)) if season.steps > 1)
+
 
 @dataclass(frozen=True, kw_only=True)
 class MonthSteps:
@@ -140,6 +170,11 @@ class MonthSteps:
         """The next timestamps after the last."""
         day = (last - self.time * US).astype("datetime64[D]")
         return np.asarray(self.months.follow(day, number) + self.time * US)
+
+    def list_seasons(self) -> tuple[Season, ...]:
+        """A year, where it has more than one step."""
+        steps = self.months.steps_of_year
+        return (Season(name="a year", steps=steps),) if steps > 1 else ()
 
 
 Calendar = Steps | Slots | MonthSteps
@@ -227,6 +262,11 @@ def write_step(step: np.timedelta64) -> str:
         if number == int(number) and not (name == "week" and number > 1):
             return count(int(number), name)
     return f"{seconds:.4g} s"
+
+
+def write_unit(name: str) -> str:
+    """A unit of time with its article."""
+    return f"{'an' if name == 'hour' else 'a'} {name}"
 
 
 def _write_weekdays(weekdays: tuple[int, ...]) -> str:

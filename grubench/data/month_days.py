@@ -44,6 +44,11 @@ class Months:
     days: tuple[int, ...]
 
     @property
+    def steps_of_year(self) -> int:
+        """The steps of a year; 0 where these differ from year to year."""
+        return 12 * len(self.days) // self.every if 12 % self.every == 0 else 0
+
+    @property
     def rule(self) -> str:
         """The rule in words, such as `the last day of each month`."""
         step = f"each {STEPS[self.every]}" if self.every in STEPS else f"every {self.every} months"

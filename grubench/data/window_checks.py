@@ -5,27 +5,71 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from grubench.errors import UsageError
-from grubench.text import count
+from grubench.text import count, list_names
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping, Sequence
 
     from grubench.data.series import Series
+    from grubench.spec.experiment import Experiment
     from grubench.spec.sections import Window
 
 
-def check_length(series: Series, need: int, window: Window) -> None:
-    """Refuse a series that is shorter than one window of `need` steps.
+def leave_out_short(
+    used: list[Series], need: int, train_rows: Mapping[str, int], spec: Experiment
+) -> tuple[list[Series], tuple[str, ...]]:
+    """Leave out the series that are shorter than one window, or whose training part is: no scaling can be fitted on it.
+
+    Where the scaling is that of all series, or whole series are kept apart, only a window's length is needed. Where no
+    series is left, all are kept for the checks that follow.
+
+    Args:
+        used: The series.
+        need: The steps of a window.
+        train_rows: The steps of the training part of each series, by name; none for new data.
+        spec: The spec.
+
+    Returns:
+        The series that are kept, and a note that names the others.
 
     Raises:
-        UsageError: It is.
+        UsageError: There are some and the rule is to refuse them, or every series is shorter than one window.
     """
-    if len(series) < need:
+    window = spec.window
+    needs_own = window.split == "time" and window.scale_per == "series"
+    short = {
+        series.name: _describe_length(series, need, train_rows)
+        for series in used
+        if len(series) < need or (needs_own and train_rows.get(series.name, need) < need)
+    }
+    if not short:
+        return used, ()
+    kept = [series for series in used if series.name not in short]
+    if not kept and any(len(series) >= need for series in used):
+        return used, ()
+    part = " to train on" if needs_own and train_rows else ""
+    reason = f"a lookback of {window.lookback} and a horizon of {window.horizon} need {need} steps{part}"
+    names = list_names(short.values())
+    if not kept or spec.data.short == "error":
         raise UsageError(
-            f"window.lookback: series {series.name} has {count(len(series), 'step')}; a lookback of {window.lookback} "
-            f"and a horizon of {window.horizon} need at least {need}.",
-            "Use a shorter --lookback or --horizon, or a longer series.",
+            f"window.lookback: series {names}; {reason}.",
+            "Use a shorter --lookback or --horizon, or a longer series" + ("; or --short skip." if kept else "."),
         )
+    return kept, (f"Left out as too short: series {names}; {reason} (--short error refuses).",)
+
+
+def _describe_length(series: Series, need: int, train_rows: Mapping[str, int]) -> str:
+    """The steps of a series, and of its training part where it is that which is too short."""
+    training = f" ({train_rows[series.name]} to train on)" if len(series) >= need else ""
+    return f"{series.name} has {count(len(series), 'step')}{training}"
+
+
+def note_untested(test: Sequence[Series], starts: Mapping[str, object]) -> tuple[str, ...]:
+    """A note that names the series that are to be tested and have no test window."""
+    names = [series.name for series in test if series.name not in starts]
+    if not names:
+        return ()
+    return (f"No test window to measure, and no score: series {list_names(names)}; a larger --test gives them some.",)
 
 
 def check_training_part(used: list[Series], train_rows: dict[str, int], window: Window) -> None:

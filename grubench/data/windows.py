@@ -16,8 +16,14 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from grubench.data.scale_checks import check_float32, check_spread
 from grubench.data.scaling import Scaling
-from grubench.data.window_checks import check_length, check_measured, check_parts, check_training_part
-from grubench.errors import UsageError
+from grubench.data.splits import Split, split_all, split_rows
+from grubench.data.window_checks import (
+    check_measured,
+    check_parts,
+    check_training_part,
+    leave_out_short,
+    note_untested,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,20 +36,6 @@ if TYPE_CHECKING:
 
 
 V = TypeVar("V", bound=np.floating)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Split:
-    """Where a series' training, validation and test rows end; each part starts where the one before ends."""
-
-    train: int
-    validation: int
-    test: int
-
-    def span(self, part: str) -> tuple[int, int]:
-        """The first row of a part and the row after its last."""
-        starts = {"train": 0, "validation": self.train, "test": self.validation}
-        return starts[part], getattr(self, part)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,6 +87,10 @@ class Windows:
         """The number of windows of a part."""
         return sum(map(len, self.starts[part].values()))
 
+    def training(self, series: Series) -> NDArray[np.float64]:
+        """The target of a series in its training part, `(time,)`, in its unit."""
+        return series.target[: self.splits[series.name].train]
+
     def inputs(self, starts: NDArray[np.int64]) -> NDArray[np.float32]:
         """The inputs of the windows at these start rows, `(window, lookback, feature)`."""
         view = sliding_window_view(self.rows, (self.lookback, self.feature))[:, 0]
@@ -134,19 +130,6 @@ def locate_targets(lookback: int, horizon: int, *, every_step: bool) -> tuple[in
     return (1, lookback) if every_step else (lookback, horizon)
 
 
-def split_rows(length: int, first_target: int, window: Window) -> Split:
-    """Split one series by time.
-
-    A size of 1 or more is a number of steps. A fraction is of the steps that can be forecast, those from
-    the first window's first target on: with a horizon of 1 it is the fraction of the windows. Fractions are
-    rounded down.
-    """
-    forecast = max(length - first_target, 0)
-    sizes = [int(size if size >= 1 else size * forecast) for size in (window.validation, window.test)]
-    validation_end = max(length - sizes[1], 0)
-    return Split(train=max(validation_end - sizes[0], 0), validation=validation_end, test=length)
-
-
 def find_starts(
     span: tuple[int, int], lookback: int, horizon: int, stride: int, *, every_step: bool
 ) -> NDArray[np.int64]:
@@ -169,9 +152,10 @@ def build(dataset: Dataset, spec: Experiment) -> Windows:
     test = dataset.select(spec.data.test_series, "data.test_series")
     used = [series for series in dataset.series if series in train or series in test]
     first, length = locate_targets(window.lookback, window.horizon, every_step=window.every_step)
-    for series in used:
-        check_length(series, first + length, window)
-    splits = _split_all(used, train, first, window)
+    lengths = {series.name: split_rows(len(series), first, window).train for series in used}
+    used, short = leave_out_short(used, first + length, lengths, spec)
+    train, test = (tuple(series for series in members if series in used) for members in (train, test))
+    splits = split_all(used, train, first, window)
     check_training_part(used, {name: split.train for name, split in splits.items()}, window)
     scalings = _fit_scalings(used, train, splits, window)
     first_row = _find_first_rows(used)
@@ -211,7 +195,7 @@ def build(dataset: Dataset, spec: Experiment) -> Windows:
         lookback=window.lookback,
         horizon=window.horizon,
         every_step=window.every_step,
-        notes=dataset.notes,
+        notes=(*dataset.notes, *short, *note_untested(test, measured)),
     )
     check_parts({part: windows.count(part) for part in windows.starts}, window, used)
     return windows
@@ -224,9 +208,7 @@ def build_for_forecast(dataset: Dataset, spec: Experiment, scalings: dict[str, S
         UsageError: A series is too short.
     """
     window = spec.window
-    used = list(dataset.series)
-    for series in used:
-        check_length(series, window.lookback, window)
+    used, short = leave_out_short(list(dataset.series), window.lookback, {}, spec)
     first_row = _find_first_rows(used)
     starts = {
         series.name: first_row[series.name]
@@ -245,7 +227,7 @@ def build_for_forecast(dataset: Dataset, spec: Experiment, scalings: dict[str, S
         lookback=window.lookback,
         horizon=window.horizon,
         every_step=window.every_step,
-        notes=dataset.notes,
+        notes=(*dataset.notes, *short),
     )
 
 
@@ -263,26 +245,6 @@ def _scale_rows(used: list[Series], scalings: dict[str, Scaling]) -> NDArray[np.
         rows[row : row + len(series)] = scaled
         row += len(series)
     return rows
-
-
-def _split_all(used: list[Series], train: tuple[Series, ...], first: int, window: Window) -> dict[str, Split]:
-    if window.split == "time":
-        return {series.name: split_rows(len(series), first, window) for series in used}
-    size = int(window.validation if window.validation >= 1 else window.validation * len(train))
-    if size >= len(train) or (window.validation and not size):
-        raise UsageError(
-            f"window.validation: {window.validation:g} of {len(train)} training series leaves "
-            f"{'no series to validate on' if not size else 'none to train on'}.",
-            "With split = 'series' it is a fraction or a count of the training series; 0 leaves validation out.",
-        )
-    validated = {series.name for series in train[len(train) - size :]} if size else set()
-    trained = {series.name for series in train} - validated
-    splits = {}
-    for series in used:
-        n = len(series)
-        train_end = n if series.name in trained else 0
-        splits[series.name] = Split(train=train_end, validation=n if series.name in validated else train_end, test=n)
-    return splits
 
 
 def _fit_scalings(

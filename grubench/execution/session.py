@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from grubench.data.series import Dataset
+    from grubench.data.windows import Windows
     from grubench.errors import GrubenchError
     from grubench.execution.executor import Executor
     from grubench.execution.options import ExecutionOptions
@@ -70,9 +71,20 @@ class Session:
         self._resume = resume
         self._preloader = Preloader()
         self._dataset: Dataset | None = None
-        self._training_windows = 0
+        self._training_windows = self._season = 0
         self.notes: tuple[str, ...] = ()
         self._store = RunStore(root, cache(machine.describe_machine)) if reuse else None
+
+    def settle(self, spec: Experiment) -> Experiment:
+        """The spec with the season of its data, where that is to be found: a trial's spec and its digest have a number.
+
+        Raises:
+            DataError: The data cannot be used.
+        """
+        if spec.data.period != "auto":
+            return spec
+        self._read_dataset()
+        return replace(spec, data=replace(spec.data, period=self._season))
 
     def run(self, trials: Sequence[tuple[str, Experiment]]) -> Results:
         """Train the trials that are not finished.
@@ -151,11 +163,23 @@ class Session:
 
             dataset = datasets.load(self._spec.data, self._spec.data_name, max_mb=self._options.max_table_mb)
             cut = windows.build(dataset, self._spec)
-            self._training_windows, self.notes = cut.count("train"), cut.notes
+            self._training_windows = cut.count("train")
+            self.notes = (*cut.notes, *self._find_season(dataset, cut))
             for note in self.notes:
                 self._on_event(Note(text=note))
             self._dataset = dataset
         return self._dataset
+
+    def _find_season(self, dataset: Dataset, cut: Windows) -> tuple[str, ...]:
+        """Find the season where that is asked for, and say so of a file of the user's own."""
+        if self._spec.data.period != "auto":
+            return ()
+        from grubench.data.season import find_season
+
+        trained = [series for series in dataset.series if series.name in cut.starts["train"]]
+        season = find_season(trained, [cut.training(series) for series in trained])
+        self._season = season.steps
+        return (season.reason,) if self._spec.data.file or season.steps else ()
 
     @cached_property
     def _fingerprint(self) -> str:

@@ -148,7 +148,7 @@ def _write_names(result: Pair | SeriesTest) -> dict[str, object]:
 
 
 def _write_csv(comparison: Comparison) -> str:
-    rows = make_rows(comparison)
+    rows = [row for row in make_rows(comparison) if row.values]
     runs_of = {arm.name: runs for arm, runs in comparison.arms.items()}
     keys = list(dict.fromkeys(key for row in rows for key in row.values))
     table: list[list[object]] = [["arm", "seed", *keys, "backend", "precision", "kernel"]]

@@ -29,7 +29,7 @@ def show_forecast(forecast: Forecast, console: Console) -> None:
     for note in forecast.notes:
         console.print(Text(write_on_one_line(note), style="yellow"))
     if forecast.scores is not None:
-        print_scores(forecast.scores, forecast.baselines, forecast.unit, console)
+        print_scores(forecast.scores, forecast.baselines, forecast.unit, forecast.run.experiment, console)
         return
     if forecast.fed_back:
         horizon = forecast.run.experiment.window.horizon

@@ -11,6 +11,7 @@ from msgspec.structs import asdict
 from grubench.reports.columns import COST_COLUMNS, Column
 from grubench.reports.header import MARK
 from grubench.reports.numbers import format_mean
+from grubench.spec.baselines import SEASONAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from grubench.runs.records import Evaluation, Scores
     from grubench.runs.run import Run
     from grubench.spec.arms import Arm
+    from grubench.spec.experiment import Experiment
 
 C = TypeVar("C", bound=Column)
 
@@ -29,7 +31,7 @@ class Row:
 
     Attributes:
         name: Its whole name.
-        cell: The cell of an arm, else the name.
+        cell: The cell of an arm, else the name, which may have two lines.
         settings: What tells an arm from others, by key.
         seeds: The seeds of an arm's runs; none for what is not trained.
         values: Its values by the key of their column, one for each seed.
@@ -54,16 +56,27 @@ def make_rows(comparison: Comparison) -> list[Row]:
     """Make a row for each arm and each baseline."""
     arms = [_make_arm_row(arm, runs) for arm, runs in comparison.arms.items()]
     baselines = comparison.runs[0].metrics.baselines.items()
-    return arms + [_make_score_row(name, baseline.overall) for name, baseline in baselines]
+    rows = [_make_score_row(name, baseline.overall) for name, baseline in baselines]
+    return arms + rows + _make_missing_rows(comparison.spec)
 
 
-def make_series_rows(test: Evaluation, baselines: Mapping[str, Evaluation]) -> list[Row]:
+def make_series_rows(test: Evaluation, baselines: Mapping[str, Evaluation], spec: Experiment) -> list[Row]:
     """Make a row for each series (where there are several), for their mean, and for the baselines' means."""
     several = len(test.series) > 1
     series = [_make_score_row(name, scores) for name, scores in test.series.items()] if several else []
-    name_of_all = "all series" if several else next(iter(test.series))
+    name_of_all = f"mean of {len(test.series)} series" if several else next(iter(test.series))
     means = {name_of_all: test, **baselines}
-    return series + [_make_score_row(name, evaluation.overall) for name, evaluation in means.items()]
+    rows = [_make_score_row(name, evaluation.overall) for name, evaluation in means.items()]
+    return series + rows + _make_missing_rows(spec)
+
+
+def _make_missing_rows(spec: Experiment) -> list[Row]:
+    """A row without values for the seasonal baseline where there is a season and it cannot be repeated."""
+    season = spec.data.season
+    if season < 2 or not (season > spec.window.lookback or spec.window.every_step):
+        return []
+    reason = "not at every step" if spec.window.every_step else f"needs --lookback {season}"
+    return [Row(name=f"{SEASONAL.name} ({reason})", cell=f"{SEASONAL.name}\n({reason})", values={})]
 
 
 def _make_arm_row(arm: Arm, runs: Sequence[Run]) -> Row:

@@ -23,14 +23,17 @@ if TYPE_CHECKING:
     from grubench.reports.columns import Column
     from grubench.reports.rows import Row
     from grubench.runs.records import Evaluation
+    from grubench.spec.experiment import Experiment
 
 # Columns that a narrow terminal goes without, the first first; the exports have them all.
 DISPENSABLE = ("total_s", "mae_scaled", "sequences_per_s", "mase", "mae", "validation_loss")
 
 
-def print_scores(test: Evaluation, baselines: Mapping[str, Evaluation], unit: str, console: Console) -> None:
+def print_scores(
+    test: Evaluation, baselines: Mapping[str, Evaluation], unit: str, spec: Experiment, console: Console
+) -> None:
     """Print the errors of each series beside the baselines, and a line of the errors by step of the horizon."""
-    print_table(title_test_error(unit), make_series_rows(test, baselines), list_test_columns(), console)
+    print_table(title_test_error(unit), make_series_rows(test, baselines, spec), list_test_columns(), console)
     if len(test.horizon) > 1:
         scaled = test.overall["rmse"] is None  # series of different units
         errors = [step["rmse_scaled" if scaled else "rmse"] or 0.0 for step in test.horizon]

@@ -52,6 +52,7 @@ def write_settings(comparison: Comparison) -> str:
     out = "next at every step" if window.every_step else f"{window.horizon} out"
     parts = [
         f"{spec.data_name}: {window.lookback} steps in, {out}",
+        f"season of {count(spec.data.season, 'step')}" if spec.data.season > 1 else "no season",
         f"{windows.train:,} windows to train on{_name_train_series(spec)}, {windows.test:,} to test",
         f"{units} units",
         f"{training.optimizer} {training.learning_rate:g}, {training.loss}",

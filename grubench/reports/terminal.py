@@ -118,7 +118,7 @@ def show_run(run: Run, console: Console) -> None:
     console.print(table)
     for note in run.metrics.data.notes:
         console.print(Text(write_on_one_line(note), style="yellow"))
-    print_scores(run.metrics.test, run.metrics.baselines, run.metrics.data.unit, console)
+    print_scores(run.metrics.test, run.metrics.baselines, run.metrics.data.unit, run.experiment, console)
 
 
 def _describe(run: Run) -> dict[str, str]:
@@ -135,6 +135,7 @@ def _describe(run: Run) -> dict[str, str]:
         "stack": ", ".join(run.experiment.model.layers),
         "parameters": f"{run.metrics.parameters.trainable:,}",
         "windows": ", ".join(f"{part} {count:,}" for part, count in asdict(run.metrics.data.windows).items()),
+        "season": count(run.experiment.data.season, "step") if run.experiment.data.season > 1 else "none",
         "loss": f"train {format_number(loss.train)}, validation {format_number(loss.validation)}",
         "time": "; ".join(filter(None, times)),
         "ran on": describe_kernels([run.environment]),

@@ -9,12 +9,14 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from grubench.errors import SpecError
-from grubench.text import LARGEST_WHOLE, has_control_characters, is_utf8, quote
+from grubench.text import LARGEST_WHOLE, has_control_characters, is_utf8, join_or, quote
 
 Scalar = bool | int | float | str
 Value = Scalar | tuple[Scalar, ...]
 # A table of TOML or JSON, whose values are checked where a section takes them.
 Tree = dict[str, Any]
+# Digits of a whole number that is given as text.
+MAX_DIGITS = 18
 KINDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 
 
@@ -27,6 +29,7 @@ class Setting:
         default: The default value; its type is the setting's type.
         help: One line for `--help`.
         choices: The valid values of a string (or of each string in a tuple).
+        words: Words that are valid in place of a whole number; the default is one of them.
         low: The smallest valid number.
         below: A bound that a number must stay under.
         rare: Whether `--help` leaves the flag to `--help-all`.
@@ -36,6 +39,7 @@ class Setting:
     default: Value
     help: str
     choices: tuple[str, ...]
+    words: tuple[str, ...]
     low: float | None
     below: float | None
     rare: bool
@@ -46,6 +50,8 @@ class Setting:
         Raises:
             SpecError: It is not; the message names the key, the value and what is valid.
         """
+        if self.words:
+            return self._parse_number_or_word(key, value)
         if not isinstance(self.default, tuple):
             return self._parse_scalar(key, self.default, value)
         default = self.default[0] if self.default else ""
@@ -59,6 +65,19 @@ class Setting:
         if isinstance(scalar, int | float):
             self._check_bounds(key, scalar)
         return scalar
+
+    def _parse_number_or_word(self, key: str, value: object) -> Scalar:
+        """A word, or a whole number, which a flag gives as text."""
+        if isinstance(value, str):
+            if value in self.words:
+                return value
+            if not value.isdecimal() or len(value) > MAX_DIGITS:
+                raise SpecError(f"{key}: {quote(value)} is not valid.", f"Valid: {join_or([*self.words, 'a number'])}.")
+            value = int(value)
+        number = _convert(key, int, value)
+        assert isinstance(number, int)
+        self._check_bounds(key, number)
+        return number
 
     def _check_bounds(self, key: str, number: float) -> None:
         if not math.isfinite(number):
@@ -74,12 +93,21 @@ def setting(
     help: str,
     *,
     choices: tuple[str, ...] = (),
+    words: tuple[str, ...] = (),
     low: float | None = None,
     below: float | None = None,
     rare: bool = False,
 ) -> Any:
     """A field of a section; see `Setting` for the arguments."""
-    metadata = {"default": default, "help": help, "choices": choices, "low": low, "below": below, "rare": rare}
+    metadata = {
+        "default": default,
+        "help": help,
+        "choices": choices,
+        "words": words,
+        "low": low,
+        "below": below,
+        "rare": rare,
+    }
     return field(default=default, metadata=metadata)
 
 

@@ -119,7 +119,19 @@ class Data(Section):
         choices=("error", "drop", "fill"),
         rare=True,
     )
-    period: int = setting(0, "Steps in a season, for the seasonal baseline and MASE; 0 for none.", low=0, rare=True)
+    period: int | str = setting(
+        "auto",
+        "Steps in a season, for the seasonal baseline and MASE; 0 for none, auto finds it.",
+        words=("auto",),
+        low=0,
+        rare=True,
+    )
+    short: str = setting(
+        "skip",
+        "Series with too few steps to train on: leave them out with a warning, or refuse.",
+        choices=("skip", "error"),
+        rare=True,
+    )
     unit: str = setting("", "The unit of the target, for tables and pictures.", rare=True)
     generator_seed: int = setting(
         0, "Seed of generated data (activities, waves); apart from the trial's seed.", low=0, rare=True
@@ -130,6 +142,11 @@ class Data(Section):
         super().__post_init__()
         if self.file:
             object.__setattr__(self, "dataset", "")
+
+    @property
+    def season(self) -> int:
+        """Steps in a season; 0 for none, and while it is to be found."""
+        return self.period if isinstance(self.period, int) else 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -132,7 +132,7 @@ def _forecast_windows(run: Run, dataset: Dataset, cut: Windows) -> Forecast:
     from grubench.training.fit import forecast
 
     predicted = _check_finite(forecast(model, cut, cut.index("test"), spec))
-    scores, baselines = evaluate.evaluate_all(predicted, cut, dataset, spec.data.period)
+    scores, baselines = evaluate.evaluate_all(predicted, cut, dataset, spec.data.season)
     rows = evaluate.make_rows(dataset, cut, predicted)
     return Forecast(
         run=run,
@@ -158,7 +158,8 @@ def _forecast_ahead(run: Run, dataset: Dataset, cut: Windows, steps: int, *, tra
     model = load_model(run, cut)
     from grubench.training.precision import uses_tf32
 
-    chosen = dataset.select(spec.data.test_series, "data.test_series") if trained_on else dataset.series
+    wanted = dataset.select(spec.data.test_series, "data.test_series") if trained_on else dataset.series
+    chosen = [series for series in wanted if series.name in cut.splits]
     with uses_tf32(spec):
         rows = {series.name: _forecast_series(model, series, cut, run, steps) for series in chosen}
     keep = max(2 * steps, spec.window.lookback)

@@ -71,7 +71,7 @@ def run_trial(
     on_event(Stage(text="forecasting the test part"))
     predicted = forecast(model, windows, windows.index("test"), spec)
     clock.lap("predict_s")
-    test, baselines = evaluate.evaluate_all(predicted, windows, dataset, spec.data.period)
+    test, baselines = evaluate.evaluate_all(predicted, windows, dataset, spec.data.season)
     clock.lap("evaluate_s")
     trained = Trained(
         spec=spec,

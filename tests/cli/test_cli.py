@@ -34,7 +34,7 @@ def test_a_comparison_from_the_first_command_to_its_files(call, tmp_path: Path) 
     listed = call("runs")
     assert listed.output.count("activities-") == 2
     shown = call("runs", arms[0]["runs"][0])
-    assert "all series" in shown.output
+    assert "mean of 10 series" in shown.output
     assert "kernel fused" in shown.output
 
 

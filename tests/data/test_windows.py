@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from grubench import presets
 from grubench.data import datasets, windows
 from grubench.data.series import Series
+from grubench.data.splits import Split
 from grubench.errors import UsageError
 from grubench.spec.experiment import Experiment
 from grubench.spec.sections import Data, Window
@@ -77,7 +78,7 @@ def test_the_split_by_hand() -> None:
     spec = Window(lookback=3, horizon=1, validation=0.3, test=0.2, scaling="none")
     series = Series(name="s", values=np.arange(13.0)[:, None], columns=("x",), time=np.arange(13))
     cut = windows.build(make_dataset(series), Experiment(window=spec))
-    assert cut.splits["s"] == windows.Split(train=8, validation=11, test=13)
+    assert cut.splits["s"] == Split(train=8, validation=11, test=13)
     assert cut.targets(cut.index("train"))[:, 0].tolist() == [3, 4, 5, 6, 7]
     assert cut.targets(cut.index("validation"))[:, 0].tolist() == [8, 9, 10]
     assert cut.inputs(cut.index("test"))[:, :, 0].tolist() == [[8, 9, 10], [9, 10, 11]]
@@ -199,3 +200,51 @@ def test_bankex_is_tested_on_the_studys_windows(real_data: object) -> None:
         spec = presets.resolve("bankex", {"window": {"horizon": horizon}})
         cut = windows.build(datasets.load(spec.data, "bankex"), spec)
         assert {len(starts) for starts in cut.starts["test"].values()} == {count}
+
+
+class TestShortSeries:
+    """A scaling that is fitted on a row or two is none, and a series without a training window teaches nothing."""
+
+    spec = Experiment(window=Window(lookback=12, validation=6, test=6))
+
+    @pytest.mark.parametrize("training", [1, 2, 12])
+    def test_one_with_too_few_training_steps_is_left_out_and_named(self, training: int) -> None:
+        dataset = make_dataset(make_series("a"), make_series("new", length=training + 12), make_series("b"))
+        cut = windows.build(dataset, self.spec)
+        assert list(cut.scalings) == list(cut.starts["test"]) == ["a", "b"]
+        (note,) = cut.notes
+        assert f"series new has {training + 12} steps ({training} to train on)" in note
+        assert "need 13 steps to train on" in note
+
+    def test_one_with_a_training_window_is_kept(self) -> None:
+        cut = windows.build(make_dataset(make_series("a"), make_series("new", length=13 + 12)), self.spec)
+        assert (list(cut.starts["train"]), cut.notes) == (["a", "new"], ())
+
+    def test_one_shorter_than_a_window_is_left_out(self) -> None:
+        cut = windows.build(make_dataset(make_series("a"), make_series("new", length=5)), self.spec)
+        assert "series new has 5 steps; a lookback of 12" in cut.notes[0]
+
+    def test_with_one_scaling_for_all_it_is_still_tested(self) -> None:
+        dataset = make_dataset(make_series("a"), make_series("new", length=14))
+        shared = replace(self.spec, window=replace(self.spec.window, scale_per="dataset"))
+        cut = windows.build(dataset, shared)
+        assert (list(cut.starts["train"]), list(cut.starts["test"])) == (["a"], ["a", "new"])
+
+    def test_it_can_be_refused(self) -> None:
+        dataset = make_dataset(make_series("a"), make_series("new", length=14))
+        with pytest.raises(UsageError, match=r"series new has 14 steps \(2 to train on\)") as caught:
+            windows.build(dataset, replace(self.spec, data=Data(short="error")))
+        assert "--short skip" in caught.value.remedy
+
+    def test_new_data_leave_out_a_short_series_too(self) -> None:
+        dataset = make_dataset(make_series("a"), make_series("new", length=5))
+        scalings = windows.build(make_dataset(make_series("a")), self.spec).scalings
+        cut = windows.build_for_forecast(dataset, self.spec, scalings)
+        assert list(cut.splits) == ["a"]
+        assert "series new has 5 steps" in cut.notes[0]
+
+    def test_one_without_a_test_window_is_named(self) -> None:
+        spec = Experiment(window=Window(lookback=12, horizon=4, validation=0.1, test=0.1))
+        cut = windows.build(make_dataset(make_series("a"), make_series("brief", length=50)), spec)
+        assert (list(cut.starts["train"]), list(cut.starts["test"])) == (["a", "brief"], ["a"])
+        assert cut.notes == ("No test window to measure, and no score: series brief; a larger --test gives them some.",)

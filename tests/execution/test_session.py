@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from conftest import make_dataset, make_series, tiny
 
@@ -15,6 +17,7 @@ from grubench.execution.options import ExecutionOptions
 from grubench.execution.session import Session
 from grubench.runs.run import Run
 from grubench.spec.experiment import Experiment
+from grubench.spec.sections import Data
 from grubench.training.events import Event, Note, ignore
 
 
@@ -94,3 +97,21 @@ def test_what_readers_guessed_is_told_once_before_anything_is_trained(
     assert session.find_run(tiny()) is None
     assert [event.text for event in events if isinstance(event, Note)] == [note]
     assert session.notes == (note,)
+
+
+def test_the_season_of_a_file_is_found_before_trials_are_planned_and_stands_in_their_specs(
+    tmp_path: Path, prepared: list[str]
+) -> None:
+    days = np.datetime64("2026-01-01") + np.arange(140)
+    pd.DataFrame({"day": days, "sold": np.arange(140) % 7 + np.arange(140) / 50}).to_csv(
+        tmp_path / "shop.csv", index=False
+    )
+    data = Data(file=str(tmp_path / "shop.csv"), time="day", target=("sold",))
+    session = make_session(replace(tiny(), data=data), tmp_path / "runs")
+    assert session.settle(replace(tiny(), data=data)).data.period == 7
+    assert session.notes == ("Season of 7 steps: a week, autocorrelation 1.00 in the training part.",)
+    assert session.settle(replace(tiny(), data=replace(data, period=0))).data.period == 0
+
+
+def test_a_workload_has_the_season_of_its_defaults(tmp_path: Path, prepared: list[str]) -> None:
+    assert make_session(tiny(), tmp_path).settle(tiny()).data.period == 7

@@ -38,6 +38,19 @@ def test_the_tables_fit(found: Comparison, width: int) -> None:
         assert part in text
 
 
+def test_a_season_longer_than_the_lookback_says_so_in_the_row_of_its_baseline(trained: dict[str, Run]) -> None:
+    run = trained["gru"]
+    baselines = {"persistence": run.metrics.baselines["persistence"]}
+    spec = replace(run.experiment, data=replace(run.experiment.data, period=24))
+    longer = replace(run, experiment=spec, metrics=structs.replace(run.metrics, baselines=baselines))
+    texts = [export.format_comparison(compare_runs({"GRU": [longer]}), ending) for ending in (".md", ".tex")]
+    console = Console(file=StringIO(), width=80)
+    terminal.show_run(longer, console)
+    for text in (*texts, console.file.getvalue()):  # type: ignore[attr-defined]
+        assert "needs --lookback 24" in text
+    assert "needs --lookback" not in export.format_comparison(compare_runs({"GRU": [run]}), ".md")
+
+
 def test_json_holds_every_seed(found: Comparison) -> None:
     tree = json.loads(export.format_comparison(found, ".json"))
     row = next(row for row in tree["rows"] if row["name"] == "GRU")

@@ -26,7 +26,7 @@ def experiments(draw: st.DrawFn) -> Experiment:
         data=Data(
             unit=draw(text),
             features=tuple(draw(st.lists(text, max_size=3, unique=True))),
-            period=draw(st.integers(0, 50)),
+            period=draw(st.just("auto") | st.integers(0, 50)),
         ),
         window=Window(lookback=draw(st.integers(1, 99)), validation=draw(rate), test=draw(st.integers(1, 99))),
         model=Model(layers=layers, dropout=tuple(draw(rate) for _ in layers), bidirectional=draw(st.booleans())),
@@ -140,3 +140,15 @@ def test_every_setting_says_what_it_is() -> None:
     for section in SECTIONS.values():
         for setting in section.settings:
             assert setting.help.endswith((".", "none.", "never.")), setting.name
+
+
+@pytest.mark.parametrize(("value", "period", "season"), [("auto", "auto", 0), (7, 7, 7), ("7", 7, 7), (0, 0, 0)])
+def test_a_period_is_auto_or_a_number(value: object, period: object, season: int) -> None:
+    data = Experiment.from_dict({"data": {"period": value}}).data
+    assert (data.period, data.season) == (period, season)
+
+
+@pytest.mark.parametrize("value", ["none", "", "-1", "1.5", -1, 1.5, True, "9" * 5000])
+def test_a_period_that_is_neither_is_refused(value: object) -> None:
+    with pytest.raises(SpecError, match=r"data\.period"):
+        Experiment.from_dict({"data": {"period": value}})

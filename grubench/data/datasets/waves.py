@@ -65,6 +65,7 @@ register(
             "data": {
                 "train_series": [f"wave{number:02d}" for number in range(1, 41)],
                 "test_series": [f"wave{number:02d}" for number in range(41, 51)],
+                "period": 0,
             },
             "window": {
                 "lookback": 20_000,
