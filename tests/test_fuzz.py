@@ -161,8 +161,11 @@ CSVS = [
 SETTINGS = st.fixed_dictionaries(
     {"target": st.sampled_from([("price",), ("volume",), ("price", "volume"), ("absent",)])},
     optional={
-        "time": st.sampled_from(["date", "price", "id"]),
-        "time_format": st.sampled_from(["%d-%m-%y", "%", "%Q", "%Y" * 50, "\x00", "ISO8601", "mixed", "%z"]),
+        "time": st.sampled_from(
+            ["date", "price", "id", "date,id", '"'],
+        ),
+        "zone": st.sampled_from(["Europe/Berlin", "UTC", "x"]),
+        "time_format": st.sampled_from(["s", "ns", "%d-%m-%y", "%", "%Q", "%Y" * 50, "\x00", "ISO8601", "mixed", "%z"]),
         "features": st.sampled_from([("volume",), ("id",), ("price", "date")]),
         "series_column": st.sampled_from(["id", "date", "volume"]),
         "time_features": st.sampled_from([TIME_FEATURES, ("hour",)]),
@@ -194,7 +197,8 @@ def test_tables(file: Path, content: bytes, settings: dict[str, Any], name: str)
         assert all(np.isfinite(series.values).all() for series in dataset.series)
         dataset.fingerprint()
         for series in dataset.series:
-            assert len(predict.future_times(series, 3)) == 3
+            ahead = predict.future_times(series, 3)
+            assert len(series.zone.format(ahead) if series.zone else ahead) == 3
 
 
 ODD: list[Any] = [

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from grubench.data.zones import Zone
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Series:
@@ -25,7 +27,7 @@ class Series:
         name: What tables and files call it.
         values: `(time, feature)`, float64; column 0 is the target.
         columns: A name for each feature; the first is the target's.
-        time: `(time,)`, datetime64 in rising order, or int64 step numbers.
+        time: `(time,)`, datetime64 in rising order (in UTC where there is a zone), or int64 step numbers.
         unit: The unit of the target, or an empty string.
         duplicated: Rows whose timestamp an earlier row has too, before the rule for them was applied.
         missing: Timestamps missing from the regular grid, before the rule for them was applied.
@@ -35,6 +37,7 @@ class Series:
             value is an input, and no forecast is measured by it. None is, where this is left out.
         source_row: `(time,)`, the data row of the file that each row came from, counted from 1.
         notes: What its reader guessed, and what looks wrong: a sentence each, which every view shows.
+        zone: The zone of the timestamps; None where they have no offsets.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Series:
     filled: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
     source_row: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     notes: tuple[str, ...] = ()
+    zone: Zone | None = None
 
     def __post_init__(self) -> None:
         """Number the rows, and take none for filled, where nothing else is said."""
@@ -65,6 +69,19 @@ class Series:
     def target(self) -> NDArray[np.float64]:
         """The target's values, `(time,)`."""
         return self.values[:, 0]
+
+    @property
+    def local_time(self) -> NDArray[np.datetime64] | NDArray[np.int64]:
+        """The timestamps as clocks show them, `(time,)`, or the step numbers."""
+        return self.zone.to_local(self.time) if self.zone else self.time
+
+    @property
+    def calendar_time(self) -> NDArray[np.datetime64] | NDArray[np.int64]:
+        """The timestamps by which the steps are counted: local time for days, UTC for hours."""
+        from grubench.data.zones import choose_clock
+
+        clock = choose_clock(self.time, self.zone)
+        return clock.to_local(self.time) if clock else self.time
 
     @property
     def has_timestamps(self) -> bool:

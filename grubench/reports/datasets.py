@@ -83,7 +83,7 @@ def _span(series: Sequence[Series]) -> str:
 
     if not series[0].has_timestamps:
         return f"Rows in order, without timestamps: 0 to {max(len(each) for each in series) - 1}."
-    first, last = min(each.time[0] for each in series), max(each.time[-1] for each in series)
-    calendar = find_calendar(series[0].time)
+    first, last = min(each.local_time[0] for each in series), max(each.local_time[-1] for each in series)
+    calendar = find_calendar(series[0].calendar_time)
     rule = f", {calendar.rule}" if calendar else ""
     return f"From {format_timestamp(first)} to {format_timestamp(last)}{rule}."

@@ -37,7 +37,7 @@ def show_forecast(forecast: Forecast, console: Console) -> None:
         console.print(Text(text, style="yellow"))
     if forecast.rules:
         console.print(Text(f"Timestamps: {'; '.join(forecast.rules[:MAX_SERIES])}.", style="dim"))
-    times = [rows.time.tolist() for rows in forecast.rows.values()]
+    times = [rows.labels() for rows in forecast.rows.values()]
     side_by_side = len(times) <= MAX_SERIES and all(time == times[0] for time in times)
     console.print(_tabulate_side_by_side(forecast) if side_by_side else _tabulate_in_blocks(forecast))
 
@@ -49,9 +49,9 @@ def _tabulate_side_by_side(forecast: Forecast) -> Table:
     table.add_column("time")
     for name in forecast.rows:
         table.add_column(Text(name + unit), justify="right")
-    for place, time in enumerate(next(iter(forecast.rows.values())).time):
+    for place, label in enumerate(next(iter(forecast.rows.values())).labels()):
         values = (format_number(float(rows.predicted[place])) for rows in forecast.rows.values())
-        table.add_row(format_timestamp(time), *values)
+        table.add_row(format_timestamp(label), *values)
     return table
 
 
@@ -63,9 +63,9 @@ def _tabulate_in_blocks(forecast: Forecast) -> Table:
         table.add_column(heading)
     table.add_column(Text("forecast" + unit), justify="right")
     for name, rows in forecast.rows.items():
-        for place, time in enumerate(rows.time):
+        for place, label in enumerate(rows.labels()):
             value = format_number(float(rows.predicted[place]))
-            table.add_row(Text(name if place == 0 else ""), format_timestamp(time), value)
+            table.add_row(Text(name if place == 0 else ""), format_timestamp(label), value)
     return table
 
 

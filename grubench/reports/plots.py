@@ -218,7 +218,7 @@ def _line(rows: ForecastRows, values: NDArray[np.float64]) -> tuple[Times, NDArr
     """The times and values to draw, with a break in the line where there is a gap; unknown values are left out."""
     shown = select_rows(rows)
     shown = shown[(shown < 0) | ~np.isnan(values[shown])]
-    return rows.time[shown], np.where(shown < 0, np.nan, values[shown])
+    return rows.local_time[shown], np.where(shown < 0, np.nan, values[shown])
 
 
 def _plot_actual(axes: Axes, rows: ForecastRows) -> None:

@@ -111,7 +111,7 @@ def _forecast_rows(name: str, run: Run, *, with_actual: bool) -> list[Chart]:
         shown = select_rows(columns, MAX_STEPS)
         block = np.cumsum(shown < 0)
         is_row = shown >= 0
-        time = columns.time[shown[is_row]]
+        time = columns.local_time[shown[is_row]]
         if columns.has_timestamps:
             time = np.datetime_as_string(time.astype("datetime64[s]"))
         lines = [(name, columns.predicted), *([("actual", columns.actual)] if with_actual else [])]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from grubench.data.zones import Zone, parse_offsets
 from grubench.errors import RunError
 from grubench.runs.files import DAMAGED
 
@@ -41,6 +42,7 @@ class ForecastRows:
         time: The time that is forecast.
         actual: The actual value, in the data's unit; NaN where it is not known, such as where it was filled.
         predicted: The forecast, in the data's unit.
+        zone: The zone in which timestamps are shown; they are in UTC then.
     """
 
     origin: Times
@@ -48,6 +50,16 @@ class ForecastRows:
     time: Times
     actual: NDArray[np.float64]
     predicted: NDArray[np.float64]
+    zone: Zone | None = None
+
+    @property
+    def local_time(self) -> Times:
+        """The time that is forecast, as clocks show it."""
+        return self.zone.to_local(self.time) if self.zone else self.time
+
+    def labels(self) -> list[str]:
+        """The time that is forecast as text, with its offset from UTC where it has one."""
+        return self.zone.format(self.time) if self.zone else [str(time) for time in self.time]
 
     @property
     def has_timestamps(self) -> bool:
@@ -62,8 +74,16 @@ def format_csv(rows: Mapping[str, ForecastRows]) -> str:
     """
     import pandas as pd
 
-    frames = [pd.DataFrame({"series": name} | vars(columns)) for name, columns in rows.items()]
+    frames = [pd.DataFrame({"series": name} | _write_columns(columns)) for name, columns in rows.items()]
     return pd.concat(frames).to_csv(index=False, lineterminator="\n")
+
+
+def _write_columns(rows: ForecastRows) -> dict[str, Any]:
+    """The columns of a series; timestamps with a zone as text, local with their offset."""
+    columns = {key: getattr(rows, key) for key in COLUMNS if key != "series"}
+    if rows.zone is None:
+        return columns
+    return columns | {key: rows.zone.format(columns[key]) for key in ("origin", "time")}
 
 
 def read_csv(path: Path, rows: int) -> dict[str, ForecastRows]:
@@ -88,7 +108,8 @@ def read_csv(path: Path, rows: int) -> dict[str, ForecastRows]:
         # As text: the parser of numbers that pandas had for long may be off in the last digit.
         predicted = frame["predicted"].to_numpy(np.float64)
         actual = frame["actual"].mask(frame["actual"] == "").to_numpy(np.float64)
-        times = {key: _parse_times(frame[key], has_timestamps=has_timestamps) for key in ("origin", "time")}
+        parsed = {key: _parse_times(frame[key], has_timestamps=has_timestamps) for key in ("origin", "time")}
+        times = {key: time for key, (time, _) in parsed.items()}
     except (ValueError, OverflowError, OSError) as error:
         raise RunError(f"{path} cannot be read: {' '.join(str(error).split())[:200]}.", DAMAGED) from error
     by_series = {
@@ -98,6 +119,7 @@ def read_csv(path: Path, rows: int) -> dict[str, ForecastRows]:
             time=times["time"][positions],
             actual=actual[positions],
             predicted=predicted[positions],
+            zone=_find_zone(times["time"], parsed["time"][1], positions),
         )
         for name, positions in frame.groupby("series", sort=False).indices.items()
     }
@@ -106,16 +128,25 @@ def read_csv(path: Path, rows: int) -> dict[str, ForecastRows]:
     return by_series
 
 
-def _parse_times(column: pd.Series[str], *, has_timestamps: bool) -> Times:
-    """A column of text as timestamps or step numbers, or a ValueError."""
+def _parse_times(column: pd.Series[str], *, has_timestamps: bool) -> tuple[Times, NDArray[np.timedelta64] | None]:
+    """A column of text as timestamps or step numbers, and the offsets of those that have one; or a ValueError."""
     import pandas as pd
 
     if not has_timestamps:
-        return column.astype("int64").to_numpy()
-    times = pd.to_datetime(column, format="ISO8601").to_numpy("datetime64[us]")
+        return column.astype("int64").to_numpy(), None
+    offsets = parse_offsets(column.tolist())
+    zoned = ~np.isnat(offsets)
+    if zoned.any() and not zoned.all():
+        raise ValueError("some times have an offset from UTC, and some have none")
+    parsed = pd.to_datetime(column, format="ISO8601", utc=bool(zoned.any()))
+    times = (parsed.dt.tz_localize(None) if zoned.any() else parsed).to_numpy("datetime64[us]")
     if pd.isna(times).any():
         raise ValueError("a time is empty")
-    return times
+    return times, offsets if zoned.any() else None
+
+
+def _find_zone(time: Times, offsets: NDArray[np.timedelta64] | None, rows: Any) -> Zone | None:
+    return None if offsets is None else Zone.from_offsets(time[rows].astype("datetime64[us]"), offsets[rows])
 
 
 def _is_complete(rows: ForecastRows) -> bool:

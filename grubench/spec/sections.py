@@ -89,9 +89,14 @@ class Data(Section):
     encoding: str = setting("", "The encoding, such as cp1252; found out by default (CSV).", rare=True)
     header: str = setting("", "The line of the header, or none; found out by default (CSV).", rare=True)
     na: tuple[str, ...] = setting((), "Texts that stand for missing numbers, such as ?,NA (own file).", rare=True)
-    time: str = setting("", "The column of timestamps (own file).")
+    time: str = setting("", "The column of timestamps, or columns, such as Date,Time (own file).")
     time_format: str = setting(
-        "", "The format of the timestamps, such as %d-%m-%y; ISO dates need none (own file).", rare=True
+        "",
+        "The format of the timestamps, such as %d-%m-%y, or s, ms, us, ns since 1970; found out by default (own file).",
+        rare=True,
+    )
+    zone: str = setting(
+        "", "The time zone of the timestamps, such as Europe/Berlin; by default their offsets (own file).", rare=True
     )
     target: tuple[str, ...] = setting((), "Column to forecast; several make one series each.")
     features: tuple[str, ...] = setting((), "Further input columns (own file, bitcoin).")

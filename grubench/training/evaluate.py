@@ -157,4 +157,5 @@ def _make_series_rows(
         time=series.time[row],
         actual=np.where(series.filled[row], np.nan, series.target[row]),
         predicted=windows.scalings[series.name].target_to_unit(predicted).reshape(-1),
+        zone=series.zone,
     )

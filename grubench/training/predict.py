@@ -14,6 +14,7 @@ from grubench.data.calendar import LAST_TIMESTAMP, find_calendar
 from grubench.data.input_files import MAX_TABLE_MB
 from grubench.data.scaling import Scaling
 from grubench.data.windows import Windows
+from grubench.data.zones import choose_clock
 from grubench.errors import RunError, UsageError
 from grubench.runs import run as runs
 from grubench.runs.predictions import ForecastRows
@@ -38,7 +39,7 @@ MAX_STEPS = 100_000
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Past:
-    """The last values of a series before its forecasts, `(row,)` each: the time, and the value in the data's unit."""
+    """The last values of a series before its forecasts, `(row,)` each: local time, and the value in the data's unit."""
 
     time: Times
     actual: NDArray[np.float64]
@@ -163,7 +164,7 @@ def _forecast_ahead(run: Run, dataset: Dataset, cut: Windows, steps: int, *, tra
     with uses_tf32(spec):
         rows = {series.name: _forecast_series(model, series, cut, run, steps) for series in chosen}
     keep = max(2 * steps, spec.window.lookback)
-    past = {series.name: Past(time=series.time[-keep:], actual=series.target[-keep:]) for series in chosen}
+    past = {series.name: Past(time=series.local_time[-keep:], actual=series.target[-keep:]) for series in chosen}
     return Forecast(
         run=run,
         rows=rows,
@@ -197,6 +198,7 @@ def _forecast_series(model: Any, series: Series, cut: Windows, run: Run, steps: 
         time=times,
         actual=np.full(steps, np.nan),
         predicted=scaling.target_to_unit(np.array(scaled[:steps])),
+        zone=series.zone,
     )
 
 
@@ -212,7 +214,8 @@ def _compute_time_features(times: Times, run: Run, series: Series) -> NDArray[np
         return np.empty((len(times), len(series.columns) - 1))
     from grubench.data.datasets.timestamps import compute_time_features
 
-    return compute_time_features(times.astype("datetime64[us]"), run.experiment.data.time_features)
+    local = series.zone.to_local(times) if series.zone else times
+    return compute_time_features(local.astype("datetime64[us]"), run.experiment.data.time_features)
 
 
 def future_times(series: Series, steps: int) -> Times:
@@ -223,18 +226,20 @@ def future_times(series: Series, steps: int) -> Times:
     """
     if not series.has_timestamps:
         return np.asarray(series.time[-1] + np.arange(1, steps + 1))
-    calendar = find_calendar(series.time)
+    clock, known = choose_clock(series.time, series.zone), series.calendar_time
+    calendar = find_calendar(known)
     if calendar is None:
         return np.repeat(series.time[-1:], steps)
-    times = calendar.follow(series.time[-1].astype("datetime64[us]"), steps)
+    times = calendar.follow(known[-1].astype("datetime64[us]"), steps)
     if times[-1] > LAST_TIMESTAMP:
         raise UsageError(f"--steps: {steps} steps of series {quote(series.name)} go past the year 9999.", "Give fewer.")
+    times = clock.to_utc(times) if clock else times
     return times.astype(series.time.dtype)
 
 
 def _describe_calendars(chosen: Iterable[Series]) -> tuple[str, ...]:
     """The rules that the timestamps of the forecasts follow, each once."""
-    calendars = (find_calendar(series.time) for series in chosen)
+    calendars = (find_calendar(series.calendar_time) for series in chosen)
     return tuple(dict.fromkeys(calendar.rule for calendar in calendars if calendar))
 
 

@@ -235,8 +235,8 @@ class TestTable:
             ("", {}, DataError, "is empty"),
             ('a,price\n"x,1\n', {}, DataError, "cannot be read as CSV"),
             ("date,price\nsoon,1\n", {"time": "date"}, DataError, "'soon' is not an ISO timestamp"),
-            ("date,price\n13-05-13,1\n", {"time": "date"}, DataError, "'13-05-13' is not an ISO timestamp"),
-            ("date,price\n01-05-13,1\n", {"time": "date"}, DataError, "'01-05-13' is not an ISO timestamp"),
+            ("date,price\n13-05-14,1\n", {"time": "date"}, DataError, "'13-05-14' and all others can be read as"),
+            ("date,price\n01-05-13,1\n", {"time": "date"}, DataError, "'01-05-13' and all others can be read as"),
             (
                 "date,price\n2026-01-01,1\n99,1\n",
                 {"time": "date"},

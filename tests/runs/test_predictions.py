@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from grubench.data.zones import Zone
 from grubench.errors import RunError
 from grubench.runs.predictions import ForecastRows, format_csv, read_csv
 
@@ -28,6 +30,22 @@ def test_rows_are_read_back_by_series(tmp_path: Path, time: np.ndarray) -> None:
         assert rows.has_timestamps == (time.dtype.kind == "M")
         for key, values in vars(written[name]).items():
             np.testing.assert_array_equal(getattr(rows, key), values)
+
+
+def test_local_times_keep_their_offsets(tmp_path: Path) -> None:
+    time = np.arange("2026-03-29T00", "2026-03-29T04", dtype="datetime64[h]").astype("datetime64[us]")
+    zone = Zone.from_name("Europe/Berlin")
+    text = format_csv({"a": replace(make_rows(time), zone=zone)})
+    assert text.splitlines()[1].startswith("a,2026-03-29T01:00+01:00,1,2026-03-29T01:00+01:00,")
+    assert text.splitlines()[4].startswith("a,2026-03-29T03:00+02:00,2,2026-03-29T05:00+02:00,")
+    (tmp_path / "predictions.csv").write_text(text)
+    rows = read_csv(tmp_path / "predictions.csv", 4)["a"]
+    np.testing.assert_array_equal(rows.time, time)
+    assert rows.labels() == zone.format(time)
+    assert rows.local_time.astype("datetime64[h]").astype(str).tolist()[-1] == "2026-03-29T05"
+    (tmp_path / "predictions.csv").write_text(text.replace("+02:00", ""))
+    with pytest.raises(RunError, match="some times have an offset from UTC"):
+        read_csv(tmp_path / "predictions.csv", 4)
 
 
 def test_a_forecast_that_breaks_off_is_refused(tmp_path: Path) -> None:

@@ -23,15 +23,14 @@ DATES, DAY_FIRST = "%d-%m-%y", re.compile(r"\d\d-\d\d-\d\d$")
 
 def read(spec: Data, files: Sequence[Path]) -> list[Series]:
     """One series of 2,984 days for each target column."""
-    from grubench.data.datasets import columns, tables
+    from grubench.data.datasets import stamps, tables
 
     path = files[0]
     frame = tables.read_table(path)
     if "Date" not in frame.columns:
         raise DataError(f"{path.name} has no column 'Date'.", f"It has: {list_names(frame.columns)}.")
-    frame["Date"] = columns.parse_timestamps(
-        frame["Date"], path.name, DATES if DAY_FIRST.match(str(frame["Date"].iloc[0])) else None
-    )
+    day_first = DAY_FIRST.match(str(frame["Date"].iloc[0]))
+    frame["Date"] = stamps.parse_stamps(frame["Date"], path.name, DATES if day_first else "").time
     return tables.split_table(frame, replace(spec, time="Date", series_column=""), path.name, "bitcoin")
 
 

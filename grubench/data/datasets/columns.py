@@ -1,8 +1,7 @@
-"""Columns of a table as numbers and timestamps; an error names the file, the column and the row."""
+"""Columns of a table as numbers; an error names the file, the column and the row."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +9,11 @@ import numpy as np
 import pandas as pd
 
 from grubench.data.datasets.number_format import NumberFormat, parse
-from grubench.errors import DataError, UsageError
-from grubench.text import LARGEST_VALUE, count, list_names, quote
+from grubench.errors import DataError
+from grubench.text import LARGEST_VALUE, count, quote
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-# The years that Python and Matplotlib can show; Parquet's go further.
-FIRST, LAST = np.datetime64("0001-01-01", "us"), np.datetime64("9999-12-31T23:59:59.999999", "us")
 
 
 def parse_numbers(column: pd.Series[Any], where: str, style: NumberFormat | None = None) -> NDArray[np.float64]:
@@ -68,49 +64,6 @@ def _convert(column: pd.Series[Any], style: NumberFormat, where: str) -> tuple[p
     values[text] = parse(column[text], style, where)
     values[~text] = pd.to_numeric(column[~text], errors="coerce").to_numpy(np.float64, na_value=np.nan)
     return column, values
-
-
-def parse_timestamps(column: pd.Series[Any], where: str, format: str | None = None) -> NDArray[np.datetime64]:
-    """A column as timestamps in UTC, or as they stand where they have no time zone.
-
-    Raises:
-        DataError: A value is not a timestamp; the message names the row.
-        UsageError: The format is not valid.
-    """
-    if pd.api.types.is_numeric_dtype(column):
-        raise DataError(
-            f"{where}, column {quote(column.name)} holds numbers, not timestamps.",
-            "Leave --time out where rows are in order, or write ISO dates such as 2026-01-31 or 2026-01-31T10:15.",
-        )
-    try:
-        # Always with a format: pandas would guess whether 01-05-13 is in January, May or 2001.
-        parsed = pd.to_datetime(column, errors="coerce", format=format or "ISO8601", utc=_has_zone(column))
-    except (ValueError, TypeError, OverflowError, re.error) as error:
-        if not format:
-            raise DataError(
-                f"{where}, column {quote(column.name)}: {list_names([error])}.", "Write ISO dates."
-            ) from error
-        message = f"data.time_format: {quote(format)} is not a valid date format: {list_names([error])}."
-        raise UsageError(message, "Write one such as %d-%m-%y.") from error
-    if parsed.dt.tz is not None:
-        parsed = parsed.dt.tz_localize(None)
-    values: NDArray[np.datetime64] = parsed.to_numpy("datetime64[us]")
-    bad = np.isnat(values) | (values < FIRST) | (values > LAST)
-    if bad.any():
-        row = int(bad.argmax())
-        expected = f"in the format {format}" if format else "an ISO timestamp, such as 2026-01-31 or 2026-01-31T10:15"
-        raise DataError(
-            f"{where}, column {quote(column.name)}, data row {column.index[row] + 1}: "
-            f"{quote(column.iloc[row])} is not {expected}.",
-            "Fix the row, or give another format with --time-format, such as %d/%m/%Y.",
-        )
-    return values
-
-
-def _has_zone(column: pd.Series[Any]) -> bool:
-    """Whether the first timestamp has an offset from UTC; with daylight saving time a column has two."""
-    first = str(column.iloc[0])
-    return first.endswith("Z") or "+" in first[10:] or "-" in first[10:]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

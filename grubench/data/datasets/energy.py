@@ -24,7 +24,7 @@ def read(spec: Data, files: Sequence[Path]) -> list[Series]:
 def _read_region(path: Path, spec: Data) -> Series:
     import numpy as np
 
-    from grubench.data.datasets import columns, tables, timestamps
+    from grubench.data.datasets import columns, stamps, tables, timestamps
 
     frame = tables.read_table(path)
     if list(frame.columns[:1]) != ["Datetime"] or len(frame.columns) != 2:
@@ -32,7 +32,7 @@ def _read_region(path: Path, spec: Data) -> Series:
     load = columns.parse_numbers(frame.iloc[:, 1], path.name)
     if np.isnan(load).any():
         raise DataError(f"{path.name} has empty cells in {quote(frame.columns[1])}.", "Fill or remove the rows.")
-    time = columns.parse_timestamps(frame["Datetime"], path.name, "%Y-%m-%d %H:%M:%S")
+    time = stamps.parse_stamps(frame["Datetime"], path.name, "%Y-%m-%d %H:%M:%S").time
     return timestamps.arrange(str(frame.columns[1]).removesuffix("_MW"), time, load[:, None], ("load",), spec)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from grubench.data.datasets import timestamps
-from grubench.data.datasets.columns import apply_missing_rule, parse_numbers, parse_timestamps
+from grubench.data.datasets.columns import apply_missing_rule, parse_numbers
 from grubench.data.datasets.csv_table import CsvTable
 from grubench.data.datasets.parquet_table import PARQUET_ENDINGS, ParquetTable
+from grubench.data.datasets.stamps import Stamps, join_columns, parse_stamps
 from grubench.data.input_files import MAX_TABLE_MB, check_file, explain_failure
 from grubench.data.series import Series
 from grubench.data.suspicions import list_suspicions
@@ -44,8 +46,11 @@ def read(spec: Data, path: Path, *, max_mb: int = MAX_TABLE_MB) -> list[Series]:
     table = open_table(path, spec, max_mb=max_mb)
     where = path.name
     _check_columns(table.columns, spec, where)
-    texts = [name for name in (spec.time, spec.series_column) if name]
+    times = list_time_columns(spec.time, table.columns)
+    texts = [*times, *([spec.series_column] if spec.series_column else [])]
     frame = _load(table, list(dict.fromkeys([*spec.target, *spec.features, *texts])), texts)
+    if len(times) > 1:
+        frame[spec.time] = join_columns([frame[name] for name in times], spec.time)
     table.dialect.numbers.check([*spec.target, *spec.features], where)
     every = split_table(frame, spec, where, path.stem, table.dialect.numbers)
     guessed = () if table.dialect.is_plain else (table.dialect.describe(),)
@@ -89,6 +94,13 @@ def _load(table: CsvTable | ParquetTable, columns: Sequence[str], text_columns: 
     return frame
 
 
+def list_time_columns(time: str, columns: Sequence[str]) -> list[str]:
+    """The columns that hold the timestamps: that of this name, or those that it lists, such as `Date,Time`."""
+    if not time or time in columns:
+        return [time] if time else []
+    return [name.strip() for name in next(csv.reader([time], skipinitialspace=True), [])]
+
+
 def split_table(
     frame: pd.DataFrame, spec: Data, where: str, stem: str, style: NumberFormat | None = None
 ) -> list[Series]:
@@ -109,15 +121,16 @@ def split_table(
     _check_columns(frame.columns, spec, where)
     if len(spec.target) > 1 and spec.series_column:
         raise SpecError("data.target: several targets do not go with data.series_column.", "Give one target.")
+    stamps = parse_stamps(frame[spec.time], where, spec.time_format, spec.zone) if spec.time else None
     if spec.series_column:
         names = _series_names(frame[spec.series_column], where)
         return [
-            _build_series(rows, spec.target[0], spec, where, str(name), style=style)
+            _build_series(rows, spec.target[0], spec, where, str(name), style=style, stamps=stamps)
             for name, rows in frame.groupby(names, sort=False)
         ]
     if len(spec.target) == 1:
-        return [_build_series(frame, spec.target[0], spec, where, stem, style=style)]
-    return [_build_series(frame, target, spec, where, target, style=style) for target in spec.target]
+        return [_build_series(frame, spec.target[0], spec, where, stem, style=style, stamps=stamps)]
+    return [_build_series(frame, target, spec, where, target, style=style, stamps=stamps) for target in spec.target]
 
 
 def _check_columns(columns: Sequence[str] | pd.Index[Any], spec: Data, where: str) -> None:
@@ -125,7 +138,7 @@ def _check_columns(columns: Sequence[str] | pd.Index[Any], spec: Data, where: st
     settings = {
         "data.target": spec.target,
         "data.features": spec.features,
-        "data.time": (spec.time,) if spec.time else (),
+        "data.time": list_time_columns(spec.time, list(columns)),
         "data.series_column": (spec.series_column,) if spec.series_column else (),
     }
     for key, names in settings.items():
@@ -157,10 +170,17 @@ def _series_names(column: pd.Series[Any], where: str) -> pd.Series[Any]:
 
 
 def _build_series(
-    frame: pd.DataFrame, target: str, spec: Data, where: str, name: str, *, style: NumberFormat | None
+    frame: pd.DataFrame,
+    target: str,
+    spec: Data,
+    where: str,
+    name: str,
+    *,
+    style: NumberFormat | None,
+    stamps: Stamps | None,
 ) -> Series:
     columns = (target, *(feature for feature in spec.features if feature != target))
-    time = parse_timestamps(frame[spec.time], where, spec.time_format or None) if spec.time else None
+    time = stamps.time[frame.index] if stamps else None
     table = pd.DataFrame({column: parse_numbers(frame[column], where, style) for column in columns}, index=frame.index)
     rows = apply_missing_rule(time, table, spec.missing, where)
     if rows.time is None:
@@ -176,6 +196,9 @@ def _build_series(
             source_row=rows.source_row,
         )
     else:
-        series = timestamps.arrange(name, rows.time, rows.values, columns, spec, filled=rows.filled)
+        series = timestamps.arrange(
+            name, rows.time, rows.values, columns, spec, filled=rows.filled, zone=stamps.zone if stamps else None
+        )
         series = replace(series, source_row=rows.source_row[series.source_row - 1])
-    return replace(series, empty=rows.empty, dropped=rows.dropped)
+    notes = (*(stamps.notes if stamps else ()), *series.notes)
+    return replace(series, empty=rows.empty, dropped=rows.dropped, notes=notes)

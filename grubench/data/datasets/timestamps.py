@@ -10,6 +10,7 @@ import pandas as pd
 
 from grubench.data.calendar import find_calendar
 from grubench.data.series import Series
+from grubench.data.zones import choose_clock
 from grubench.errors import DataError, SpecError
 from grubench.text import list_names
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from grubench.data.calendar import Calendar
+    from grubench.data.zones import Zone
     from grubench.spec.sections import Data
 
 # More missing timestamps than this come from a wrong one, and would fill the memory.
@@ -47,6 +49,7 @@ def arrange(
     spec: Data,
     *,
     filled: NDArray[np.bool_] | None = None,
+    zone: Zone | None = None,
 ) -> Series:
     """Sort a series by its timestamps, and apply the spec's rules for duplicates and gaps.
 
@@ -61,6 +64,7 @@ def arrange(
         columns: The names of the features.
         spec: The rules, and the inputs to make from the timestamps.
         filled: `(time,)`, whether the target's value is a copy of an earlier one; none where it is left out.
+        zone: The zone of the timestamps, which are then in UTC.
 
     Raises:
         DataError: There are duplicates or gaps and the rule is to refuse them, or irregular timestamps have no gaps
@@ -73,10 +77,14 @@ def arrange(
     repeated = np.concatenate([[False], rows.time[1:] == rows.time[:-1]])
     duplicated = int(repeated.sum())
     rows = _apply_duplicate_rule(name, rows, repeated, spec.duplicates)
+    clock = choose_clock(rows.time, zone)
+    rows = replace(rows, time=clock.to_local(rows.time)) if clock else rows
     rows, missing = _apply_gap_rule(name, rows, spec.gaps)
+    rows = replace(rows, time=clock.to_utc(rows.time)) if clock else rows
     values = rows.values
     if spec.time_features:
-        values = np.column_stack([values, compute_time_features(rows.time, spec.time_features)])
+        local = zone.to_local(rows.time) if zone else rows.time
+        values = np.column_stack([values, compute_time_features(local, spec.time_features)])
     return Series(
         name=name,
         values=values,
@@ -87,6 +95,7 @@ def arrange(
         missing=missing,
         filled=rows.filled,
         source_row=rows.source_row,
+        zone=zone,
     )
 
 

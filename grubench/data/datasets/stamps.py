@@ -1,0 +1,245 @@
+"""Columns of timestamps: their format is found out from the whole column, and their offsets are kept."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from grubench.data.datasets.epochs import UNITS, find_number_format, parse_epoch
+from grubench.data.zones import OFFSET_LETTERS, Zone, parse_offsets
+from grubench.errors import DataError, UsageError
+from grubench.text import list_names, quote
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+# The years that Python and Matplotlib can show; Parquet's go further.
+FIRST, LAST = np.datetime64("0001-01-01", "us"), np.datetime64("9999-12-31T23:59:59.999999", "us")
+ISO = "ISO8601"
+# Days come first in dates with points; of those with other signs the whole column tells.
+DATES = (
+    *("%d.%m.%Y", "%d.%m.%y", "%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%Y", "%m-%d-%Y", "%d-%m-%y"),
+    *("%m-%d-%y", "%y-%m-%d", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %Y"),
+    *("%Y-%m-%d", "%Y/%m/%d"),
+)
+TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", " %H:%M:%S %z", " %H:%M %z", " %H")
+MIDNIGHT = re.compile(r"(.*[ T])24:?00((?::?00(?:\.0+)?)?.*)", re.DOTALL)
+# Values by which formats are ruled out before the whole column is parsed.
+SAMPLE = 1000
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Stamps:
+    """Timestamps.
+
+    Attributes:
+        time: `(row,)`, datetime64[us]: in UTC where there is a zone, else as they stand.
+        zone: Their zone, where they have offsets or a flag says it.
+        notes: What was guessed, a sentence each.
+        in_utc: Whether they are in UTC, with or without a zone.
+    """
+
+    time: NDArray[np.datetime64]
+    zone: Zone | None = None
+    notes: tuple[str, ...] = ()
+    in_utc: bool = False
+
+
+def parse_stamps(column: pd.Series[Any], where: str, format: str = "", zone: str = "") -> Stamps:
+    """A column as timestamps.
+
+    Args:
+        column: The column; its index has the row numbers of the file, from 0.
+        where: The file's name, for messages.
+        format: The format, as `strptime` takes it; s, ms, us or ns for numbers since 1970. Found out if it is empty.
+        zone: The zone of timestamps without offsets, and the one in which those with offsets are shown.
+
+    Raises:
+        DataError: A value is not a timestamp, or the format cannot be told; the message names the row or the flag.
+        UsageError: The format or the zone is not valid.
+    """
+    shown = Zone.from_name(zone) if zone else None
+    try:
+        stamps = _parse(column, where, format)
+    except (ValueError, TypeError, OverflowError, re.error) as error:
+        if not format:
+            raise DataError(
+                f"{where}, column {quote(column.name)}: {list_names([error])}.", "Write ISO dates."
+            ) from error
+        message = f"data.time_format: {quote(format)} is not a valid date format: {list_names([error])}."
+        raise UsageError(message, "Write one such as %d-%m-%y.") from error
+    bad = np.isnat(stamps.time) | (stamps.time < FIRST) | (stamps.time > LAST)
+    if bad.any():
+        raise _no_timestamp(column, where, int(bad.argmax()), format)
+    if shown is None:
+        return stamps
+    time = stamps.time if stamps.in_utc else _localize(stamps.time, column, where, shown)
+    return Stamps(time=time, zone=shown, notes=stamps.notes)
+
+
+def _parse(column: pd.Series[Any], where: str, format: str) -> Stamps:
+    if column.dtype.kind == "M" or isinstance(column.dtype, pd.DatetimeTZDtype):
+        return _split_zone(column)
+    if column.dtype.kind in "mbc":
+        raise TypeError(f"it holds {column.dtype}")
+    texts = column if column.dtype.kind in "iuf" and not format else _write_texts(column)
+    pattern = format or _find_format(texts, column, where)
+    notes = () if format or pattern == ISO else (_explain(column, pattern),)
+    if pattern in UNITS:
+        return Stamps(time=parse_epoch(texts, pattern), notes=notes, in_utc=True)
+    texts = _write_texts(texts)
+    parsed = _to_datetime(texts, pattern)
+    if parsed.dt.tz is None:
+        return Stamps(time=parsed.to_numpy("datetime64[us]"), notes=notes)
+    time = parsed.dt.tz_localize(None).to_numpy("datetime64[us]")
+    offsets = parse_offsets(texts.fillna("").tolist())
+    time = np.where(np.isnat(offsets), np.datetime64("NaT"), time)  # no offset among others with one
+    zone = _find_zone(time, offsets)
+    return Stamps(time=time, zone=zone, notes=(*notes, *_explain_offsets(column, zone)), in_utc=True)
+
+
+def _explain_offsets(column: pd.Series[Any], zone: Zone | None) -> tuple[str, ...]:
+    """A note on offsets that change, of which nobody knows when they change next."""
+    if zone is None or len(np.unique(zone.offsets)) < 2:
+        return ()
+    last = zone.format(zone.starts[-1:])[0][-OFFSET_LETTERS:]
+    return (
+        f"Column {column.name} has several offsets from UTC; forecasts keep the last, {last}, unless --zone is set.",
+    )
+
+
+def _find_zone(time: NDArray[np.datetime64], offsets: NDArray[np.timedelta64]) -> Zone | None:
+    valid = ~np.isnat(time)
+    return Zone.from_offsets(time[valid], offsets[valid]) if valid.any() else None
+
+
+def _write_texts(column: pd.Series[Any]) -> pd.Series[Any]:
+    """The column as text; whole numbers without a decimal point, names of UTC as its offset."""
+    if column.dtype.kind == "f":
+        column = column.astype("Int64") if (column.dropna() % 1 == 0).all() else column
+    texts = column.astype("str") if column.notna().all() else column.map(str, na_action="ignore")
+    if len(texts) and re.search(r" ?(?:UTC|GMT)$", str(texts.iloc[0])):
+        texts = texts.str.replace(r" ?(?:UTC|GMT)$", "+00:00", regex=True)
+    return texts
+
+
+def _explain(column: pd.Series[Any], pattern: str) -> str:
+    """A note on a format that no flag said."""
+    meaning = f"{UNITS[pattern]} since 1970, UTC" if pattern in UNITS else f"timestamps in the format {pattern}"
+    return f"Column {column.name} is read as {meaning}."
+
+
+def _split_zone(column: pd.Series[Any]) -> Stamps:
+    """Timestamps of a table with types, and their zone."""
+    if not isinstance(column.dtype, pd.DatetimeTZDtype):
+        return Stamps(time=column.to_numpy("datetime64[us]"))
+    time = column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[us]")
+    local = column.dt.tz_localize(None).to_numpy("datetime64[us]")
+    try:
+        return Stamps(time=time, zone=Zone.from_name(str(column.dtype.tz)), in_utc=True)
+    except UsageError:
+        return Stamps(time=time, zone=_find_zone(time, (local - time).astype("timedelta64[s]")), in_utc=True)
+
+
+def _to_datetime(texts: pd.Series[Any], format: str) -> pd.Series[Any]:
+    """Texts as timestamps, NaT where they are none; 24:00 is the next day's start."""
+    zoned = _has_zone(str(texts.iloc[0])) if format == ISO else "%z" in format
+    parsed: pd.Series[Any] = pd.to_datetime(texts, errors="coerce", format=format, utc=zoned)
+    bad = parsed.isna()
+    if bad.any():
+        matches = texts[bad].map(lambda text: MIDNIGHT.fullmatch(text) if isinstance(text, str) else None).dropna()
+        if len(matches):
+            starts = matches.map(lambda match: f"{match[1]}00:00{match[2]}")
+            days = pd.to_datetime(starts, errors="coerce", format=format, utc=zoned) + pd.Timedelta(days=1)
+            parsed.loc[matches.index] = days
+    return parsed
+
+
+def _has_zone(text: str) -> bool:
+    """Whether a timestamp has an offset from UTC."""
+    return text.endswith(("Z", "z")) or "+" in text[10:] or "-" in text[10:]
+
+
+def _find_format(texts: pd.Series[Any], column: pd.Series[Any], where: str) -> str:
+    """The one format that all values have, or the unit of numbers since 1970.
+
+    Raises:
+        DataError: There is none, or several that give different dates.
+    """
+    first = str(texts.iloc[0]).strip() if len(texts) else ""
+    if re.fullmatch(r"-?\d+(?:\.\d*)?", first):
+        return find_number_format(texts, column.name, where)
+    probe = pd.Series([MIDNIGHT.sub(r"\g<1>00:00\2", first)])
+    if pd.to_datetime(probe, format=ISO, errors="coerce", utc=True).notna().all():
+        return ISO
+    patterns = [date + time for date, time in product(DATES, TIMES) if _fits(first, date + time)]
+    if not patterns:
+        return ISO
+    valid = {pattern: int(_to_datetime(texts.head(SAMPLE), pattern).notna().sum()) for pattern in patterns}
+    patterns = [pattern for pattern in patterns if valid[pattern] == max(valid.values())]
+    if len(patterns) == 1:
+        return patterns[0]
+    parsed = {pattern: _to_datetime(texts, pattern) for pattern in patterns}
+    whole = [pattern for pattern in patterns if parsed[pattern].notna().all()] or patterns
+    if not all(parsed[pattern].equals(parsed[whole[0]]) for pattern in whole):
+        raise DataError(
+            f"{where}, column {quote(column.name)}: {quote(first)} and all others can be read as "
+            f"{' and as '.join(whole)}.",
+            f"Say which, with --time-format '{whole[0]}' or --time-format '{whole[1]}'.",
+        )
+    return whole[0]
+
+
+def _fits(text: str, format: str) -> bool:
+    try:
+        with warnings.catch_warnings(action="ignore"):  # Python's, of formats without a year
+            datetime.strptime(MIDNIGHT.sub(r"\g<1>00:00\2", text), format)
+    except ValueError:
+        return False
+    return True
+
+
+def _localize(time: NDArray[np.datetime64], column: pd.Series[Any], where: str, zone: Zone) -> NDArray[np.datetime64]:
+    """Local times as instants; of an hour that clocks repeat, the second time comes second in the file."""
+    index = pd.DatetimeIndex(time)
+    first = index.tz_localize(zone.name, ambiguous=np.ones(len(index), bool), nonexistent="NaT")
+    missing = first.isna()
+    if missing.any():
+        row = int(missing.argmax())
+        raise DataError(
+            f"{where}, column {quote(column.name)}, data row {column.index[row] + 1}: "
+            f"{quote(column.iloc[row])} does not exist in {zone.name}, where clocks skip it.",
+            "Give the zone of the file's clock with --zone, or leave --zone out.",
+        )
+    try:
+        inferred = index.tz_localize(zone.name, ambiguous="infer", nonexistent="NaT")
+    except ValueError:  # no second time, or several series below each other
+        inferred = first
+    return np.asarray(inferred.tz_convert("UTC").tz_localize(None).to_numpy("datetime64[us]"))
+
+
+def _no_timestamp(column: pd.Series[Any], where: str, row: int, format: str) -> DataError:
+    expected = f"in the format {format}" if format else "an ISO timestamp, such as 2026-01-31 or 2026-01-31T10:15"
+    return DataError(
+        f"{where}, column {quote(column.name)}, data row {column.index[row] + 1}: "
+        f"{quote(column.iloc[row])} is not {expected}.",
+        "Fix the row, or give another format with --time-format, such as %d/%m/%Y.",
+    )
+
+
+def join_columns(columns: Sequence[pd.Series[Any]], name: str) -> pd.Series[Any]:
+    """Columns of dates and of times as one of text, with a blank between."""
+    texts = [_write_texts(column) for column in columns]
+    joined = texts[0]
+    for text in texts[1:]:
+        joined = joined + " " + text
+    return joined.rename(name)
