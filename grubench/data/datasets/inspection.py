@@ -11,6 +11,7 @@ import numpy as np
 
 from grubench.data.calendar import find_calendar
 from grubench.data.datasets import columns as cells
+from grubench.data.datasets.stamps import parse_stamps
 from grubench.data.datasets.tables import open_table
 from grubench.data.suspicions import explain_code, explain_shift, find_missing_codes, find_shift, is_constant
 from grubench.errors import GrubenchError
@@ -133,7 +134,7 @@ def _describe(column: pd.Series[Any], style: NumberFormat, spec: Data) -> Column
     missing = len(column) - len(there)
     if there.empty:
         return Column(name=name, kind="empty", missing=missing, distinct=0, lowest="", highest="")
-    times = _parse(lambda: cells.parse_timestamps(column, name, spec.time_format or None))
+    times = _parse(lambda: parse_stamps(column, name, spec.time_format).time)
     if times is not None and (column.dtype.kind not in "iuf" or name.lower() in TIME_NAMES):
         distinct = len(np.unique(times))
         return Column(
