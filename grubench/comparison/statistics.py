@@ -282,4 +282,6 @@ def state_p(p: float) -> str:
 def mean_and_spread(values: Sequence[float]) -> tuple[float, float]:
     """The mean and the sample standard deviation (NaN for a single value)."""
     array = np.asarray(values, float)
+    if len(array) > 1 and np.ptp(array) == 0:  # their mean may be off by a rounding
+        return float(array[0]), 0.0
     return float(array.mean()), float(array.std(ddof=1)) if len(array) > 1 else float("nan")

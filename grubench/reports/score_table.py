@@ -36,9 +36,10 @@ def print_scores(
     print_table(title_test_error(unit), make_series_rows(test, baselines, spec), list_test_columns(), console)
     if len(test.horizon) > 1:
         scaled = test.overall["rmse"] is None  # series of different units
-        errors = [step["rmse_scaled" if scaled else "rmse"] or 0.0 for step in test.horizon]
+        scores = [step["rmse_scaled" if scaled else "rmse"] for step in test.horizon]
+        errors = [score for score in scores if score is not None]  # none at a step of which no target is known
         line = f"{format_number(errors[0])} {draw_sparkline(errors)} {format_number(errors[-1])}"
-        steps = f" RMSE{' scaled' if scaled else ''} by step of the horizon, 1 to {len(errors)}: "
+        steps = f" RMSE{' scaled' if scaled else ''} by step of the horizon, 1 to {len(scores)}: "
         console.print(Text(steps + line + (f" {unit}" if unit else "")))
 
 

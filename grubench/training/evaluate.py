@@ -63,10 +63,11 @@ def evaluate(
             rows.append(metrics.score(forecasts.at_step(step)))
     overall = metrics.average(by_series.values(), one_unit=one_unit)
     reference = persistence or Evaluation(overall=overall, series=by_series, horizon=(), lags={})
+    by_step_means = [metrics.average(rows, one_unit=one_unit) for rows in by_step]
     return Evaluation(
         overall=_compare(overall, reference.overall),
         series={name: _compare(scores, reference.series[name]) for name, scores in by_series.items()},
-        horizon=tuple(metrics.average(rows, one_unit=one_unit) for rows in by_step),
+        horizon=tuple(map(_mark_undefined, by_step_means)),
         lags=lags,
     )
 
@@ -98,7 +99,12 @@ def _read_recent(first: NDArray[np.int64], windows: Windows) -> NDArray[np.float
 
 def _compare(scores: dict[str, float], persistence: Scores) -> Scores:
     numbers = {key: float("nan") if value is None else value for key, value in persistence.items()}
-    return metrics.compare(scores, numbers)
+    return _mark_undefined(metrics.compare(scores, numbers))
+
+
+def _mark_undefined(scores: dict[str, float]) -> Scores:
+    """The scores, None for those that are not defined, as they are read back."""
+    return {key: None if np.isnan(value) else value for key, value in scores.items()}
 
 
 def evaluate_all(

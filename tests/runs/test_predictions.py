@@ -16,7 +16,11 @@ from grubench.runs.predictions import ForecastRows, format_csv, read_csv
 def make_rows(time: np.ndarray) -> ForecastRows:
     values = np.array([1.5, -2.0, 1e-7, 123456.75])
     return ForecastRows(
-        origin=np.repeat(time[:2], 2), step=np.array([1, 2, 1, 2]), time=time, actual=values, predicted=values[::-1]
+        origin=np.repeat(time[:2], 2),
+        step=np.array([1, 2, 1, 2]),
+        time=time,
+        actual=values,
+        predicted=values[::-1].copy(),
     )
 
 
@@ -53,3 +57,25 @@ def test_a_forecast_that_breaks_off_is_refused(tmp_path: Path) -> None:
     (tmp_path / "predictions.csv").write_text(text.rstrip("\n").rpartition("\n")[0] + "\n")
     with pytest.raises(RunError, match="no complete forecasts"):
         read_csv(tmp_path / "predictions.csv", 3)
+
+
+def test_an_actual_value_that_is_not_known_is_an_empty_cell(tmp_path: Path) -> None:
+    rows = make_rows(np.arange(4))
+    rows.actual[1] = np.nan
+    text = format_csv({"a": rows})
+    assert text.splitlines()[2].startswith("a,0,2,1,,")
+    (tmp_path / "predictions.csv").write_text(text)
+    np.testing.assert_array_equal(read_csv(tmp_path / "predictions.csv", 4)["a"].actual, rows.actual)
+
+
+@pytest.mark.parametrize("column", ["predicted", "actual"])
+def test_other_empty_or_infinite_values_are_refused(tmp_path: Path, column: str) -> None:
+    rows = make_rows(np.arange(4))
+    getattr(rows, column)[1] = np.inf
+    (tmp_path / "predictions.csv").write_text(format_csv({"a": rows}))
+    with pytest.raises(RunError, match="no complete forecasts"):
+        read_csv(tmp_path / "predictions.csv", 4)
+    rows.predicted[1] = np.nan
+    (tmp_path / "predictions.csv").write_text(format_csv({"a": rows}))
+    with pytest.raises(RunError):
+        read_csv(tmp_path / "predictions.csv", 4)
