@@ -55,6 +55,10 @@ class CsvTable:
         check_size(path, cells * CELL_BYTES, max_mb, f"bytes in {cells:,} cells of {CELL_BYTES}")
         self.columns = list(self.dialect.columns)
 
+    def dated_columns(self, needed: Sequence[str]) -> list[str]:
+        """The columns that may hold dates, and those that are needed: all, because all are parsed."""
+        return list(dict.fromkeys([*needed, *self.columns]))
+
     def load(self, columns: Sequence[str], text_columns: Sequence[str] = ()) -> pd.DataFrame:
         """Some of the columns, some of them as text.
 

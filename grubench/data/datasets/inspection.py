@@ -11,6 +11,7 @@ import numpy as np
 
 from grubench.data.calendar import find_calendar
 from grubench.data.datasets import columns as cells
+from grubench.data.datasets.row_order import MAX_REPEATED, find_series_columns
 from grubench.data.datasets.stamps import parse_stamps
 from grubench.data.datasets.tables import open_table
 from grubench.data.suspicions import explain_code, explain_shift, find_missing_codes, find_shift, is_constant
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from grubench.data.datasets.number_format import NumberFormat
     from grubench.spec.sections import Data
 
-# Times of which a larger part repeats are those of several series, each of which has some rows.
-MAX_REPEATED, MIN_SERIES_ROWS = 0.1, 3
 # Names that people give to columns of times and of targets.
 TIME_NAMES = ("time", "date", "datetime", "timestamp", "ts", "datum", "zeit", "ds", "day", "month", "year")
 TARGET_NAMES = ("target", "y", "value", "price", "close", "sales", "load", "demand")
@@ -112,7 +111,7 @@ def inspect_table(path: Path, spec: Data, *, max_mb: int) -> Inspection:
     frame = table.load(table.columns)
     every = tuple(_describe(frame[name], table.dialect.numbers, spec) for name in table.columns)
     time = _choose_time(every)
-    series_column = _find_series_column(frame, every, time)
+    series_column = _find_series_column(frame, time)
     target = _choose_target(every, time, series_column)
     return Inspection(
         path=path,
@@ -183,20 +182,12 @@ def _choose_time(every: Sequence[Column]) -> Column | None:
     return max(times, key=lambda column: (column.distinct, column.name.lower() in TIME_NAMES), default=None)
 
 
-def _find_series_column(frame: pd.DataFrame, every: Sequence[Column], time: Column | None) -> str:
-    """The column that names the series of a table in which times repeat; empty where there is one series.
-
-    With it, as few rows as can be have the time of another row of their series.
-    """
+def _find_series_column(frame: pd.DataFrame, time: Column | None) -> str:
+    """The column that names the series of a table in which times repeat; empty where there is one series."""
     if time is None or time.times is None or len(time.times) - time.distinct <= MAX_REPEATED * len(time.times):
         return ""
-    repeated = {
-        column.name: int(frame.assign(_time=time.times).duplicated([column.name, "_time"]).sum())
-        for column in every
-        if column.kind in ("text", "number") and 1 < column.distinct <= len(frame) / MIN_SERIES_ROWS
-    }
-    likely = min(repeated, key=lambda name: repeated[name], default="")
-    return likely if likely and repeated[likely] <= MAX_REPEATED * len(frame) else ""
+    columns = find_series_columns(frame.assign(**{time.name: time.times}), [time.name], ())
+    return columns[0] if len(columns) == 1 else ""
 
 
 def _choose_target(every: Sequence[Column], time: Column | None, series_column: str) -> Column | None:

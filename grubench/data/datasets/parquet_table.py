@@ -59,6 +59,13 @@ class ParquetTable:
         self._index = UNNAMED_INDEX if UNNAMED_INDEX in names and INDEX not in names else ""
         self.columns = [INDEX if name == self._index else name for name in names]
 
+    def dated_columns(self, needed: Sequence[str]) -> list[str]:
+        """The columns that hold dates, and those that are needed."""
+        types: Any = importlib.import_module("pyarrow.types")
+        kinds = {name: field.type for name, field in zip(self.columns, self._schema, strict=True)}
+        dated = [name for name, kind in kinds.items() if types.is_timestamp(kind) or types.is_date(kind)]
+        return list(dict.fromkeys([*needed, *dated]))
+
     def load(self, columns: Sequence[str], text_columns: Sequence[str] = ()) -> pd.DataFrame:
         """Some of the columns; numbers in those of names become text where names are made of them."""
         stored = [self._index if name == INDEX and self._index else name for name in columns]

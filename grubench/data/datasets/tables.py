@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from grubench.data.datasets import timestamps
+from grubench.data.datasets import row_order, timestamps
 from grubench.data.datasets.columns import apply_missing_rule, parse_numbers
 from grubench.data.datasets.csv_table import CsvTable
 from grubench.data.datasets.parquet_table import PARQUET_ENDINGS, ParquetTable
@@ -48,13 +48,17 @@ def read(spec: Data, path: Path, *, max_mb: int = MAX_TABLE_MB) -> list[Series]:
     _check_columns(table.columns, spec, where)
     times = list_time_columns(spec.time, table.columns)
     texts = [*times, *([spec.series_column] if spec.series_column else [])]
-    frame = _load(table, list(dict.fromkeys([*spec.target, *spec.features, *texts])), texts)
+    needed = list(dict.fromkeys([*spec.target, *spec.features, *texts]))
+    frame = _load(table, needed if times else table.dated_columns(needed), texts)
+    notes = [] if table.dialect.is_plain else [table.dialect.describe()]
     if len(times) > 1:
         frame[spec.time] = join_columns([frame[name] for name in times], spec.time)
+    if not times:
+        notes += row_order.check_order(frame, spec, where)
     table.dialect.numbers.check([*spec.target, *spec.features], where)
     every = split_table(frame, spec, where, path.stem, table.dialect.numbers)
-    guessed = () if table.dialect.is_plain else (table.dialect.describe(),)
-    return [replace(series, notes=(*guessed, *series.notes, *list_suspicions(series))) for series in every]
+    row_order.check_one_series(every, spec, where, times, lambda: _load_all(table, needed, texts))
+    return [replace(series, notes=(*notes, *series.notes, *list_suspicions(series))) for series in every]
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -99,6 +103,14 @@ def list_time_columns(time: str, columns: Sequence[str]) -> list[str]:
     if not time or time in columns:
         return [time] if time else []
     return [name.strip() for name in next(csv.reader([time], skipinitialspace=True), [])]
+
+
+def _load_all(table: CsvTable | ParquetTable, needed: Sequence[str], text_columns: Sequence[str]) -> pd.DataFrame:
+    """All columns of a table; only those that are needed where the others are too large, or no values."""
+    try:
+        return _load(table, table.columns, text_columns)
+    except DataError:
+        return _load(table, needed, text_columns)
 
 
 def split_table(
