@@ -259,7 +259,7 @@ def write_step(step: np.timedelta64) -> str:
     seconds = step / US / 1e6
     for name in ("week", "day", "hour", "minute", "second"):
         number = seconds / UNITS[name]
-        if number == int(number) and not (name == "week" and number > 1):
+        if number == int(number) and not (name in ("week", "second") and number > 1):
             return count(int(number), name)
     return f"{seconds:.4g} s"
 

@@ -73,7 +73,7 @@ def find_season(series: Sequence[Series], training: Sequence[NDArray[np.float64]
         training: The target in the training part of each, `(time,)`.
     """
     longest = max(series, key=len)
-    calendar = find_calendar(longest.time)
+    calendar = find_calendar(longest.calendar_time)
     if calendar is None:
         return _none("the rows have no timestamps that suggest one")
     if calendar.kind == "irregular":

@@ -135,7 +135,7 @@ def _describe(run: Run) -> dict[str, str]:
         "stack": ", ".join(run.experiment.model.layers),
         "parameters": f"{run.metrics.parameters.trainable:,}",
         "windows": ", ".join(f"{part} {count:,}" for part, count in asdict(run.metrics.data.windows).items()),
-        "season": count(run.experiment.data.season, "step") if run.experiment.data.season > 1 else "none",
+        "season": count(run.experiment.data.season, "step") if run.experiment.data.season > 1 else "no season",
         "loss": f"train {format_number(loss.train)}, validation {format_number(loss.validation)}",
         "time": "; ".join(filter(None, times)),
         "ran on": describe_kernels([run.environment]),

@@ -10,7 +10,7 @@ import numpy as np
 
 from grubench.backends import registry
 from grubench.data import datasets, windows
-from grubench.data.calendar import LAST_TIMESTAMP, find_calendar
+from grubench.data.calendar import LAST_TIMESTAMP, US, find_calendar
 from grubench.data.input_files import MAX_TABLE_MB
 from grubench.data.scaling import Scaling
 from grubench.data.windows import Windows
@@ -230,8 +230,10 @@ def future_times(series: Series, steps: int) -> Times:
     calendar = find_calendar(known)
     if calendar is None:
         return np.repeat(series.time[-1:], steps)
-    times = calendar.follow(known[-1].astype("datetime64[us]"), steps)
-    if times[-1] > LAST_TIMESTAMP:
+    last = known[-1].astype("datetime64[us]")
+    is_far = steps * float(calendar.step / US) > 2 * float((LAST_TIMESTAMP - last) / US)  # the sum would leave int64
+    times = known[:0] if is_far else calendar.follow(last, steps)
+    if is_far or times[-1] > LAST_TIMESTAMP:
         raise UsageError(f"--steps: {steps} steps of series {quote(series.name)} go past the year 9999.", "Give fewer.")
     times = clock.to_utc(times) if clock else times
     return times.astype(series.time.dtype)

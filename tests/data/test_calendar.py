@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from grubench.data import datasets
 from grubench.data.calendar import find_calendar
 from grubench.data.datasets import timestamps
 from grubench.errors import DataError
@@ -141,6 +144,14 @@ class TestSteps:
     def test_events_are_irregular_though_they_come_at_whole_seconds(self) -> None:
         seconds = np.random.default_rng(0).exponential(60, 500).round()
         assert find_kind(np.datetime64("2020-01-01", "us") + seconds.cumsum().astype("timedelta64[s]")) == "irregular"
+
+    def test_irregular_timestamps_are_told(self, tmp_path: Path) -> None:
+        seconds = np.random.default_rng(0).integers(40, 80, 500).cumsum()
+        time = np.datetime64("2020-01-01", "s") + seconds.astype("timedelta64[s]")
+        pd.DataFrame({"time": time, "level": np.sin(seconds)}).to_csv(tmp_path / "sensor.csv", index=False)
+        spec = Data(file=str(tmp_path / "sensor.csv"), time="time", target=("level",))
+        (note,) = datasets.load(spec, "sensor").notes
+        assert note.startswith("The timestamps are irregular, typically 61 s apart: rows are taken as neighbors")
 
     def test_gaps_of_irregular_timestamps_are_not_filled(self) -> None:
         time = np.datetime64("2020-01-01", "us") + np.cumsum([61, 83, 52, 97, 40, 71, 66, 58]) * np.timedelta64(1, "s")

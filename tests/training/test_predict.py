@@ -145,6 +145,14 @@ def test_the_calendar_goes_on(stamps: list[str], following: list[str]) -> None:
     assert np.datetime_as_string(future_times(series, 2), "D").tolist() == following
 
 
+@pytest.mark.parametrize("stamps", [["0001-01-01", "9990-01-01"], ["9999-10-01", "9999-11-01", "9999-12-01"]])
+def test_the_calendar_ends_with_the_year_9999(stamps: list[str]) -> None:
+    series = Series(name="s", values=np.zeros((len(stamps), 1)), columns=("x",), time=np.array(stamps, "datetime64[s]"))
+    for steps in (2, 100_000):
+        with pytest.raises(UsageError, match="past the year 9999"):
+            future_times(series, steps)
+
+
 def test_new_data_says_whose_scaling_it_takes(trained: dict[str, Run], tmp_path: Path) -> None:
     values = np.tile([1.0, 1, 1, 1, 1, 0, 0], 6)
     pd.DataFrame({"activity": values}).to_csv(tmp_path / "mine.csv", index=False)

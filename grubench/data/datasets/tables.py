@@ -58,6 +58,7 @@ def read(spec: Data, path: Path, *, max_mb: int = MAX_TABLE_MB) -> list[Series]:
     table.dialect.numbers.check([*spec.target, *spec.features], where)
     every = split_table(frame, spec, where, path.stem, table.dialect.numbers)
     row_order.check_one_series(every, spec, where, times, lambda: _load_all(table, needed, texts))
+    notes += timestamps.note_irregular(every)
     return [replace(series, notes=(*notes, *series.notes, *list_suspicions(series))) for series in every]
 
 

@@ -15,7 +15,7 @@ from grubench.errors import DataError, SpecError
 from grubench.text import list_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -128,6 +128,16 @@ def refuse_time_features(spec: Data, where: str) -> None:
             f"data.time_features: {where} has no timestamps to make {', '.join(spec.time_features)} from.",
             "Name the time column with --time, or leave the features out.",
         )
+
+
+def note_irregular(every: Sequence[Series]) -> tuple[str, ...]:
+    """A note where the timestamps of the longest series are irregular."""
+    longest = max(every, key=len)
+    calendar = find_calendar(longest.calendar_time)
+    if calendar is None or calendar.kind != "irregular":
+        return ()
+    which = f" of series {longest.name}" if len(every) > 1 else ""
+    return (f"The timestamps{which} are {calendar.rule}: rows are taken as neighbors, and no gaps are counted.",)
 
 
 def _drop_zero_microseconds(timestamps: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
