@@ -68,6 +68,8 @@ def find_exact(comparison: Comparison) -> list[Finding]:
 
 def find_lagging(comparison: Comparison) -> list[Finding]:
     """Name the arms whose forecasts are the last value again, one step late, and no better than it."""
+    if explain_small_test(comparison):
+        return []
     lagging = [arm.name for arm, runs in comparison.arms.items() if _lag_by_one_step(runs) and not _beat_it(runs)]
     if not lagging:
         return []

@@ -10,6 +10,7 @@ from grubench.runs.predictions import ForecastRows
 from grubench.runs.records import Evaluation
 from grubench.spec.baselines import PERSISTENCE
 from grubench.training import baselines, metrics
+from grubench.training.lag import find_lag, read_recent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from grubench.data.series import Dataset, Series
     from grubench.data.windows import Windows
     from grubench.runs.records import Scores
-
-# Lags, in steps, at which forecasts are set against the actual values.
-MAX_LAG = 3
 
 
 def compute_naive_errors(dataset: Dataset, windows: Windows, period: int) -> dict[str, float]:
@@ -58,7 +56,7 @@ def evaluate(
     for name, starts, of_series in windows.by_series("test", predicted):
         forecasts = _pair(name, starts, of_series, windows, naive.get(name, float("nan")))
         by_series[name] = metrics.score(forecasts)
-        lags[name] = metrics.find_lag(forecasts.unit_predicted[:, 0], forecasts.recent)
+        lags[name] = find_lag(forecasts.unit_predicted[:, 0], read_recent(windows, starts))
         for step, rows in enumerate(by_step):
             rows.append(metrics.score(forecasts.at_step(step)))
     overall = metrics.average(by_series.values(), one_unit=one_unit)
@@ -87,14 +85,7 @@ def _pair(
         unit_actual=actual,
         unit_predicted=predicted,
         naive_error=naive_error,
-        recent=_read_recent(rows.reshape(-1, windows.outputs)[:, :1], windows),
     )
-
-
-def _read_recent(first: NDArray[np.int64], windows: Windows) -> NDArray[np.float64]:
-    """The values at the first targets and at the steps before, `(window, lag)`; no row reaches into another series."""
-    rows = first - np.arange(min(windows.lookback, MAX_LAG) + 1) if not windows.every_step else first - np.arange(2)
-    return np.where(windows.filled[rows], np.nan, windows.actual[rows])
 
 
 def _compare(scores: dict[str, float], persistence: Scores) -> Scores:

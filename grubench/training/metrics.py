@@ -23,13 +23,6 @@ if TYPE_CHECKING:
     Array = NDArray[np.floating[Any]]
 
 
-# Fewer windows than this show no lag, and a smaller correlation is none.
-MIN_LAG_WINDOWS = 10
-MIN_CORRELATION = 0.5
-# Values that differ by less than this share are equal but for rounding.
-ROUNDING = 1e-12
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SeriesForecasts:
     """The forecasts of one series and what came true.
@@ -40,7 +33,6 @@ class SeriesForecasts:
         unit_actual: The same in the data's unit.
         unit_predicted: The same in the data's unit.
         naive_error: The naive error of the training part, in the unit; see `naive_error`.
-        recent: The values up to the first target, `(window, lag)`, that target itself first, in the data's unit.
     """
 
     actual: Array
@@ -48,7 +40,6 @@ class SeriesForecasts:
     unit_actual: Array
     unit_predicted: Array
     naive_error: float
-    recent: Array
 
     def at_step(self, step: int) -> SeriesForecasts:
         """Those of one step of the horizon, counted from 0."""
@@ -59,7 +50,6 @@ class SeriesForecasts:
             unit_actual=self.unit_actual[:, at],
             unit_predicted=self.unit_predicted[:, at],
             naive_error=self.naive_error,
-            recent=self.recent,
         )
 
 
@@ -191,29 +181,6 @@ def skill(error: float, baseline_error: float) -> float:
     if baseline_error > 0:
         return 1 - error / baseline_error
     return float("nan") if error > 0 else 0.0
-
-
-def find_lag(predicted: Array, recent: Array) -> int | None:
-    """By how many steps forecasts lag: the lag at which they correlate most with the actual values.
-
-    Args:
-        predicted: The forecasts of the first step, `(window,)`.
-        recent: `(window, lag)`, as in `SeriesForecasts`.
-
-    Returns:
-        The lag, 0 for forecasts in time and 1 for the last value seen again; None where no correlation reaches 0.5.
-    """
-    known = ~np.isnan(recent).any(axis=1)
-    columns = np.column_stack([predicted, recent])[known]
-    if len(columns) < MIN_LAG_WINDOWS:
-        return None
-    centered = columns - columns.mean(axis=0)
-    lengths = np.sqrt(np.square(centered).sum(axis=0))
-    if (lengths <= ROUNDING * np.abs(columns).max() * np.sqrt(len(columns))).any():
-        return None
-    correlations = centered[:, 1:].T @ centered[:, 0] / (lengths[1:] * lengths[0])
-    lag = int(correlations.argmax())
-    return lag if correlations[lag] >= MIN_CORRELATION else None
 
 
 def score(forecasts: SeriesForecasts) -> dict[str, float]:

@@ -11,7 +11,8 @@ from grubench.data.series import Series
 from grubench.errors import UsageError
 from grubench.runs.predictions import ForecastRows, format_csv
 from grubench.spec.experiment import Experiment, Window
-from grubench.training import evaluate, metrics
+from grubench.training import evaluate
+from grubench.training.lag import find_lag
 
 RNG = np.random.default_rng(5)
 
@@ -148,9 +149,9 @@ def test_the_lag_of_forecasts_is_that_of_their_best_correlation(horizon: int, ev
 def test_forecasts_that_never_change_have_no_lag() -> None:
     target = np.cumsum(RNG.normal(size=300))
     recent = np.column_stack([target[2:], target[1:-1], target[:-2]])
-    assert metrics.find_lag(np.full(298, 3.3), recent) is None
-    assert metrics.find_lag(RNG.normal(size=298), recent) is None
-    assert metrics.find_lag(target[1:-1][:5], recent[:5]) is None
+    assert find_lag(np.full(298, 3.3), recent) is None
+    assert find_lag(RNG.normal(size=298), recent) is None
+    assert find_lag(target[1:-1][:5], recent[:5]) is None
 
 
 def two_targets(units: tuple[str, str], columns: tuple[str, str]):
