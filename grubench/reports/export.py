@@ -131,7 +131,7 @@ def _write_json(comparison: Comparison) -> str:
         notes=comparison.notes,
         settings=write_settings(comparison),
         kernels={arm.name: describe_kernels([run.environment for run in runs]) for arm, runs in arms},
-        rows=make_rows(comparison),
+        rows=_list_measured(comparison),
         pairs={
             quantity: [_write_names(pair) for pair in compare_neighbors(comparison, quantity)]
             for quantity in (ERROR, TIME)
@@ -142,13 +142,18 @@ def _write_json(comparison: Comparison) -> str:
     return files.to_json(export).decode()
 
 
+def _list_measured(comparison: Comparison) -> list[Row]:
+    """The rows that have values; tables for people also say why a row has none."""
+    return [row for row in make_rows(comparison) if row.values]
+
+
 def _write_names(result: Pair | SeriesTest) -> dict[str, object]:
     """The fields of a result, its two arms by their names."""
     return {**vars(result), "first": result.first.name, "second": result.second.name}
 
 
 def _write_csv(comparison: Comparison) -> str:
-    rows = [row for row in make_rows(comparison) if row.values]
+    rows = _list_measured(comparison)
     runs_of = {arm.name: runs for arm, runs in comparison.arms.items()}
     keys = list(dict.fromkeys(key for row in rows for key in row.values))
     table: list[list[object]] = [["arm", "seed", *keys, "backend", "precision", "kernel"]]
