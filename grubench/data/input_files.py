@@ -195,6 +195,9 @@ def _read_promised_size(path: Path) -> int:
         if ending == ".zip":
             with _open_archive(file) as archive:
                 return max(size, _find_member(archive).file_size)
+        if ending in {".xlsx", ".xlsm"}:
+            with _open_archive(file) as archive:
+                return max(size, sum(member.file_size for member in archive.infolist()))
     return size
 
 

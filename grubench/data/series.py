@@ -12,7 +12,7 @@ from grubench.errors import UsageError
 from grubench.text import write_on_one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from numpy.typing import NDArray
 
@@ -38,6 +38,7 @@ class Series:
         source_row: `(time,)`, the data row of the file that each row came from, counted from 1.
         notes: What its reader guessed, and what looks wrong: a sentence each, which every view shows.
         zone: The zone of the timestamps; None where they have no offsets.
+        categories: The texts of each column of text, whose values are places in them, until `categories.encode`.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Series:
     source_row: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     notes: tuple[str, ...] = ()
     zone: Zone | None = None
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Number the rows, and take none for filled, where nothing else is said."""
@@ -96,10 +98,12 @@ class Dataset:
     Attributes:
         name: The dataset's name or the file's.
         series: The series, in the order of the source.
+        categories: The texts of each column of text, once there is an input for each of them.
     """
 
     name: str
     series: tuple[Series, ...]
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -140,4 +144,5 @@ class Dataset:
             digest.update(np.ascontiguousarray(series.values).tobytes())
             digest.update(np.ascontiguousarray(series.time.view(np.int64)).tobytes())
             digest.update(np.packbits(series.filled).tobytes())
+            digest.update(repr(dict(series.categories)).encode() if series.categories else b"")
         return digest.hexdigest()

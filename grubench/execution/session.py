@@ -159,9 +159,10 @@ class Session:
     def _read_dataset(self) -> Dataset:
         """The data, read once, from which windows can be cut as the spec says."""
         if self._dataset is None:
-            from grubench.data import datasets, windows
+            from grubench.data import categories, datasets, windows
 
             dataset = datasets.load(self._spec.data, self._spec.data_name, max_mb=self._options.max_table_mb)
+            dataset = categories.encode(dataset, self._spec)
             cut = windows.build(dataset, self._spec)
             self._training_windows = cut.count("train")
             self.notes = (*cut.notes, *self._find_season(dataset, cut))

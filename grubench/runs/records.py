@@ -279,7 +279,8 @@ class SeriesScaling(Struct, frozen=True, kw_only=True):
 
 
 class Scalings(Struct, frozen=True, kw_only=True):
-    """scaling.json: the kind of scaling, and that of each series by name."""
+    """scaling.json: the kind of scaling, that of each series by name, and the texts of each column of text."""
 
     kind: str
     series: Mapping[str, SeriesScaling]
+    categories: Mapping[str, tuple[str, ...]] = {}

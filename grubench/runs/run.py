@@ -120,6 +120,14 @@ class Run:
             raise RunError(f"{path} has no offset and factor for each input.", DAMAGED)
         return series
 
+    def categories(self) -> Mapping[str, tuple[str, ...]]:
+        """The texts of each column of text that the model was trained on.
+
+        Raises:
+            RunError: They cannot be read.
+        """
+        return read_record(self.folder / "scaling.json", Scalings).categories
+
 
 class RunReader:
     """Reads run folders; equal records of data, baselines and machine are kept in memory once."""

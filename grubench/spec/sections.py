@@ -73,7 +73,7 @@ class Data(Section):
     """Which series to train and test on."""
 
     dataset: str = setting("activities", "A dataset by name.")
-    file: str = setting("", "A CSV or Parquet file of your own.")
+    file: str = setting("", "A CSV, Excel or Parquet file of your own.")
     separator: str = setting(
         "", "What separates columns: a character, tab or space; found out by default (CSV).", rare=True
     )
@@ -88,6 +88,7 @@ class Data(Section):
     )
     encoding: str = setting("", "The encoding, such as cp1252; found out by default (CSV).", rare=True)
     header: str = setting("", "The line of the header, or none; found out by default (CSV).", rare=True)
+    sheet: str = setting("", "The sheet, by name or number; the first by default (Excel file).", rare=True)
     na: tuple[str, ...] = setting((), "Texts that stand for missing numbers, such as ?,NA (own file).", rare=True)
     time: str = setting("", "The column of timestamps, or columns, such as Date,Time (own file).")
     time_format: str = setting(

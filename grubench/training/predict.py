@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from grubench.backends import registry
-from grubench.data import datasets, windows
+from grubench.data import categories, datasets, windows
 from grubench.data.calendar import LAST_TIMESTAMP, US, find_calendar
 from grubench.data.input_files import MAX_TABLE_MB
 from grubench.data.scaling import Scaling
@@ -111,6 +111,7 @@ def predict(
             "Call from the folder where it was trained, or give the data with --csv FILE.",
         )
     dataset = datasets.load(spec.data, new.stem if new else spec.data_name, new, max_mb=max_mb)
+    dataset = categories.encode_as(dataset, run.categories()) if new else categories.encode(dataset, spec)
     if new is None:
         _check_fingerprint(run, dataset)
         cut = windows.build(dataset, spec)

@@ -169,7 +169,7 @@ def _environment(trained: Trained) -> Environment:
 
 def _scalings(trained: Trained) -> Scalings:
     series = {name: convert(scaling.to_dict(), SeriesScaling) for name, scaling in trained.windows.scalings.items()}
-    return Scalings(kind=trained.spec.window.scaling, series=series)
+    return Scalings(kind=trained.spec.window.scaling, series=series, categories=trained.dataset.categories)
 
 
 def _data(dataset: Dataset, windows: Windows) -> DataSummary:

@@ -8,7 +8,7 @@ import keras
 
 from grubench.backends import machine
 from grubench.backends.loader import backend
-from grubench.data import datasets
+from grubench.data import categories, datasets
 from grubench.data import windows as cutting
 from grubench.training import evaluate
 from grubench.training.checkpoint import CheckpointFile
@@ -55,7 +55,7 @@ def run_trial(
     clock = Clock()
     prepare(spec, options)
     on_event(Stage(text="reading the data"))
-    dataset = dataset or datasets.load(spec.data, spec.data_name)
+    dataset = dataset or categories.encode(datasets.load(spec.data, spec.data_name), spec)
     windows = cutting.build(dataset, spec)
     clock.lap("data_s")
     model = build_model(spec, windows.lookback, windows.feature, windows.outputs, options.threads)

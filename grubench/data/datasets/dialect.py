@@ -45,6 +45,7 @@ class Dialect:
 
     Attributes:
         encoding: The encoding, as Python calls it.
+        sheet: The sheet of an Excel file, which has neither encoding nor separator.
         separator: What stands between columns; a blank for any run of blanks.
         header: The line of the header, from 1; 0 where there is none.
         skipped: Lines before the first row of data.
@@ -55,6 +56,7 @@ class Dialect:
     """
 
     encoding: str = "utf-8"
+    sheet: str = ""
     separator: str = ","
     header: int = 1
     skipped: int = 1
@@ -67,7 +69,7 @@ class Dialect:
     def is_plain(self) -> bool:
         """Whether it is that of most files: UTF-8, commas, decimal points, and the header in the first line."""
         plain_text = TITLES.get(self.encoding) == "UTF-8" and self.separator == ","
-        return plain_text and self.header == 1 and not self.numbers.describe()
+        return plain_text and not self.sheet and self.header == 1 and not self.numbers.describe()
 
     def describe(self) -> str:
         """The dialect in a sentence."""
@@ -76,6 +78,7 @@ class Dialect:
         )
         separator = SEPARATORS.get(self.separator, quote(self.separator))
         parts = [TITLES.get(self.encoding, self.encoding.upper()), f"separated by {separator}"]
+        parts = [f"sheet {quote(self.sheet)} of an Excel file"] if self.sheet else parts
         return f"Read as {', '.join([*parts, *self.numbers.describe(), header])}."
 
 

@@ -238,7 +238,7 @@ def _no_timestamp(column: pd.Series[Any], where: str, row: int, format: str) -> 
 
 def join_columns(columns: Sequence[pd.Series[Any]], name: str) -> pd.Series[Any]:
     """Columns of dates and of times as one of text, with a blank between."""
-    texts = [_write_texts(column) for column in columns]
+    texts = [_write_texts(column.dt.strftime("%Y-%m-%d") if column.dtype.kind == "M" else column) for column in columns]
     joined = texts[0]
     for text in texts[1:]:
         joined = joined + " " + text

@@ -12,8 +12,10 @@ import pandas as pd
 from grubench.data.datasets import row_order, timestamps
 from grubench.data.datasets.columns import apply_missing_rule, parse_numbers
 from grubench.data.datasets.csv_table import CsvTable
+from grubench.data.datasets.excel_table import EXCEL_ENDINGS, ExcelTable
 from grubench.data.datasets.parquet_table import PARQUET_ENDINGS, ParquetTable
 from grubench.data.datasets.stamps import Stamps, join_columns, parse_stamps
+from grubench.data.datasets.text_columns import code_texts
 from grubench.data.input_files import MAX_TABLE_MB, check_file, explain_failure
 from grubench.data.series import Series
 from grubench.data.suspicions import list_suspicions
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 
 # A series has its own rows in the tables and files of each run, and takes about a millisecond to set up.
 MAX_SERIES = 5_000
+Table = CsvTable | ParquetTable | ExcelTable
+# Spreadsheets of other formats.
+UNREAD_SHEETS = (".xls", ".xlsb", ".ods", ".numbers")
 
 
 def read(spec: Data, path: Path, *, max_mb: int = MAX_TABLE_MB) -> list[Series]:
@@ -73,7 +78,7 @@ def read_table(path: Path) -> pd.DataFrame:
     return _load(table, table.columns)
 
 
-def open_table(path: Path, spec: Data | None = None, *, max_mb: int = MAX_TABLE_MB) -> CsvTable | ParquetTable:
+def open_table(path: Path, spec: Data | None = None, *, max_mb: int = MAX_TABLE_MB) -> Table:
     """A table whose columns are known, and which is small enough to be loaded.
 
     Raises:
@@ -81,7 +86,7 @@ def open_table(path: Path, spec: Data | None = None, *, max_mb: int = MAX_TABLE_
         DataError: The file is too large, or not a table.
     """
     check_file(path, "--csv", max_mb)
-    kind = ParquetTable if path.suffix.lower() in PARQUET_ENDINGS else CsvTable
+    kind = _choose_kind(path)
     table = explain_failure(path, kind.title, lambda: kind(path, max_mb, spec or Data()))
     seen: set[str] = set()
     for name in table.columns:
@@ -91,7 +96,15 @@ def open_table(path: Path, spec: Data | None = None, *, max_mb: int = MAX_TABLE_
     return table
 
 
-def _load(table: CsvTable | ParquetTable, columns: Sequence[str], text_columns: Sequence[str] = ()) -> pd.DataFrame:
+def _choose_kind(path: Path) -> type[Table]:
+    """What reads a file, by its ending."""
+    ending = path.suffix.lower()
+    if ending in UNREAD_SHEETS:
+        raise UsageError(f"data.file: files that end in {ending} are not read.", "Save the table as .xlsx or .csv.")
+    return ParquetTable if ending in PARQUET_ENDINGS else ExcelTable if ending in EXCEL_ENDINGS else CsvTable
+
+
+def _load(table: Table, columns: Sequence[str], text_columns: Sequence[str] = ()) -> pd.DataFrame:
     """Columns of a table; some are read as text, so that a name such as NA is not taken for an empty cell."""
     frame = explain_failure(table.path, table.title, lambda: table.load(columns, text_columns))
     if frame.empty:
@@ -135,6 +148,14 @@ def split_table(
     if len(spec.target) > 1 and spec.series_column:
         raise SpecError("data.target: several targets do not go with data.series_column.", "Give one target.")
     stamps = parse_stamps(frame[spec.time], where, spec.time_format, spec.zone) if spec.time else None
+    frame, categories = code_texts(frame, spec, where)
+    every = _split_rows(frame, spec, where, stem, style=style, stamps=stamps)
+    return [replace(series, categories=categories) for series in every]
+
+
+def _split_rows(
+    frame: pd.DataFrame, spec: Data, where: str, stem: str, *, style: NumberFormat | None, stamps: Stamps | None
+) -> list[Series]:
     if spec.series_column:
         names = _series_names(frame[spec.series_column], where)
         return [
