@@ -63,6 +63,10 @@ class ExcelTable:
         self._check_widths()
         self.dialect = Dialect()
 
+    def dated_columns(self, needed: Sequence[str]) -> list[str]:
+        """The columns that may hold dates, and those that are needed: all, because all are read."""
+        return list(dict.fromkeys([*needed, *self.columns]))
+
     def load(self, columns: Sequence[str], text_columns: Sequence[str] = ()) -> pd.DataFrame:
         """Some of the columns."""
         places = {name: place for place, name in enumerate(self.columns)}

@@ -119,7 +119,7 @@ def list_time_columns(time: str, columns: Sequence[str]) -> list[str]:
     return [name.strip() for name in next(csv.reader([time], skipinitialspace=True), [])]
 
 
-def _load_all(table: CsvTable | ParquetTable, needed: Sequence[str], text_columns: Sequence[str]) -> pd.DataFrame:
+def _load_all(table: Table, needed: Sequence[str], text_columns: Sequence[str]) -> pd.DataFrame:
     """All columns of a table; only those that are needed where the others are too large, or no values."""
     try:
         return _load(table, table.columns, text_columns)
