@@ -13,16 +13,19 @@ from grubench.errors import UsageError
 from grubench.execution.options import ExecutionOptions
 from grubench.execution.session import Results, Session
 from grubench.runs import folder
-from grubench.spec.arms import build_arms, name_cells, plan_trials
+from grubench.spec.arms import build_arms, find_setting_key, name_cells, plan_trials
 from grubench.spec.cells import REFERENCE
+from grubench.spec.experiment import Experiment
 from grubench.training.events import Note, ignore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    import pandas as pd
+
     from grubench.runs.run import Run
     from grubench.spec.arms import Arm
-    from grubench.spec.experiment import Experiment
+    from grubench.spec.fields import Tree
     from grubench.training.events import OnEvent
 
 # Epochs of the pilot trial, which measures how long all trials train under `--match time`.
@@ -32,7 +35,7 @@ MAX_TRIALS = 100_000
 
 
 def compare(
-    spec: Experiment,
+    data: Experiment | pd.DataFrame | Path | str,
     *,
     cells: Sequence[str] = ("gru", "lstm"),
     vary: Mapping[str, Sequence[object]] | None = None,
@@ -42,11 +45,13 @@ def compare(
     fresh: bool = False,
     options: ExecutionOptions | None = None,
     on_event: OnEvent = ignore,
+    **settings: object,
 ) -> Comparison:
     """Train every cell with every seed, or reuse the trials that are finished.
 
     Args:
-        spec: The spec; its cells are replaced by each of `cells`, its seed is the first of the seeds.
+        data: The spec, or a table of your own, a DataFrame or a file, with its settings. The cells of the spec are
+            replaced by each of `cells`, its seed is the first of the seeds.
         cells: The cells to compare.
         vary: Values of further settings, by dotted key or name, to cross with the cells.
         match: What is equal between the cells: `units`; `params` (the LSTM keeps its units); or `time` (all train for
@@ -56,6 +61,7 @@ def compare(
         fresh: Train again what is finished, and from the first epoch.
         options: Where and how the trials run; by default one at a time, in processes of this machine.
         on_event: Called with the progress, as events of `grubench.training.events`.
+        settings: Of a table: settings by name, such as `target="price"`, `time="date"`, `lookback=60`, `epochs=5`.
 
     Returns:
         The comparison.
@@ -72,9 +78,10 @@ def compare(
             f"Give fewer seeds or fewer values to vary: at most {MAX_TRIALS:,} trials.",
         )
     options = options or ExecutionOptions()
+    spec, frame = _describe_table(data, settings)
     arms = build_arms(spec, cells, vary, match)
     options.check(arms.values(), match)
-    session = Session(spec, Path(output), options, on_event, reuse=not fresh, resume=not fresh)
+    session = Session(spec, Path(output), options, on_event, reuse=not fresh, resume=not fresh, frame=frame)
     spec = session.settle(spec)
     if match == "time" and not spec.training.seconds:
         spec = _limit_time(spec, _run_pilot(spec, cells, session), on_event)
@@ -93,19 +100,21 @@ def compare(
 
 
 def train(
-    spec: Experiment,
+    data: Experiment | pd.DataFrame | Path | str,
     *,
     output: Path | str = "runs",
     options: ExecutionOptions | None = None,
     on_event: OnEvent = ignore,
+    **settings: object,
 ) -> Run:
     """Train one trial.
 
     Args:
-        spec: The trial.
+        data: The trial, or a table of your own, a DataFrame or a file, with its settings.
         output: The folder of the runs.
         options: Where and how it runs; by default in a process of this machine.
         on_event: Called with the progress, as events of `grubench.training.events`.
+        settings: Of a table: settings by name, as `compare` takes them.
 
     Returns:
         The finished run.
@@ -114,10 +123,32 @@ def train(
         GrubenchError: What ended it.
     """
     options = options or ExecutionOptions()
+    spec, frame = _describe_table(data, settings)
     options.check([spec])
-    session = Session(spec, Path(output), options, on_event, reuse=False, resume=True)
+    session = Session(spec, Path(output), options, on_event, reuse=False, resume=True, frame=frame)
     spec = session.settle(spec)
     return session.run([(name_cells(spec), spec)]).runs[spec]
+
+
+def _describe_table(
+    data: Experiment | pd.DataFrame | Path | str, settings: Mapping[str, object]
+) -> tuple[Experiment, pd.DataFrame | None]:
+    """The spec of a table and its settings, and the table where it is in memory.
+
+    Raises:
+        SpecError: A setting is unknown or badly valued.
+        UsageError: There are settings beside a spec, which has its own.
+    """
+    if isinstance(data, Experiment):
+        if settings:
+            raise UsageError(f"{next(iter(settings))}: a spec has its own settings.", "Set it in the spec.")
+        return data, None
+    frame = None if isinstance(data, str | Path) else data
+    tree: Tree = {"data": {"file": str(data) if frame is None else "frame"}}
+    for name, value in settings.items():
+        section, _, setting = find_setting_key(name).partition(".")
+        tree.setdefault(section, {})[setting] = value
+    return Experiment.from_dict(tree), frame
 
 
 def _group_runs(

@@ -6,6 +6,8 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from conftest import IN_PROCESS, half_done, tiny, visible
 
@@ -23,6 +25,7 @@ from grubench.runs import locks
 from grubench.runs.run import Run
 from grubench.spec.experiment import Experiment
 from grubench.training.events import Event, Note, TrialStart, ignore
+from grubench.training.predict import predict
 
 
 def test_finished_trials_are_reused_until_fresh(tmp_path: Path) -> None:
@@ -239,3 +242,48 @@ def test_fresh_trials_start_without_the_checkpoint_that_is_there(fresh: bool, tm
     with pytest.raises(TrainingError, match="no luck"):
         api.compare(spec, cells=["gru"], seeds=1, output=tmp_path, fresh=fresh)
     assert present == [not fresh]
+
+
+class TestTables:
+    """compare and train take a table, in memory or in a file, with its settings."""
+
+    def make_frame(self) -> pd.DataFrame:
+        time = pd.date_range("2026-01-01", periods=80, freq="h", tz="Europe/Berlin", name="time")
+        step = np.arange(80)
+        return pd.DataFrame({"price": np.sin(step / 4) + 5, "day": np.where(step % 3, "dry", "wet")}, index=time)
+
+    @pytest.mark.parametrize("options", [IN_PROCESS, ExecutionOptions()])
+    def test_a_frame_is_compared_and_forecast(self, tmp_path: Path, options: ExecutionOptions) -> None:
+        frame = self.make_frame()
+        before = frame.copy()
+        comparison = api.compare(
+            frame,
+            target="price",
+            time="time",
+            features="day",
+            layers="gru:4",
+            lookback=8,
+            stride=4,
+            epochs=1,
+            cells=["gru"],
+            seeds=1,
+            output=tmp_path,
+            options=options,
+        )
+        pd.testing.assert_frame_equal(frame, before)
+        run = comparison.runs[0]
+        assert run.experiment.data.file == "frame"
+        assert run.categories() == {"day": ("dry", "wet")}
+        assert predict(run, file=frame, steps=1).rows["frame"].labels() == ["2026-01-04T08:00+01:00"]
+        with pytest.raises(UsageError, match="The run was trained on frame, which is not there"):
+            predict(run)
+
+    def test_settings_go_with_tables_alone(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="target: a spec has its own settings"):
+            api.compare(tiny(), target="price", output=tmp_path)
+        with pytest.raises(UsageError, match="unknown key 'targt'"):
+            api.train(self.make_frame(), targt="price", output=tmp_path)
+        with pytest.raises(UsageError, match="It has: time, price, day"):
+            api.train(self.make_frame(), target="prize", output=tmp_path)
+        with pytest.raises(UsageError, match=r"there is no file .*absent\.csv"):
+            api.train(tmp_path / "absent.csv", target="price", output=tmp_path)

@@ -8,9 +8,11 @@ Keras itself.
 from __future__ import annotations
 
 import os
+import pickle
 import select
 import signal
 import sys
+import tempfile
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -60,6 +62,7 @@ class _Task:
         options: How it is run.
         environment: The environment variables: a fork server still has those of its own start.
         log: The file that takes standard error.
+        dataset: The file with the data, where the parent read them from a table of the user's own.
     """
 
     spec: Experiment
@@ -67,6 +70,7 @@ class _Task:
     options: TrialOptions
     environment: dict[str, str]
     log: Path
+    dataset: Path | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +102,7 @@ class Processes:
         self.slots = jobs
         self._on_event = on_event
         self._children: dict[int, _Child] = {}
+        self._dataset: Path | None = None
 
     def trial_options(self, spec: Experiment, slot: int) -> TrialOptions:
         """An equal share of the cores, and one GPU where there are several."""
@@ -121,11 +126,23 @@ class Processes:
             options=job.options,
             environment=dict(os.environ) | ({gpus.VISIBLE_VARIABLE: job.options.card} if job.options.card else {}),
             log=log,
+            dataset=self._write_dataset(job),
         )
         process = forkservers.start_process(job.spec.training.backend, _run_task, writer, task)
         writer.close()
         kills = machine.count_memory_kills()
         self._children[job.number] = _Child(process=process, pipe=reader, log=log, memory_kills=kills)
+
+    def _write_dataset(self, job: Job) -> Path | None:
+        """The file with the data, written once: a table may be in memory alone, and must be the same for all trials."""
+        if job.dataset is None or not job.spec.data.file:
+            return None
+        if self._dataset is None:
+            descriptor, name = tempfile.mkstemp(".dataset", dir=process_folder())
+            with os.fdopen(descriptor, "wb") as file:
+                pickle.dump(job.dataset, file, protocol=5)
+            self._dataset = Path(name)
+        return self._dataset
 
     def wait(self, timeout_s: float) -> list[tuple[int, Outcome]]:
         """Pass events on until a trial ends, its process dies, or the time is over."""
@@ -154,6 +171,8 @@ class Processes:
             child.process.join(max(0.0, deadline - time.monotonic()))
             child.process.kill()
             self._remove(number)
+        if self._dataset:
+            self._dataset.unlink(missing_ok=True)
 
     def _remove(self, number: int) -> None:
         child = self._children.pop(number)
@@ -222,7 +241,9 @@ def _run_task(pipe: Connection, task: _Task) -> None:
     if hasattr(select, "poll"):  # not on Windows
         threading.Thread(target=_exit_with_reader, args=(pipe.fileno(),), daemon=True).start()
     try:
-        run_job(task.spec, task.folder, pipe.send, task.options)
+        # The parent wrote the file, into a folder of its own that no other user may write to.
+        dataset = pickle.loads(task.dataset.read_bytes()) if task.dataset else None
+        run_job(task.spec, task.folder, pipe.send, task.options, dataset)
         pipe.send(_Ended(None))
     except Exception as error:
         pipe.send(_Ended(as_outcome(error)))

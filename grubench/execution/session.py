@@ -19,6 +19,8 @@ from grubench.training.events import Note, Plan
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    import pandas as pd
+
     from grubench.data.series import Dataset
     from grubench.data.windows import Windows
     from grubench.errors import GrubenchError
@@ -54,6 +56,7 @@ class Session:
         on_event: Called with the progress.
         reuse: Reuse finished runs.
         resume: Resume from the checkpoints of trials that were killed.
+        frame: The table of the data, where it is in memory.
 
     Attributes:
         notes: What was guessed when the data were read, and what looks wrong; known when trials have run.
@@ -63,12 +66,20 @@ class Session:
     """
 
     def __init__(
-        self, spec: Experiment, root: Path, options: ExecutionOptions, on_event: OnEvent, *, reuse: bool, resume: bool
+        self,
+        spec: Experiment,
+        root: Path,
+        options: ExecutionOptions,
+        on_event: OnEvent,
+        *,
+        reuse: bool,
+        resume: bool,
+        frame: pd.DataFrame | None = None,
     ) -> None:
         atomic.check_writable(root)
         locks.remove_partial(root)
         self._spec, self._root, self._options, self._on_event = spec, root, options, on_event
-        self._resume = resume
+        self._resume, self._frame = resume, frame
         self._preloader = Preloader()
         self._dataset: Dataset | None = None
         self._training_windows = self._season = 0
@@ -130,7 +141,7 @@ class Session:
     def _find_runs(self, specs: Iterable[Experiment]) -> dict[Experiment, Run]:
         """The finished runs of trials; Keras starts to load meanwhile for those that seem to be missing."""
         specs = list(specs)
-        if self._spec.data.file:  # told before Keras starts to load
+        if self._spec.data.file and self._frame is None:  # told before Keras starts to load
             check_file(Path(self._spec.data.file), "--csv", self._options.max_table_mb)
         if self._options.executor == "processes":
             self._preloader.preload([spec for spec in specs if not self._may_have(spec)])
@@ -161,7 +172,8 @@ class Session:
         if self._dataset is None:
             from grubench.data import categories, datasets, windows
 
-            dataset = datasets.load(self._spec.data, self._spec.data_name, max_mb=self._options.max_table_mb)
+            max_mb, data = self._options.max_table_mb, self._spec.data
+            dataset = datasets.load(data, self._spec.data_name, max_mb=max_mb, frame=self._frame)
             dataset = categories.encode(dataset, self._spec)
             cut = windows.build(dataset, self._spec)
             self._training_windows = cut.count("train")

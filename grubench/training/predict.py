@@ -25,6 +25,7 @@ from grubench.training.load_model import load_model
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    import pandas as pd
     from numpy.typing import NDArray
 
     from grubench.data.series import Dataset, Series
@@ -77,7 +78,7 @@ class Forecast:
 def predict(
     run: Run | Path | str,
     *,
-    file: Path | str | None = None,
+    file: Path | str | pd.DataFrame | None = None,
     steps: int | None = None,
     series: str | None = None,
     backend: str | None = None,
@@ -87,7 +88,8 @@ def predict(
 
     Args:
         run: A run, or its folder.
-        file: New data of the same shape; without it the run's own data, of which the test part is forecast.
+        file: New data of the same shape, a file or a DataFrame; without it the run's own data, of which the test part
+            is forecast.
         steps: Forecast this many steps past the end of each series; without it every window of the data.
         series: The series of the run whose scaling the new data takes, where names do not tell.
         backend: What runs the model, which loads on each; without it the one that Keras has in this process, or else
@@ -104,13 +106,14 @@ def predict(
         raise UsageError(f"--steps: {steps} is not valid.", f"Give a number from 1 to {MAX_STEPS:,}.")
     spec = run.experiment
     registry.choose(backend or registry.loaded() or spec.training.backend)
-    new = Path(file) if file else None
+    frame = None if file is None or isinstance(file, str | Path) else file
+    new = None if file is None else Path("frame" if frame is not None else str(file))
     if new is None and spec.data.file and not is_file(Path(spec.data.file)):
         raise UsageError(
             f"The run was trained on {spec.data.file}, which is not there.",
             "Call from the folder where it was trained, or give the data with --csv FILE.",
         )
-    dataset = datasets.load(spec.data, new.stem if new else spec.data_name, new, max_mb=max_mb)
+    dataset = datasets.load(spec.data, new.stem if new else spec.data_name, new, max_mb=max_mb, frame=frame)
     dataset = categories.encode_as(dataset, run.categories()) if new else categories.encode(dataset, spec)
     if new is None:
         _check_fingerprint(run, dataset)

@@ -15,6 +15,8 @@ from grubench.text import quote
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pandas as pd
+
     from grubench.data.series import Dataset, Series
     from grubench.spec.sections import Data
 
@@ -24,7 +26,9 @@ MAX_NAME_LETTERS = 255
 __all__ = ["CATALOG", "Source", "find", "load", "register"]
 
 
-def load(spec: Data, name: str, file: Path | None = None, *, max_mb: int = MAX_TABLE_MB) -> Dataset:
+def load(
+    spec: Data, name: str, file: Path | None = None, *, max_mb: int = MAX_TABLE_MB, frame: pd.DataFrame | None = None
+) -> Dataset:
     """Read the dataset or the file that a spec names, with its rules applied.
 
     Args:
@@ -32,6 +36,7 @@ def load(spec: Data, name: str, file: Path | None = None, *, max_mb: int = MAX_T
         name: What to call the dataset.
         file: New data of the same shape to read in its place.
         max_mb: The largest table of the user's own that is read, in MB.
+        frame: The table to read in place of a file.
 
     Raises:
         UsageError: There is no such dataset, file or column.
@@ -40,9 +45,9 @@ def load(spec: Data, name: str, file: Path | None = None, *, max_mb: int = MAX_T
     """
     from grubench.data.series import Dataset
 
-    if file is not None:
+    if file is not None and frame is None:
         check_file(file, "--csv", max_mb)
-    series = _read_table(spec, file, max_mb) if spec.file else _read_source(spec, file)
+    series = _read_table(spec, file, max_mb, frame) if spec.file else _read_source(spec, file)
     _check_names(name, series)
     return Dataset(name=name, series=tuple(series))
 
@@ -63,10 +68,10 @@ def _check_names(name: str, every: Sequence[Series]) -> None:
                 )
 
 
-def _read_table(spec: Data, file: Path | None, max_mb: int) -> list[Series]:
+def _read_table(spec: Data, file: Path | None, max_mb: int, frame: pd.DataFrame | None) -> list[Series]:
     from grubench.data.datasets import tables
 
-    return tables.read(spec, file or Path(spec.file), max_mb=max_mb)
+    return tables.read(spec, file or Path(spec.file), max_mb=max_mb, frame=frame)
 
 
 def _read_source(spec: Data, file: Path | None) -> list[Series]:

@@ -13,6 +13,7 @@ from grubench.data.datasets import row_order, timestamps
 from grubench.data.datasets.columns import apply_missing_rule, parse_numbers
 from grubench.data.datasets.csv_table import CsvTable
 from grubench.data.datasets.excel_table import EXCEL_ENDINGS, ExcelTable
+from grubench.data.datasets.frame_table import FrameTable
 from grubench.data.datasets.parquet_table import PARQUET_ENDINGS, ParquetTable
 from grubench.data.datasets.stamps import Stamps, join_columns, parse_stamps
 from grubench.data.datasets.text_columns import code_texts
@@ -31,37 +32,39 @@ if TYPE_CHECKING:
 
 # A series has its own rows in the tables and files of each run, and takes about a millisecond to set up.
 MAX_SERIES = 5_000
-Table = CsvTable | ParquetTable | ExcelTable
+FileTable = CsvTable | ParquetTable | ExcelTable
+Table = FileTable | FrameTable
 # Spreadsheets of other formats.
 UNREAD_SHEETS = (".xls", ".xlsb", ".ods", ".numbers")
 
 
-def read(spec: Data, path: Path, *, max_mb: int = MAX_TABLE_MB) -> list[Series]:
+def read(spec: Data, path: Path, *, max_mb: int = MAX_TABLE_MB, frame: pd.DataFrame | None = None) -> list[Series]:
     """The series of a table: one for each target column, or for each name in `spec.series_column`.
 
     Args:
         spec: The columns and the rules.
         path: The file.
         max_mb: The largest table that is read, in MB.
+        frame: The table, where it is in memory; the path is its name then.
 
     Raises:
         UsageError: The file or a column does not exist.
         DataError: The file is too large, cannot be parsed, or has values that cannot be trained on.
     """
-    table = open_table(path, spec, max_mb=max_mb)
+    table = open_table(path, spec, max_mb=max_mb) if frame is None else _check_names(FrameTable(frame, spec))
     where = path.name
     _check_columns(table.columns, spec, where)
     times = list_time_columns(spec.time, table.columns)
     texts = [*times, *([spec.series_column] if spec.series_column else [])]
     needed = list(dict.fromkeys([*spec.target, *spec.features, *texts]))
-    frame = _load(table, needed if times else table.dated_columns(needed), texts)
+    rows = _load(table, needed if times else table.dated_columns(needed), texts)
     notes = [] if table.dialect.is_plain else [table.dialect.describe()]
     if len(times) > 1:
-        frame[spec.time] = join_columns([frame[name] for name in times], spec.time)
+        rows[spec.time] = join_columns([rows[name] for name in times], spec.time)
     if not times:
-        notes += row_order.check_order(frame, spec, where)
+        notes += row_order.check_order(rows, spec, where)
     table.dialect.numbers.check([*spec.target, *spec.features], where)
-    every = split_table(frame, spec, where, path.stem, table.dialect.numbers)
+    every = split_table(rows, spec, where, path.stem, table.dialect.numbers)
     row_order.check_one_series(every, spec, where, times, lambda: _load_all(table, needed, texts))
     notes += timestamps.note_irregular(every)
     return [replace(series, notes=(*notes, *series.notes, *list_suspicions(series))) for series in every]
@@ -87,16 +90,19 @@ def open_table(path: Path, spec: Data | None = None, *, max_mb: int = MAX_TABLE_
     """
     check_file(path, "--csv", max_mb)
     kind = _choose_kind(path)
-    table = explain_failure(path, kind.title, lambda: kind(path, max_mb, spec or Data()))
+    return _check_names(explain_failure(path, kind.title, lambda: kind(path, max_mb, spec or Data())))
+
+
+def _check_names(table: Table) -> Table:
     seen: set[str] = set()
     for name in table.columns:
         if name in seen:
-            raise DataError(f"{path} has more than one column {quote(name)}.", "Rename one of them.")
+            raise DataError(f"{table.path} has more than one column {quote(name)}.", "Rename one of them.")
         seen.add(name)
     return table
 
 
-def _choose_kind(path: Path) -> type[Table]:
+def _choose_kind(path: Path) -> type[FileTable]:
     """What reads a file, by its ending."""
     ending = path.suffix.lower()
     if ending in UNREAD_SHEETS:

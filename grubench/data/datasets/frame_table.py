@@ -1,0 +1,47 @@
+"""A table in memory: a pandas DataFrame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from grubench.data.datasets.dialect import Dialect, judge_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from grubench.spec.sections import Data
+
+# What a run records as the file of a DataFrame; its values are in the fingerprint.
+FRAME = "frame"
+
+
+class FrameTable:
+    """The columns of a DataFrame, and its index where that has a name or holds times.
+
+    Args:
+        frame: The DataFrame, which is left as it is.
+        spec: The flags that say how numbers are written where they are text.
+    """
+
+    title = "a DataFrame"
+
+    def __init__(self, frame: pd.DataFrame, spec: Data) -> None:
+        has_index = any(frame.index.names) or isinstance(frame.index, pd.DatetimeIndex)
+        self._frame, self._spec = frame.reset_index(drop=not has_index), spec
+        self._frame.columns = pd.Index([str(name) for name in self._frame.columns])
+        self.path, self.dialect = Path(FRAME), Dialect()
+        self.columns = list(self._frame.columns)
+
+    def dated_columns(self, needed: Sequence[str]) -> list[str]:
+        """The columns that hold dates, and those that are needed."""
+        dated = self._frame.select_dtypes(["datetime", "datetimetz"]).columns
+        return list(dict.fromkeys([*needed, *map(str, dated)]))
+
+    def load(self, columns: Sequence[str], text_columns: Sequence[str] = ()) -> pd.DataFrame:
+        """Some of the columns."""
+        frame = self._frame[list(columns)]
+        self.dialect = judge_frame(frame, text_columns, self._spec)
+        return frame.copy()
