@@ -51,7 +51,7 @@ class Months:
     @property
     def rule(self) -> str:
         """The rule in words, such as `the last day of each month`."""
-        step = f"each {STEPS[self.every]}" if self.every in STEPS else f"every {self.every} months"
+        step = f"each {STEPS[self.every]}" if self.every in STEPS else self._write_long_step()
         starts = self.phase == 0 or self.every == 1
         ends = self.phase == self.every - 1
         if self.days == (1,) and starts:
@@ -65,11 +65,14 @@ class Months:
         days = "the last day" if self.days == (LAST,) else f"day {join_and(map(_write_day, self.days))}"
         return f"{days} of {self._write_months()}"
 
+    def _write_long_step(self) -> str:
+        return f"every {self.every // 12} years" if self.every % 12 == 0 else f"every {self.every} months"
+
     def _write_months(self) -> str:
         if self.every == 1:
             return "each month"
         months = [MONTHS[month] for month in range(self.phase, 12, self.every)]
-        return join_and(months) if 12 % self.every == 0 else f"every {self.every} months"
+        return join_and(months) if 12 % self.every == 0 else self._write_long_step()
 
     def follow(self, last: np.datetime64, number: int) -> NDArray[np.datetime64]:
         """The next days after one."""

@@ -69,6 +69,11 @@ class TestCalendars:
         assert follow(time, 2) == ["2021-03-30", "2021-04-30"]
         assert find_calendar(time).rule == "day 30 of each month"  # type: ignore[union-attr]
 
+    def test_ten_years(self) -> None:
+        time = stamps([f"{year}-01-01" for year in range(1900, 2021, 10)])
+        assert find_calendar(time).rule == "the first day of every 10 years"  # type: ignore[union-attr]
+        assert follow(time, 2) == ["2030-01-01", "2040-01-01"]
+
     def test_two_ends_of_months_are_enough(self) -> None:
         assert follow(stamps(["2020-01-31", "2020-02-29"]), 2) == ["2020-03-31", "2020-04-30"]
 
