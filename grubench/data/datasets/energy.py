@@ -32,7 +32,7 @@ def _read_region(path: Path, spec: Data) -> Series:
     load = columns.parse_numbers(frame.iloc[:, 1], path.name)
     if np.isnan(load).any():
         raise DataError(f"{path.name} has empty cells in {quote(frame.columns[1])}.", "Fill or remove the rows.")
-    time = stamps.parse_stamps(frame["Datetime"], path.name, "%Y-%m-%d %H:%M:%S").time
+    time = stamps.parse_stamps(frame["Datetime"], path.name, stamps.ISO).time
     return timestamps.arrange(str(frame.columns[1]).removesuffix("_MW"), time, load[:, None], ("load",), spec)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import re
 import warnings
 from dataclasses import dataclass
@@ -97,6 +99,9 @@ def _parse(column: pd.Series[Any], where: str, format: str) -> Stamps:
     if pattern in UNITS:
         return Stamps(time=parse_epoch(texts, pattern), notes=notes, in_utc=True)
     texts = _write_texts(texts)
+    cast = _cast(texts) if pattern == ISO else None
+    if cast is not None:
+        return Stamps(time=cast, notes=notes)
     parsed = _to_datetime(texts, pattern)
     if parsed.dt.tz is None:
         return Stamps(time=parsed.to_numpy("datetime64[us]"), notes=notes)
@@ -148,6 +153,18 @@ def _split_zone(column: pd.Series[Any]) -> Stamps:
         return Stamps(time=time, zone=Zone.from_name(str(column.dtype.tz)), in_utc=True)
     except UsageError:
         return Stamps(time=time, zone=_find_zone(time, (local - time).astype("timedelta64[s]")), in_utc=True)
+
+
+def _cast(texts: pd.Series[Any]) -> NDArray[np.datetime64] | None:
+    """ISO timestamps without offsets by pyarrow, several times as fast as pandas; None where that takes not all."""
+    if not importlib.util.find_spec("pyarrow"):
+        return None
+    arrow: Any = importlib.import_module("pyarrow")
+    try:
+        values = arrow.array(texts, from_pandas=True).cast(arrow.timestamp("us")).to_numpy(zero_copy_only=False)
+    except (arrow.ArrowException, TypeError):
+        return None
+    return np.asarray(values, "datetime64[us]")
 
 
 def _to_datetime(texts: pd.Series[Any], format: str) -> pd.Series[Any]:
