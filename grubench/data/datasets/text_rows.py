@@ -42,7 +42,10 @@ class Row:
     @property
     def width(self) -> int:
         """Its cells, without the empty ones at its end."""
-        return max((place for place, cell in enumerate(self.cells, 1) if cell), default=0)
+        width = len(self.cells)
+        while width and not self.cells[width - 1]:
+            width -= 1
+        return width
 
 
 def split_lines(lines: Iterable[str], separator: str) -> Reader:
@@ -79,7 +82,7 @@ def find_header(rows: Sequence[Row], spec: Data, where: str) -> tuple[int | None
         return places[0], places[0] + 1
     if not rows:
         return None, 0
-    width = Counter(row.width for row in rows).most_common(1)[0][0]
+    width = Counter(row.width for row in rows[:200]).most_common(1)[0][0]
     first = next(place for place, row in enumerate(rows) if row.width >= width)
     if spec.header == "none":
         return None, first
