@@ -14,11 +14,13 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 from conftest import compare_runs
@@ -229,6 +231,33 @@ def test_parquet(file: Path, columns: list[int], settings: dict[str, Any], damag
         place = int(damage[0] * (len(content) - 1))
         content[place] = damage[1]
         path.write_bytes(content[:place] if damage[2] else content)
+    with read_or_refused():
+        datasets.load(Data(file=str(path), **settings), "my").fingerprint()
+
+
+def make_book() -> dict[str, bytes]:
+    """The members of an Excel file."""
+    book, content = openpyxl.Workbook(), io.BytesIO()
+    for row in (["date", "price", "volume", "id"], [datetime(2026, 1, 1), 1.5, "1.234,5", "x"], [None, 2, "?", "y"]):
+        book.active.append(row)
+    book.save(content)
+    with zipfile.ZipFile(content) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+BOOK = make_book()
+
+
+@given(data=st.data(), settings=SETTINGS)
+@fuzz
+def test_excel(file: Path, data: st.DataObject, settings: dict[str, Any]) -> None:
+    path = file.with_suffix(".xlsx")
+    name = data.draw(st.sampled_from([*BOOK, *["xl/worksheets/sheet1.xml"] * 5, "xl/sharedStrings.xml"]))
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, part in BOOK.items():
+            archive.writestr(member, data.draw(damaged([part])) if member == name else part)
+    if data.draw(st.integers(0, 4)) == 0:
+        path.write_bytes(data.draw(damaged([path.read_bytes()])))
     with read_or_refused():
         datasets.load(Data(file=str(path), **settings), "my").fingerprint()
 

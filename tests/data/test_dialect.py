@@ -50,7 +50,7 @@ EURO = "day;price\na;1,5\nb;2,25\nc;1.234,75\nd;-3\n"
         (EURO.replace("1.234,75", "1\u202f234,75"), "decimal comma, blank between thousands"),
         (EURO.replace("1.234,75", "1'234,75"), "decimal comma, apostrophe between thousands"),
         (PLAIN.replace("1234.75", '"1,234.75"'), "comma between thousands"),
-        (PLAIN.replace("1234.75", '"$1,234.75"'), "comma between thousands"),
+        (PLAIN.replace("1234.75", '"$1,234.75"'), "comma between thousands, $ left out"),
         (PLAIN.replace("-3", "(3.00)"), "UTF-8"),
         ("\ufeff" + PLAIN, "Read as UTF-8"),
         (PLAIN.replace("day", "Größe").encode("utf-16"), "Read as UTF-16"),

@@ -45,12 +45,14 @@ class NumberFormat:
         decimal: The decimal separator.
         thousands: The separator of thousands; empty where there is none.
         na: Texts that stand for a missing number, beside empty cells.
+        signs: Currency and percent signs that were seen, and are no part of a number.
         doubts: For each column whose numbers can be read in two ways, why.
     """
 
     decimal: str = "."
     thousands: str = ""
     na: tuple[str, ...] = ()
+    signs: tuple[str, ...] = ()
     doubts: tuple[tuple[str, str], ...] = ()
 
     def check(self, names: Iterable[str], where: str) -> None:
@@ -71,6 +73,7 @@ class NumberFormat:
         """What differs from plain numbers, in words."""
         parts = [f"decimal {NAMES[self.decimal]}"] if self.decimal != "." else []
         parts += [f"{NAMES[self.thousands]} between thousands"] if self.thousands else []
+        parts += [f"{' '.join(self.signs)} left out"] if self.signs else []
         return parts + ([f"{', '.join(self.na)} as missing"] if self.na else [])
 
 
@@ -91,12 +94,14 @@ def judge(columns: Mapping[str, Sequence[str]], spec: Data, separator: str) -> N
     """
     evidence: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     missing: set[str] = set()
+    signs: set[str] = set()
     for name, cells in columns.items():
         filled = dict.fromkeys(cell for cell in cells if cell)
         numbers = _choose_telling(filled) if PLAIN_COLUMN.fullmatch(" ".join(filled)) else _find_numbers(filled)
         if not numbers:
             continue
         missing |= filled.keys() & MISSING_TEXTS
+        signs |= {sign for cell in numbers for sign in SIGNS.findall(cell)}
         for cell in numbers:
             for fact in _weigh(cell) or []:
                 evidence[fact].setdefault(name, cell)
@@ -105,7 +110,9 @@ def judge(columns: Mapping[str, Sequence[str]], spec: Data, separator: str) -> N
     thousands = {"none": ""}.get(spec.thousands, spec.thousands) or _choose_thousands(evidence, decimal)
     thousands = "" if spec.thousands == "none" or thousands == decimal else thousands
     doubts = {} if spec.decimal else _find_doubts(evidence, decimal, spec.thousands, separator)
-    return NumberFormat(decimal=decimal, thousands=thousands, na=na, doubts=tuple(doubts.items()))
+    return NumberFormat(
+        decimal=decimal, thousands=thousands, na=na, signs=tuple(sorted(signs)), doubts=tuple(doubts.items())
+    )
 
 
 def _choose_telling(cells: Iterable[str]) -> list[str]:
