@@ -174,6 +174,8 @@ class TestFlags:
         with pytest.raises(UsageError, match="It has: all, prices"):
             read(path)
         assert values(path, header="2") == [5, 6]
+        path = write(tmp_path, "Price,Close\nTicker,A\nDate,\n2026-01-01,5\n2026-01-02,6\n")
+        assert values(path, header="3", time="Date", target=("column2",)) == [5, 6]
 
     def test_texts_for_missing_numbers(self, tmp_path: Path) -> None:
         path = write(tmp_path, "day,price\na,1\nb,?\nc,3\nd,4\n")

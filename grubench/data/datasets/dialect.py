@@ -113,7 +113,8 @@ def find_dialect(head: bytes, spec: Data, *, whole: bool, where: str) -> Dialect
     header, first = find_header(rows, spec, where)
     sample = rows[first:]
     names = rows[header].cells if header is not None else [""] * max((len(row.cells) for row in rows), default=1)
-    names = names[: rows[header].width] if header is not None else names
+    if header is not None and not spec.header:  # where the header is not sure, its empty cells name no columns
+        names = names[: rows[header].width]
     columns = tuple(name or f"column{place}" for place, name in enumerate(names, 1))
     cells = {name: [row.cells[k] for row in sample if k < len(row.cells)] for k, name in enumerate(columns)}
     end = rows[first].line - 1 if first < len(rows) else len(lines)
