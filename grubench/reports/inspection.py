@@ -26,12 +26,13 @@ SPARKLINE_WIDTH = 16
 
 def show_inspection(inspection: Inspection, console: Console) -> None:
     """Print how a file is written, what its columns hold, what was found, what looks wrong, and the command to call."""
-    size = f"{count(inspection.rows, 'row')} of {count(len(inspection.columns), 'column')}"
+    columns = len(inspection.columns) + inspection.more_columns
+    size = f"{count(inspection.rows, 'row')} of {count(columns, 'column')}"
     console.print(Text(f"{inspection.path.name}: {size}", style="bold"))
     console.print(Text(inspection.format, style="dim"))
     console.print(_tabulate(inspection.columns[:MAX_COLUMNS]))
-    if len(inspection.columns) > MAX_COLUMNS:
-        console.print(Text(f"and {count(len(inspection.columns) - MAX_COLUMNS, 'more column')}"))
+    if columns > MAX_COLUMNS:
+        console.print(Text(f"and {count(columns - MAX_COLUMNS, 'more column')}"))
     for finding in inspection.findings:
         console.print(Text(finding))
     for warning in inspection.warnings:

@@ -161,14 +161,19 @@ class TestSizes:
         with pytest.raises(DataError, match="1,600,032 bytes in 200,004 cells of 8"):
             read(tmp_path / "my.csv", max_mb=1)
 
-    @pytest.mark.parametrize("start", [b"", b"\n\n", b'"a\nb",', b"\r\n"])
+    @pytest.mark.parametrize("start", [b"", b"\n\n", b'"a\nb",', b"\r\n", b"  \n", b"v\n", b"v\n1\n", b'a"b,"\n"'])
     @pytest.mark.parametrize("packed", [False, True])
     def test_columns_are_counted_in_what_is_unpacked(self, tmp_path: Path, start: bytes, packed: bool) -> None:
         content = start + b"," * 3_000_000 + b"\n1\n"
         path = tmp_path / ("my.csv.gz" if packed else "my.csv")
         path.write_bytes(gzip.compress(content) if packed else content)
-        with pytest.raises(DataError, match=rf"it has 3,000,00\d columns, and at most {MAX_COLUMNS:,}"):
+        with pytest.raises(DataError, match=f"more columns than {MAX_COLUMNS:,}"):
             read(path)
+
+    def test_a_row_over_many_lines_is_too_wide_too(self, tmp_path: Path) -> None:
+        (tmp_path / "my.csv").write_bytes(b'price,"' + b'\n",' + b'1,"\n",' * 20_000 + b"\n1,2\n")
+        with pytest.raises(DataError, match="more columns than"):
+            read(tmp_path / "my.csv")
 
     def test_a_row_without_end_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "my.csv.gz").write_bytes(gzip.compress(b"price\n1\n" + b"1" * 2**25))
@@ -199,6 +204,13 @@ class TestSizes:
         (tmp_path / name).write_bytes(ROWS)
         with pytest.raises(GrubenchError, match="cannot be read as"):
             read(tmp_path / name)
+
+
+def test_a_header_longer_than_the_first_part_is_read_whole(tmp_path: Path) -> None:
+    names = ["price", *(f"{'x' * 60}{number}" for number in range(8000))]
+    row = ",".join(["1"] * len(names))
+    (tmp_path / "my.csv").write_text("\n".join([",".join(names), row, row]))
+    assert read(tmp_path / "my.csv").series[0].target.tolist() == [1, 1]
 
 
 def test_packed_tables_are_read_as_others_are(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from grubench.data.datasets.dialect import SAMPLE_BYTES, find_dialect
 from grubench.data.datasets.text_rows import split_lines, too_many_cells
-from grubench.data.input_files import CELL_BYTES, check_size, measure_text, open_unpacked
+from grubench.data.input_files import CELL_BYTES, check_columns, check_size, measure_text, open_unpacked
 from grubench.errors import DataError
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from grubench.spec.sections import Data
 
+# Lines from which the dialect is found out, at least.
+SAMPLE_LINES = 20
 # pandas: "Expected 2 fields in line 5, saw 3".
 TOO_WIDE = re.compile(r"Expected \d+ fields in line \d+, saw \d+")
 
@@ -46,12 +48,12 @@ class CsvTable:
 
     def __init__(self, path: Path, max_mb: int, spec: Data) -> None:
         self.path = path
-        with open_unpacked(path) as file:
-            head = file.read(SAMPLE_BYTES)
         # Columns are counted before the rows are split: a row of millions of cells would take long.
-        size = measure_text(path, max_mb, separators=(spec.separator or ",;\t|").encode())
-        self.dialect = find_dialect(head, spec, whole=len(head) < SAMPLE_BYTES, where=path.name)
-        cells = size.rows * size.columns
+        lines = measure_text(path, max_mb, separators=(spec.separator or ",;\t|").encode())
+        head, whole = _read_head(path)
+        self.dialect = find_dialect(head, spec, whole=whole, where=path.name)
+        check_columns(self.dialect.width)
+        cells = lines * self.dialect.width
         check_size(path, cells * CELL_BYTES, max_mb, f"bytes in {cells:,} cells of {CELL_BYTES}")
         self.columns = list(self.dialect.columns)
 
@@ -154,3 +156,15 @@ class CsvTable:
         if not end and len(frame):
             raise DataError(f"{self.path} holds no rows.", "Check the file.")
         return frame.iloc[:end]
+
+
+def _read_head(path: Path) -> tuple[bytes, bool]:
+    """The first part of a file, of some lines however long they are, and whether the file has no more."""
+    with open_unpacked(path) as file:
+        head = file.read(SAMPLE_BYTES)
+        while max(head.count(b"\n"), head.count(b"\r")) < SAMPLE_LINES:
+            more = file.read(SAMPLE_BYTES)
+            if not more:
+                return head, True
+            head += more
+        return head, not file.read(1)

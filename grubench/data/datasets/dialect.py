@@ -86,7 +86,7 @@ def find_dialect(head: bytes, spec: Data, *, whole: bool, where: str) -> Dialect
     """The dialect of a file.
 
     Args:
-        head: Its first bytes, at most `SAMPLE_BYTES`.
+        head: Its first bytes.
         spec: The flags that say some of it.
         whole: Whether the file has no more bytes.
         where: The file's name, for messages.

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 # Names that people give to columns of times and of targets.
 TIME_NAMES = ("time", "date", "datetime", "timestamp", "ts", "datum", "zeit", "ds", "day", "month", "year")
 TARGET_NAMES = ("target", "y", "value", "price", "close", "sales", "load", "demand")
+# Columns that are looked into.
+MAX_COLUMNS = 500
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,7 +68,8 @@ class Inspection:
         path: The file.
         rows: Its rows.
         format: How the file is written, in a sentence.
-        columns: Its columns.
+        columns: Its columns, the first of very many.
+        more_columns: How many others it has.
         time: The column of times; empty where there is none.
         series_column: The column that names the series; empty where there is one series.
         target: The column to forecast, as far as can be guessed; empty where there are no numbers.
@@ -78,6 +81,7 @@ class Inspection:
     rows: int
     format: str
     columns: tuple[Column, ...]
+    more_columns: int
     time: str
     series_column: str
     target: str
@@ -108,8 +112,8 @@ def inspect_table(path: Path, spec: Data, *, max_mb: int) -> Inspection:
         DataError: It is too large, or no table.
     """
     table = open_table(path, spec, max_mb=max_mb)
-    frame = table.load(table.columns)
-    every = tuple(_describe(frame[name], table.dialect.numbers, spec) for name in table.columns)
+    frame = table.load(table.columns[:MAX_COLUMNS])
+    every = tuple(_describe(frame[name], table.dialect.numbers, spec) for name in frame.columns)
     time = _choose_time(every)
     series_column = _find_series_column(frame, time)
     target = _choose_target(every, time, series_column)
@@ -118,6 +122,7 @@ def inspect_table(path: Path, spec: Data, *, max_mb: int) -> Inspection:
         rows=len(frame),
         format=table.dialect.describe(),
         columns=every,
+        more_columns=len(table.columns) - len(every),
         time=time.name if time else "",
         series_column=series_column,
         target=target.name if target else "",

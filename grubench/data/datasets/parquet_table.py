@@ -8,7 +8,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from grubench.data.datasets.dialect import Dialect, judge_frame
-from grubench.data.input_files import CELL_BYTES, MAX_COLUMNS, TEXT_BYTES, check_size
+from grubench.data.input_files import CELL_BYTES, TEXT_BYTES, check_columns, check_size
 from grubench.errors import DataError, UsageError
 from grubench.text import advise_install, list_names, quote
 
@@ -53,8 +53,7 @@ class ParquetTable:
         parquet = importlib.import_module("pyarrow.parquet")
         with parquet.ParquetFile(path) as file:
             self._metadata, self._schema = file.metadata, file.schema_arrow
-        if self._metadata.num_columns > MAX_COLUMNS:
-            raise ValueError(f"it has {self._metadata.num_columns:,} columns, and at most {MAX_COLUMNS:,} are read")
+        check_columns(self._metadata.num_columns)
         names = [str(name) for name in self._schema.names]
         self._index = UNNAMED_INDEX if UNNAMED_INDEX in names and INDEX not in names else ""
         self.columns = [INDEX if name == self._index else name for name in names]
