@@ -9,10 +9,12 @@ says how each ended, in how many seconds, and with how much memory of the proces
 from __future__ import annotations
 
 import argparse
+import base64
 import contextlib
 import gzip
 import hashlib
 import json
+import marshal
 import os
 import shutil
 import subprocess
@@ -31,10 +33,25 @@ from rich.text import Text
 COMPARE = "grubench compare --epochs 1 --units 4 --lookback 12 --stride 16 --seeds 1 --output runs"
 OWN = f"{COMPARE} --csv own.csv --target v"
 MARK = "MARK"
-MODULES = ("numpy", "pandas", "keras", "tensorflow", "socket", "typing", "json", "rich", "typer", "msgspec", "pkgutil")
+MODULES = (
+    *(
+        "numpy",
+        "pandas",
+        "keras",
+        "tensorflow",
+        "h5py",
+        "msgspec",
+        "filelock",
+        "llvmlite",
+        "rich",
+        "typer",
+        "matplotlib",
+    ),
+    *("socket", "typing", "json", "pickle", "struct", "tempfile", "signal", "random", "queue", "selectors", "pkgutil"),
+)
 REFUSED = (1, 2)
 # The seconds and the MB of a command that refuses, and of one that loads Keras or trains.
-LIGHT, HEAVY = (10.0, 700.0), (90.0, 1500.0)
+LIGHT, HEAVY = (6.0, 650.0), (60.0, 1200.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,18 +209,30 @@ def _() -> None:
     write_table(head="$\\frac{")
 
 
-@attack("a model with a Lambda layer", "grubench predict runs/run0 --steps 1", codes=(0, 1, 2), says="", limits=HEAVY)
+@attack(
+    "a model with code in a Lambda layer",
+    "grubench predict runs/run0 --steps 1",
+    codes=(0,),
+    says="Picture",
+    limits=HEAVY,
+)
 def _() -> None:
-    run = copy_runs()[0]
-    code = {"class_name": "Lambda", "module": "keras.layers", "config": {"function": f"open('{MARK}', 'w')"}}
-    replace_weights(run / "model.keras", b"", config=lambda tree: tree["config"]["layers"].append(code))
+    mark = str(Path.cwd() / MARK)
+    code = compile(f"lambda x: open({mark!r}, 'w') and x", "", "eval").co_consts[0]
+    function = {"code": base64.b64encode(marshal.dumps(code)).decode(), "defaults": None, "closure": None}
+    layer = {
+        "class_name": "Lambda",
+        "module": "keras.layers",
+        "config": {"name": "evil", "function": {"class_name": "__lambda__", "config": function}},
+    }
+    replace_weights(copy_runs()[0] / "model.keras", b"", config=lambda tree: tree["config"]["layers"].insert(1, layer))
 
 
 @attack(
     "LaTeX commands in a kernel's reason",
     "grubench compare --runs runs/run0 runs/run1 --export a.tex; grep -c '^[^%]*.input' a.tex",
     codes=(1,),
-    says="0",
+    says="Wrote a.tex",
 )
 def _() -> None:
     for run in copy_runs()[:2]:
@@ -229,7 +258,7 @@ def _() -> None:
     "a spreadsheet's command as a series",
     f'{OWN} --series-column s && grubench predict $(ls -d runs/2*gru*) --export p.csv && grep -c "^\'=" p.csv',
     codes=(0,),
-    says="\n",
+    says="Wrote p.csv",
     limits=HEAVY,
 )
 def _() -> None:
@@ -260,7 +289,7 @@ def _() -> None:
     "a cache that others can write",
     f"XDG_CACHE_HOME=$PWD/cache {COMPARE}; ls -l --time-style=+%Y cache/grubench/kernels | grep -c 1999",
     codes=(0,),
-    says="\n",
+    says="Tables and pictures",
     limits=HEAVY,
 )
 def _() -> None:
@@ -308,7 +337,9 @@ def _() -> None:
     replace_weights(run / "model.keras", Path("w.h5").read_bytes())
 
 
-@attack("1,000 Dropout layers in a model", "grubench predict runs/run0 --steps 1", codes=(0, 1), says="", limits=HEAVY)
+@attack(
+    "1,000 Dropout layers in a model", "grubench predict runs/run0 --steps 1", codes=(0,), says="Picture", limits=HEAVY
+)
 def _() -> None:
     layer = {"class_name": "Dropout", "module": "keras.layers", "config": {"rate": 0.5}}
     replace_weights(
@@ -322,6 +353,17 @@ def _() -> None:
         file.write(b"v\n")
         for _ in range(2000):
             file.write(b"1\n" * 500_000)
+
+
+@attack("gzip with 3,000,001 columns behind a quote", f"{COMPARE} --csv own.csv.gz --target v", says="columns")
+def _() -> None:
+    with gzip.open("own.csv.gz", "wb") as file:
+        file.write(b'a"b,"\n"' + b"," * 3_000_000 + b"\n1\n")
+
+
+@attack("a data row of 300,001 columns", OWN, says="columns")
+def _() -> None:
+    Path("own.csv").write_text("v\n" + "," * 300_000 + "\n1\n" * 300)
 
 
 @attack("zip with 3,000,001 columns", f"{COMPARE} --csv own.zip --target v", says="columns")
@@ -461,6 +503,18 @@ def _() -> None:
     """Nothing to plant."""
 
 
+@attack(
+    "a current folder that goes while it trains",
+    f"{COMPARE} --epochs 300 --output ../out & pid=$!; while [ ! -e ../out/.locks ]; do sleep 0.2; done; "
+    "rm -r $PWD; wait $pid",
+    codes=(0, 1),
+    says="",
+    limits=HEAVY,
+)
+def _() -> None:
+    """Nothing to plant."""
+
+
 @attack("a broken keras.json", f"KERAS_HOME=. {COMPARE}", says="keras.json", limits=HEAVY)
 def _() -> None:
     Path("keras.json").write_text('{"floatx": "float99"}')
@@ -528,10 +582,15 @@ def try_one(attack: Attack, folder: Path) -> Outcome:
     folder.mkdir()
     planting = os.fork()  # so that what planting takes is not counted as the command's
     if not planting:
-        with contextlib.chdir(folder):
-            attack.plant()
-        os._exit(0)
-    os.waitpid(planting, 0)
+        code = 1
+        try:
+            with contextlib.chdir(folder):
+                attack.plant()
+            code = 0
+        finally:
+            os._exit(code)
+    if os.waitpid(planting, 0)[1]:
+        return Outcome(fault="it could not be planted", code=-1, seconds=0.0, peak_mb=0.0, output="")
     started = time.perf_counter()
     words = ["bash", "-c", attack.command]
     with subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import os
 import sys
-from contextlib import suppress
+from contextlib import chdir, suppress
 from pathlib import Path
 
 
@@ -20,10 +19,6 @@ def import_matplotlib() -> None:
     spec = None if "matplotlib" in sys.modules else importlib.util.find_spec("matplotlib")
     if spec is None or spec.origin is None:
         return
-    before = Path.cwd()
-    os.chdir(Path(spec.origin).parent)
-    try:
-        with suppress(ImportError):  # a broken one is told where a picture is drawn
-            importlib.import_module("matplotlib")
-    finally:
-        os.chdir(before)
+    # A broken one is told where a picture is drawn; the current folder may be gone, and no way leads back to it.
+    with suppress(ImportError, OSError), chdir(Path(spec.origin).parent):
+        importlib.import_module("matplotlib")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -51,5 +52,6 @@ def find_commit() -> str | None:
 
 def find_program(name: str) -> str | None:
     """The path of a program; never in the current folder, where Windows would look first."""
-    path = shutil.which(name)
-    return None if path is None or Path(path).absolute().parent == Path.cwd() else path
+    folders = [folder for folder in os.get_exec_path() if Path(folder).is_absolute()]
+    path = shutil.which(name, path=os.pathsep.join(folders))
+    return path if path and Path(path).is_absolute() else None

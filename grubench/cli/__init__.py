@@ -1,13 +1,12 @@
 """The command line: each command parses, makes one call of the library, and hands the result to a view."""
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from grubench.cli import bench, compare, datasets, doctor, guide, predict, report, runs, train
-from grubench.cli.command import show_error, take_signals
+from grubench.cli.command import GONE, is_folder_gone, show_error, take_signals
 from grubench.cli.streams import guard_streams
 from grubench.errors import UsageError
 
@@ -58,8 +57,6 @@ def main() -> None:
 
 
 def _check_folder() -> None:
-    try:
-        Path.cwd()
-    except OSError:
-        show_error("The current folder is gone.", "Change to another one (cd).")
+    if is_folder_gone():
+        show_error(GONE, "")
         sys.exit(UsageError.exit_code)

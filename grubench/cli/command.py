@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,12 +16,12 @@ from grubench.errors import GrubenchError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 # The exit code of a process that a signal ended is this and the signal's number.
 SIGNAL_CODE = 128
 INTERRUPTED = SIGNAL_CODE + signal.SIGINT
 ENDING_SIGNALS = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+GONE = "The current folder is gone: change to another one (cd)."
 INTERRUPTED_HINTS = {"compare": "Finished trials are kept; the same command continues from there."}
 
 
@@ -88,7 +89,7 @@ def command(
             except GrubenchError as error:
                 if debug:
                     raise
-                show_error(error.message, error.remedy)
+                show_error(error.message, GONE if is_folder_gone() else error.remedy)
                 raise typer.Exit(error.exit_code) from None
 
         parameters = [*own, *settings, *general]
@@ -98,6 +99,15 @@ def command(
         return run
 
     return register
+
+
+def is_folder_gone() -> bool:
+    """Whether the current folder has been removed."""
+    try:
+        Path.cwd()
+    except OSError:
+        return True
+    return False
 
 
 def show_error(message: str, remedy: str) -> None:

@@ -23,7 +23,7 @@ import signal
 import sys
 import tempfile
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -130,9 +130,12 @@ def _errors_with_reason(backend: str) -> Iterator[None]:
     try:
         yield
     except (OSError, EOFError) as error:
-        reason = read_last_lines(_log(backend)) or f" {type(error).__name__}: {error}"
+        lines = ""
+        with suppress(OSError):  # it may be the folder of logs that cannot be made
+            lines = read_last_lines(_log(backend))
         raise TrainingError(
-            f"The process that loads Keras with {backend} could not be started, or died.{reason}",
+            f"The process that loads Keras with {backend} could not be started, or died "
+            f"({type(error).__name__}: {error}).{lines}",
             "`grubench doctor` loads Keras in its own process; --in-process --debug shows where a trial fails.",
         ) from error
 

@@ -37,9 +37,13 @@ def process_folder() -> Path:
         OSError: It cannot be made.
     """
     sweep()
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-    lock = FileLock(folder / LOCK, thread_local=False)
-    lock.acquire()
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        lock = FileLock(folder / LOCK, thread_local=False)
+        lock.acquire()
+        if (folder / LOCK).is_file():
+            break
+        lock.release()  # another process swept it before it was locked
     # After `multiprocessing` has removed its sockets (-100). It documents neither the class nor the number.
     Finalize(None, _remove, (folder, lock), exitpriority=-200)
     return folder

@@ -198,12 +198,10 @@ def _explain_death(child: _Child) -> TrainingError:
     cause, lines = _name_cause(child.process.exitcode), forkservers.read_last_lines(child.log)
     kills = machine.count_memory_kills()
     killed = cause == "SIGKILL"
-    kernels = _find_loaded_kernels(child.process.pid)
-    if kernels is not None:
-        text = f"The trial's process died ({cause}) of the compiled kernels in {kernels}.{lines}"
-        return TrainingError(text, "Call again: they are compiled anew.")
     if any(words in lines for words in OUT_OF_MEMORY) or (killed and kills != child.memory_kills):
         why, remedy = "memory ran out", "Use a smaller --batch-size, or fewer trials at a time (--jobs)."
+    elif kernels := _find_loaded_kernels(child.process.pid):
+        why, remedy = f"by the compiled kernels in {kernels}", "Call again: they are compiled anew."
     elif killed:
         why = "killed by another process" + ("" if kills is not None else " or, where memory ran out, by the system")
         remedy = "The same command goes on with the trials that are missing."

@@ -142,7 +142,7 @@ class Session:
         """The finished runs of trials; Keras starts to load meanwhile for those that seem to be missing."""
         specs = list(specs)
         if self._spec.data.file and self._frame is None:  # told before Keras starts to load
-            check_file(Path(self._spec.data.file), "--csv", self._options.max_table_mb)
+            check_file(Path(self._spec.data.file), "data.file", self._options.max_table_mb)
         if self._options.executor == "processes":
             self._preloader.preload([spec for spec in specs if not self._may_have(spec)])
         self._read_dataset()  # wrong data are reported before anything is trained

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import IO, TYPE_CHECKING
 
 from grubench.errors import RunError
 from grubench.spec.parameter_count import count_parameters
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 WEIGHTS = "model.weights.h5"
 PARTS = ("metadata.json", "config.json", WEIGHTS)
 WEIGHT_BYTES = 4
+# Where the header of a part in a zip file has the length of its name, and behind it that of what else it says.
+NAME_LENGTH_PLACE = 26
 # The weights and as many values of the optimizer three times over, as AMSGrad has; names and settings of each layer.
 MAX_COPIES = 4
 MAX_LAYER_BYTES = 2**17
@@ -47,9 +51,10 @@ def load_model(run: Run, windows: Windows) -> keras.Model:
     path = run.folder / "model.keras"
     try:
         _check_size(path, run.experiment)
-        weights = _read_weights(path)
+        start = _find_weights(path)
         model = _build(run.experiment, windows)
-        _check_weights(weights, model)
+        with path.open("rb") as file:
+            _check_weights(_Part(file, start), model)
         model.load_weights(path)
     except Exception as error:  # a damaged file can fail anywhere in zipfile, h5py and Keras
         reason = " ".join(str(error).split())[:300] or type(error).__name__
@@ -60,6 +65,7 @@ def load_model(run: Run, windows: Windows) -> keras.Model:
 
 
 def _build(spec: Experiment, windows: Windows) -> keras.Model:
+    """The model of a spec, its weights 0: those of the file replace them, and others take long to draw."""
     from grubench.backends.loader import backend
 
     backend().set_up_devices()
@@ -67,6 +73,7 @@ def _build(spec: Experiment, windows: Windows) -> keras.Model:
     from grubench.training.model import build_stack
     from grubench.training.precision import layer_precision
 
+    spec = replace(spec, model=replace(spec.model, kernel_initializer="zeros", recurrent_initializer="zeros"))
     with layer_precision(spec):
         return build_stack(spec, windows.lookback, windows.feature, windows.outputs, plan_kernels(spec))
 
@@ -83,8 +90,34 @@ def _check_size(path: Path, spec: Experiment) -> None:
         raise ValueError(f"it has {size:,} bytes, and the model in experiment.toml takes {weights:,} to {most:,}")
 
 
-def _read_weights(path: Path) -> bytes:
-    """The part of the file that holds the weights.
+class _Part(io.RawIOBase):
+    """The rest of a file from a place on, as a file of its own; nothing of it is read before it is asked for."""
+
+    def __init__(self, file: IO[bytes], start: int) -> None:
+        super().__init__()
+        self._file, self._start = file, start
+        self._file.seek(start)
+
+    def readable(self) -> bool:
+        """It can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """It can be read from any place."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place."""
+        offset += self._start if whence == io.SEEK_SET else 0
+        return self._file.seek(offset, whence) - self._start
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Read from that place on."""
+        return self._file.readinto(buffer)  # type: ignore[attr-defined, no-any-return]
+
+
+def _find_weights(path: Path) -> int:
+    """Where the part of the file begins that holds the weights.
 
     Raises:
         ValueError: The file is no model of Keras, or says other sizes than it has.
@@ -99,10 +132,15 @@ def _read_weights(path: Path) -> bytes:
             sum(entry.file_size for entry in entries) > path.stat().st_size
         ):
             raise ValueError("its parts say more bytes than it has")
-        return archive.read(WEIGHTS)
+        with archive.open(WEIGHTS):  # checks the header before the part
+            header = archive.getinfo(WEIGHTS).header_offset
+    with path.open("rb") as file:
+        file.seek(header + NAME_LENGTH_PLACE)
+        name_bytes, extra_bytes = struct.unpack("<HH", file.read(4))
+        return file.tell() + int(name_bytes) + int(extra_bytes)
 
 
-def _check_weights(content: bytes, model: keras.Model) -> None:
+def _check_weights(content: io.RawIOBase, model: keras.Model) -> None:
     """Refuse weights that Keras would take memory for and that are not the model's, before it reads them.
 
     Raises:
@@ -112,7 +150,7 @@ def _check_weights(content: bytes, model: keras.Model) -> None:
 
     shapes = {tuple(variable.shape) for variable in model.variables}
     most = MAX_LAYER_OBJECTS * len(model.layers)
-    with h5py.File(io.BytesIO(content), "r") as file:
+    with h5py.File(content, "r") as file:
         left: list[h5py.Group] = [file]
         seen = 0
         while left:

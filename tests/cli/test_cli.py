@@ -231,5 +231,5 @@ def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "The current folder is gone." in done.stderr
+    assert "The current folder is gone" in done.stderr
     assert "Traceback" not in done.stderr

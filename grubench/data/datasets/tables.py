@@ -88,7 +88,7 @@ def open_table(path: Path, spec: Data | None = None, *, max_mb: int = MAX_TABLE_
         UsageError: There is no such file, or nothing that reads it is installed.
         DataError: The file is too large, or not a table.
     """
-    check_file(path, "--csv", max_mb)
+    check_file(path, "data.file", max_mb)
     kind = _choose_kind(path)
     return _check_names(explain_failure(path, kind.title, lambda: kind(path, max_mb, spec or Data())))
 
