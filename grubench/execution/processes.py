@@ -8,11 +8,9 @@ Keras itself.
 from __future__ import annotations
 
 import os
-import pickle
 import select
 import signal
 import sys
-import tempfile
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
 
+    from grubench.data.series import Dataset
     from grubench.execution.executor import Job, Outcome
     from grubench.spec.experiment import Experiment
     from grubench.training.events import OnEvent, TrialEvent
@@ -62,7 +61,7 @@ class _Task:
         options: How it is run.
         environment: The environment variables: a fork server still has those of its own start.
         log: The file that takes standard error.
-        dataset: The file with the data, where the parent read them from a table of the user's own.
+        dataset: The data, where the parent read them from a table of the user's own.
     """
 
     spec: Experiment
@@ -70,7 +69,7 @@ class _Task:
     options: TrialOptions
     environment: dict[str, str]
     log: Path
-    dataset: Path | None
+    dataset: Dataset | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +101,6 @@ class Processes:
         self.slots = jobs
         self._on_event = on_event
         self._children: dict[int, _Child] = {}
-        self._dataset: Path | None = None
 
     def trial_options(self, spec: Experiment, slot: int) -> TrialOptions:
         """An equal share of the cores, and one GPU where there are several."""
@@ -126,23 +124,13 @@ class Processes:
             options=job.options,
             environment=dict(os.environ) | ({gpus.VISIBLE_VARIABLE: job.options.card} if job.options.card else {}),
             log=log,
-            dataset=self._write_dataset(job),
+            # A table of the user's own may not be there any more, or be a frame; others are read beside Keras's start.
+            dataset=job.dataset if job.spec.data.file else None,
         )
         process = forkservers.start_process(job.spec.training.backend, _run_task, writer, task)
         writer.close()
         kills = machine.count_memory_kills()
         self._children[job.number] = _Child(process=process, pipe=reader, log=log, memory_kills=kills)
-
-    def _write_dataset(self, job: Job) -> Path | None:
-        """The file with the data, written once: a table may be in memory alone, and must be the same for all trials."""
-        if job.dataset is None or not job.spec.data.file:
-            return None
-        if self._dataset is None:
-            descriptor, name = tempfile.mkstemp(".dataset", dir=process_folder())
-            with os.fdopen(descriptor, "wb") as file:
-                pickle.dump(job.dataset, file, protocol=5)
-            self._dataset = Path(name)
-        return self._dataset
 
     def wait(self, timeout_s: float) -> list[tuple[int, Outcome]]:
         """Pass events on until a trial ends, its process dies, or the time is over."""
@@ -171,8 +159,6 @@ class Processes:
             child.process.join(max(0.0, deadline - time.monotonic()))
             child.process.kill()
             self._remove(number)
-        if self._dataset:
-            self._dataset.unlink(missing_ok=True)
 
     def _remove(self, number: int) -> None:
         child = self._children.pop(number)
@@ -239,9 +225,7 @@ def _run_task(pipe: Connection, task: _Task) -> None:
     if hasattr(select, "poll"):  # not on Windows
         threading.Thread(target=_exit_with_reader, args=(pipe.fileno(),), daemon=True).start()
     try:
-        # The parent wrote the file, into a folder of its own that no other user may write to.
-        dataset = pickle.loads(task.dataset.read_bytes()) if task.dataset else None
-        run_job(task.spec, task.folder, pipe.send, task.options, dataset)
+        run_job(task.spec, task.folder, pipe.send, task.options, task.dataset)
         pipe.send(_Ended(None))
     except Exception as error:
         pipe.send(_Ended(as_outcome(error)))
