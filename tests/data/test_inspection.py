@@ -33,7 +33,8 @@ def test_times_targets_and_the_command(tmp_path: Path) -> None:
     seen = look(path)
     assert [column.kind for column in seen.columns] == ["time", "text", "number"]
     assert (seen.time, seen.series_column, seen.target) == ("date", "", "sales")
-    assert seen.findings == ("Times: date, every day.",)
+    assert seen.findings[0] == "Times: date, every day."
+    assert seen.findings[1].startswith("No season: ")
     assert not seen.warnings
     assert shlex.split(seen.command())[2:] == ["--csv", str(path), "--time", "date", "--target", "sales"]
 
@@ -60,6 +61,22 @@ def test_what_looks_wrong_is_said(tmp_path: Path) -> None:
     seen = look(write(tmp_path, "sensor.csv", date=DAYS, sensor=values))
     assert "2 cells are empty in sensor: see --missing." in seen.warnings
     assert seen.command().endswith("--missing fill")
+
+
+def test_dates_and_times_in_columns_of_their_own_go_together(tmp_path: Path) -> None:
+    hours = pd.date_range("2024-01-01", periods=300, freq="h")
+    path = write(tmp_path, Date=hours.strftime("%d/%m/%Y"), Time=hours.strftime("%H:%M:%S"), power=VALUES)
+    seen = look(path)
+    assert seen.time == "Date,Time"
+    assert seen.findings[0] == "Times: Date,Time, every hour."
+
+
+def test_a_season_is_found_and_times_are_local(tmp_path: Path) -> None:
+    hours = pd.date_range("2024-01-01", periods=300, freq="h")
+    wave = VALUES + 40 * np.sin(2 * np.pi * np.arange(300) / 24)
+    seen = look(write(tmp_path, at=[f"{hour.isoformat()}+02:00" for hour in hours], load=wave))
+    assert str(seen.columns[0].lowest).startswith("2024-01-01T00:00:00")
+    assert any(text.startswith("Season of 24 steps: a day") for text in seen.findings)
 
 
 def test_newest_row_first(tmp_path: Path) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from grubench.data.calendar import find_calendar
 from grubench.data.datasets import columns as cells
-from grubench.data.datasets.row_order import MAX_REPEATED, find_series_columns
-from grubench.data.datasets.stamps import parse_stamps
+from grubench.data.datasets.number_format import NumberFormat
+from grubench.data.datasets.row_order import MAX_REPEATED, find_series_columns, holds_times_of_day
+from grubench.data.datasets.stamps import join_columns, parse_stamps
 from grubench.data.datasets.tables import open_table
+from grubench.data.season import find_season
+from grubench.data.series import Series
 from grubench.data.suspicions import explain_code, explain_shift, find_missing_codes, find_shift, is_constant
 from grubench.errors import GrubenchError
 from grubench.text import count, list_names, quote
@@ -25,8 +28,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from grubench.data.datasets.number_format import NumberFormat
     from grubench.spec.sections import Data
+
+T = TypeVar("T")
 
 # Names that people give to columns of times and of targets.
 TIME_NAMES = ("time", "date", "datetime", "timestamp", "ts", "datum", "zeit", "ds", "day", "month", "year")
@@ -114,7 +118,7 @@ def inspect_table(path: Path, spec: Data, *, max_mb: int) -> Inspection:
     table = open_table(path, spec, max_mb=max_mb)
     frame = table.load(table.columns[:MAX_COLUMNS])
     every = tuple(_describe(frame[name], table.dialect.numbers, spec) for name in frame.columns)
-    time = _choose_time(every)
+    time = _add_clock(frame, every, _choose_time(every), spec)
     series_column = _find_series_column(frame, time)
     target = _choose_target(every, time, series_column)
     return Inspection(
@@ -126,7 +130,7 @@ def inspect_table(path: Path, spec: Data, *, max_mb: int) -> Inspection:
         time=time.name if time else "",
         series_column=series_column,
         target=target.name if target else "",
-        findings=tuple(_list_findings(frame, time, series_column)),
+        findings=tuple(_list_findings(frame, time, series_column, target)),
         warnings=tuple(_list_warnings(every, target, series_column)),
     )
 
@@ -138,17 +142,17 @@ def _describe(column: pd.Series[Any], style: NumberFormat, spec: Data) -> Column
     missing = len(column) - len(there)
     if there.empty:
         return Column(name=name, kind="empty", missing=missing, distinct=0, lowest="", highest="")
-    times = _parse(lambda: parse_stamps(column, name, spec.time_format).time)
-    if times is not None and (column.dtype.kind not in "iuf" or name.lower() in TIME_NAMES):
-        distinct = len(np.unique(times))
+    stamps = _parse(lambda: parse_stamps(column, name, spec.time_format))
+    if stamps is not None and (column.dtype.kind not in "iuf" or name.lower() in TIME_NAMES):
+        local = stamps.zone.to_local(stamps.time) if stamps.zone else stamps.time
         return Column(
             name=name,
             kind="time",
             missing=missing,
-            distinct=distinct,
-            lowest=times.min(),
-            highest=times.max(),
-            times=times,
+            distinct=len(np.unique(stamps.time)),
+            lowest=local[stamps.time.argmin()],
+            highest=local[stamps.time.argmax()],
+            times=stamps.time,
         )
     numbers = _parse(lambda: cells.parse_numbers(column, name, style))
     if numbers is not None and np.isfinite(numbers).any():
@@ -173,7 +177,7 @@ def _describe(column: pd.Series[Any], style: NumberFormat, spec: Data) -> Column
     )
 
 
-def _parse(parse: Callable[[], NDArray[Any]]) -> NDArray[Any] | None:
+def _parse(parse: Callable[[], T]) -> T | None:
     """What a column is parsed to; None where its cells are something else."""
     try:
         return parse()
@@ -187,9 +191,27 @@ def _choose_time(every: Sequence[Column]) -> Column | None:
     return max(times, key=lambda column: (column.distinct, column.name.lower() in TIME_NAMES), default=None)
 
 
+def _add_clock(frame: pd.DataFrame, every: Sequence[Column], time: Column | None, spec: Data) -> Column | None:
+    """The column of dates together with one of times of the day, where each alone repeats; else the column itself."""
+    if time is None or not _repeats(time):
+        return time
+    for column in every:
+        if column.kind == "text" and holds_times_of_day(frame[column.name]):
+            joined = join_columns([frame[time.name], frame[column.name]], f"{time.name},{column.name}")
+            both = _describe(joined, NumberFormat(), spec)
+            if both.kind == "time" and not _repeats(both):
+                return both
+    return time
+
+
+def _repeats(time: Column) -> bool:
+    assert time.times is not None
+    return len(time.times) - time.distinct > MAX_REPEATED * len(time.times)
+
+
 def _find_series_column(frame: pd.DataFrame, time: Column | None) -> str:
     """The column that names the series of a table in which times repeat; empty where there is one series."""
-    if time is None or time.times is None or len(time.times) - time.distinct <= MAX_REPEATED * len(time.times):
+    if time is None or not _repeats(time):
         return ""
     columns = find_series_columns(frame.assign(**{time.name: time.times}), [time.name], ())
     return columns[0] if len(columns) == 1 else ""
@@ -205,7 +227,7 @@ def _choose_target(every: Sequence[Column], time: Column | None, series_column: 
     return next(iter([*named, *numbers]), None)
 
 
-def _list_findings(frame: pd.DataFrame, time: Column | None, series_column: str) -> list[str]:
+def _list_findings(frame: pd.DataFrame, time: Column | None, series_column: str, target: Column | None) -> list[str]:
     """What was found of times, series and season, a sentence each."""
     if time is None or time.times is None:
         return ["No column holds times: rows are taken in their order."]
@@ -228,7 +250,18 @@ def _list_findings(frame: pd.DataFrame, time: Column | None, series_column: str)
     findings.append(f"Times: {time.name}{rule}{others}.")
     if (np.diff(time.times[rows]) < np.timedelta64(0)).mean() > 0.5:
         findings.append("The newest row comes first: --time sorts the rows.")
+    if target is not None and target.numbers is not None:
+        findings.append(_find_season(time.times[rows], target.numbers[rows], target.name))
     return findings
+
+
+def _find_season(time: NDArray[np.datetime64], values: NDArray[np.float64], name: str) -> str:
+    """The season of a series, in a sentence; `compare` looks for it in the training part alone."""
+    order = np.argsort(time, kind="stable")
+    order = order[np.isfinite(values[order])]
+    series = Series(name=name, values=values[order, None], columns=(name,), time=time[order])
+    reason = find_season([series], [series.target]).reason
+    return reason.replace(" in the training part", "").replace("the training part has", "there are")
 
 
 def _list_warnings(every: Sequence[Column], target: Column | None, series_column: str) -> list[str]:

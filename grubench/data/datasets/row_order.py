@@ -85,7 +85,7 @@ def _refuse(start: str, keys: list[str], table: pd.DataFrame, spec: Data) -> Non
     one_series = "If it is one series, choose among its rows with --duplicates last, mean or keep."
     if not columns:
         raise UsageError(f"{problem}, and no other column tells them apart.", one_series)
-    if _holds_times_of_day(table[columns[-1]]):
+    if holds_times_of_day(table[columns[-1]]):
         flag = shlex.quote(f"{keys[0]},{columns[-1]}")
         raise UsageError(f"{problem}; the time of the day is in {quote(columns[-1])}.", f"Call with --time {flag}.")
     if len(columns) == 1 and not spec.series_column:
@@ -132,7 +132,7 @@ def _is_number(column: Any) -> bool:
     return bool(pd.api.types.is_numeric_dtype(column))
 
 
-def _holds_times_of_day(column: pd.Series[Any]) -> bool:
+def holds_times_of_day(column: pd.Series[Any]) -> bool:
     """Whether the first cells are times such as 17:24:00."""
     return all(TIME_OF_DAY.match(str(cell)) for cell in column.dropna().head(SAMPLE_ROWS))
 
@@ -155,7 +155,7 @@ def check_order(table: pd.DataFrame, spec: Data, where: str) -> tuple[str, ...]:
     repeated = table.duplicated(keys)
     if repeated.mean() > MAX_REPEATED and spec.duplicates == "first":
         columns = find_series_columns(table, keys, (*spec.target, *spec.features))
-        if columns and not any(_is_number(table[name]) or _holds_times_of_day(table[name]) for name in columns):
+        if columns and not any(_is_number(table[name]) or holds_times_of_day(table[name]) for name in columns):
             first = "the first " if len(table) == MAX_ROWS else ""
             _refuse(f"{int(repeated.sum()):,} of {first}{len(table):,} rows of {where} repeat", keys, table, spec)
     steps = np.sign(np.diff(dates.values.dropna().to_numpy("datetime64[us]")).astype(np.int64))
