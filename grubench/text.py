@@ -17,7 +17,7 @@ LARGEST_VALUE = 1e100
 STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # What is written out wherever a text is shown: those, separators of lines, what turns the direction of writing (a text
 # would not read as it is stored), and the bytes of a path that are no UTF-8.
-UNSHOWN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+UNSHOWN = re.compile(r"[\u061c\u200e\u200f\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 # What has no place in a name either: tabs, the ends of lines, and halves of characters (bytes that are not UTF-8).
 UNRECORDABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")

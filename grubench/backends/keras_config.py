@@ -46,5 +46,5 @@ def explain(error: Exception) -> UsageError | None:
         return None
     home = Path(os.environ.get(HOME_VARIABLE) or "~/.keras").expanduser()
     return UsageError(
-        f"{home / 'keras.json'} is not a configuration that Keras can use: {list_names([error])}", "Mend or remove it."
+        f"{home / 'keras.json'} is not a configuration that Keras can use: {list_names([error])}", "Fix or remove it."
     )

@@ -32,7 +32,9 @@ class Delivery:
             self._keep(error.message if is_named else f"{name} could not be made: {error.message}", error.remedy, error)
         except Exception as error:  # a bug in one view must not lose the others
             message = f"{name} could not be made: {type(error).__name__}: {error}"
-            self._keep(message, "This is a bug in grubench; --debug shows where it happened.", error)
+            is_bug = not isinstance(error, OSError | MemoryError)
+            remedy = "This is a bug in grubench; --debug shows where it happened." if is_bug else "Try again."
+            self._keep(message, remedy, error)
 
     def _keep(self, message: str, remedy: str, cause: Exception) -> None:
         self._failures.append((RunError(message, remedy), cause))

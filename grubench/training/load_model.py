@@ -8,6 +8,7 @@ import zipfile
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING
 
+from grubench.backends.machine import count_memory_bytes
 from grubench.errors import RunError
 from grubench.spec.parameter_count import count_parameters
 from grubench.text import list_names, quote
@@ -88,6 +89,9 @@ def _check_size(path: Path, spec: Experiment) -> None:
     most = MAX_COPIES * weights + MAX_LAYER_BYTES * len(spec.model.layers) + MAX_OTHER_BYTES
     if not weights <= size <= most:
         raise ValueError(f"it has {size:,} bytes, and the model in experiment.toml takes {weights:,} to {most:,}")
+    memory = count_memory_bytes()
+    if memory is not None and 2 * weights > memory:  # the model, and what is read of the file
+        raise ValueError(f"its model takes {2 * weights:,} bytes of memory, and this machine has {memory:,}")
 
 
 class _Part(io.RawIOBase):

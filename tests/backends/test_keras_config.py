@@ -35,7 +35,7 @@ def load(home: Path, text: str) -> str:
 def test_a_broken_one_is_named(tmp_path: Path, text: str) -> None:
     said = load(tmp_path, text)
     assert str(tmp_path / "keras.json") in said
-    assert "Mend or remove it." in said
+    assert "Fix or remove it." in said
 
 
 @pytest.mark.slow
