@@ -47,7 +47,8 @@ def test_a_program_in_the_current_folder_is_not_run(tmp_path: Path, monkeypatch:
     tool = tmp_path / "nvidia-smi"
     tool.write_text("#!/bin/sh\n")
     tool.chmod(0o755)
-    monkeypatch.setenv("PATH", f".:{tmp_path}")
-    assert find_program("nvidia-smi") == str(tool)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", ".:")
     assert find_program("nvidia-smi") is None
+    monkeypatch.setenv("PATH", f".:{tmp_path}")  # a folder that the user names
+    assert find_program("nvidia-smi") == str(tool)

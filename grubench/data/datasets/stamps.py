@@ -38,6 +38,9 @@ MIDNIGHT = re.compile(r"(.*[ T])24:?00((?::?00(?:\.0+)?)?.*)", re.DOTALL)
 # Values by which formats are ruled out before the whole column is parsed.
 SAMPLE = 1000
 
+# Whole numbers beyond it are not exact in float64.
+LARGEST_EXACT = 2.0**53
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Stamps:
@@ -130,7 +133,9 @@ def _find_zone(time: NDArray[np.datetime64], offsets: NDArray[np.timedelta64]) -
 def _write_texts(column: pd.Series[Any]) -> pd.Series[Any]:
     """The column as text; whole numbers without a decimal point, names of UTC as its offset."""
     if column.dtype.kind == "f":
-        column = column.astype("Int64") if (column.dropna() % 1 == 0).all() else column
+        numbers = column.dropna()
+        is_whole = bool((numbers % 1 == 0).all() and (numbers.abs() <= LARGEST_EXACT).all())
+        column = column.astype("Int64") if is_whole else column
     texts = column.astype("str") if column.notna().all() else column.map(str, na_action="ignore")
     if len(texts) and re.search(r" ?(?:UTC|GMT)$", str(texts.iloc[0])):
         texts = texts.str.replace(r" ?(?:UTC|GMT)$", "+00:00", regex=True)
@@ -256,7 +261,7 @@ def _no_timestamp(column: pd.Series[Any], where: str, row: int, format: str) -> 
 def join_columns(columns: Sequence[pd.Series[Any]], name: str) -> pd.Series[Any]:
     """Columns of dates and of times as one of text, with a blank between."""
     texts = [_write_texts(column.dt.strftime("%Y-%m-%d") if column.dtype.kind == "M" else column) for column in columns]
-    joined = texts[0]
+    joined = texts[0].astype("string")  # a column without values has another type
     for text in texts[1:]:
-        joined = joined + " " + text
+        joined = joined.str.cat(text.astype("string"), sep=" ")
     return joined.rename(name)
