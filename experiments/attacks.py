@@ -23,6 +23,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,8 +51,10 @@ MODULES = (
     *("socket", "typing", "json", "pickle", "struct", "tempfile", "signal", "random", "queue", "selectors", "pkgutil"),
 )
 REFUSED = (1, 2)
+# Attacks that are tried at the same time.
+AT_A_TIME = 2
 # The seconds and the MB of a command that refuses, and of one that loads Keras or trains.
-LIGHT, HEAVY = (6.0, 650.0), (60.0, 1200.0)
+LIGHT, HEAVY = (10.0, 650.0), (60.0, 1200.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,7 +265,7 @@ def _() -> None:
     limits=HEAVY,
 )
 def _() -> None:
-    rows = "".join(f"=cmd|calc,{number % 13}\n" for number in range(200))
+    rows = "".join(f"=1+1,{number % 13}\n" for number in range(200))
     Path("own.csv").write_text(f"s,v\n{rows}")
 
 
@@ -570,10 +573,11 @@ def try_all(attacks: list[Attack], root: Path) -> dict[str, Outcome]:
     (root / "trained").mkdir()
     subprocess.run(["bash", "-c", COMPARE], cwd=root / "trained", check=True, capture_output=True)
     outcomes = {}
-    with Console(stderr=True).status("") as status:
-        for number, attack in enumerate(attacks, 1):
-            status.update(f"[{number}/{len(attacks)}] {attack.name}")
-            outcomes[attack.name] = try_one(attack, root / str(number))
+    with Console(stderr=True).status("") as status, ThreadPoolExecutor(AT_A_TIME) as pool:
+        folders = [root / str(number) for number in range(len(attacks))]
+        for attack, outcome in zip(attacks, pool.map(try_one, attacks, folders), strict=True):
+            outcomes[attack.name] = outcome
+            status.update(f"{len(outcomes)} of {len(attacks)} tried")
     return outcomes
 
 
