@@ -200,12 +200,10 @@ def _deliver(comparison: Comparison, export: list[Path], report: Path | None, pi
 
 def _draw(comparison: Comparison, folder: Path, pictures: str, delivery: Delivery) -> None:
     """Draw the pictures of a comparison's folder, each on its own."""
-    losses, forecasts = folder / f"loss.{pictures}", folder / f"forecast.{pictures}"
-    with delivery.step(f"{losses}"):
-        from grubench.reports import plots
+    for name in ("loss", "forecast"):
+        path = folder / f"{name}.{pictures}"
+        with delivery.step(f"{path}"):
+            from grubench.reports import plots
 
-        plots.draw_losses(comparison, losses)
-    with delivery.step(f"{forecasts}"):
-        from grubench.reports import plots
-
-        plots.draw_forecasts(comparison, forecasts)
+            draw = plots.draw_losses if name == "loss" else plots.draw_forecasts
+            draw(comparison, path)

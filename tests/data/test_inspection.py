@@ -80,7 +80,8 @@ def test_a_season_is_found_and_times_are_local(tmp_path: Path) -> None:
 
 
 def test_newest_row_first(tmp_path: Path) -> None:
-    seen = look(write(tmp_path, date=DAYS[::-1], v=VALUES))
+    seen = look(write(tmp_path, date=DAYS[::-1], v=VALUES, yesterday=np.r_[VALUES[1:], 0]))
+    assert not seen.warnings  # the row below is the day before
     assert any("newest row comes first" in text for text in seen.findings)
 
 

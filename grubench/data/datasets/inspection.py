@@ -131,7 +131,7 @@ def inspect_table(path: Path, spec: Data, *, max_mb: int) -> Inspection:
         series_column=series_column,
         target=target.name if target else "",
         findings=tuple(_list_findings(frame, time, series_column, target)),
-        warnings=tuple(_list_warnings(every, target, series_column)),
+        warnings=tuple(_list_warnings(every, time, target, series_column)),
     )
 
 
@@ -264,8 +264,11 @@ def _find_season(time: NDArray[np.datetime64], values: NDArray[np.float64], name
     return reason.replace(" in the training part", "").replace("the training part has", "there are")
 
 
-def _list_warnings(every: Sequence[Column], target: Column | None, series_column: str) -> list[str]:
+def _list_warnings(
+    every: Sequence[Column], time: Column | None, target: Column | None, series_column: str
+) -> list[str]:
     """What looks wrong in columns of numbers, a sentence each."""
+    order = slice(None) if time is None or time.times is None else np.argsort(time.times, kind="stable")
     warnings = []
     for column in every:
         if column.numbers is None:
@@ -278,7 +281,7 @@ def _list_warnings(every: Sequence[Column], target: Column | None, series_column
             warnings.append(f"{column.missing:,} {cells_are} empty in {column.name}: see --missing.")
         if target is None or target.numbers is None or column is target or series_column:
             continue
-        shift = find_shift(column.numbers, target.numbers)
+        shift = find_shift(column.numbers[order], target.numbers[order])
         if shift:
             warnings.append(explain_shift(column.name, target.name, shift))
     return warnings
