@@ -8,7 +8,8 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grubench.comparison.comparison import Comparison, Failure, write_differences
+from grubench.comparison.comparable import write_differences
+from grubench.comparison.comparison import Comparison, Failure
 from grubench.errors import UsageError
 from grubench.execution.options import ExecutionOptions
 from grubench.execution.session import Results, Session

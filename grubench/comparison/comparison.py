@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct
 
 from grubench.backends import provenance
+from grubench.comparison.comparable import check_comparable, find_differing_machines, write_differences
 from grubench.errors import RunError, UsageError
 from grubench.runs import run as runs
 from grubench.runs.files import read_record
 from grubench.runs.folder import list_files
 from grubench.runs.records import ONE_LINE, Line, Whole
-from grubench.spec.arms import UNNAMED_KEYS, Arm, find_differing_settings, flatten_spec, name_arms
+from grubench.spec.arms import Arm, name_arms
 from grubench.text import quote
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ MAX_NAME_BYTES = 255
 # A table of more arms says nothing, and two by two they take minutes to compare.
 MAX_ARMS = 1000
 MAX_RUNS = 100_000
-# What a difference in a setting brings with it.
-CONSEQUENCES = {"training.backend": ": a seed gives each backend initial weights of its own"}
 
 
 class Failure(Struct, frozen=True, kw_only=True):
@@ -149,7 +148,7 @@ def load(folder: Path) -> Comparison:
     if len({record.name for record in file.arms}) < len(file.arms):
         raise RunError(f"{path} is damaged: two of its arms have the same name.", "Call `grubench compare` again.")
     _check_specs(arms, path)
-    _check_comparable(arms)
+    check_comparable(arms)
     return Comparison(
         arms=arms,
         failures=file.failures,
@@ -221,87 +220,5 @@ def _group_by_arm(every: Sequence[Run]) -> dict[Arm, list[Run]]:
     arms: dict[Arm, list[Run]] = {}
     for run in every:
         arms.setdefault(arm_of[run.experiment.with_seed(0)], []).append(run)
-    _check_comparable(arms)
+    check_comparable(arms)
     return arms
-
-
-def _check_comparable(arms: dict[Arm, list[Run]]) -> None:
-    """Sort the runs of each arm by seed, and refuse what cannot be compared.
-
-    Raises:
-        UsageError: The runs cannot be compared, or two of them are the same trial.
-    """
-    first, *others = [run for runs_of_arm in arms.values() for run in runs_of_arm]
-    for run in others:
-        _check_same_windows(first, run)
-    _check_same_metrics(arms)
-    for arm, runs_of_arm in arms.items():
-        runs_of_arm.sort(key=lambda run: run.experiment.seed)
-        seeds = [run.experiment.seed for run in runs_of_arm]
-        if len(set(seeds)) < len(seeds):
-            raise UsageError(f"Two of the runs are the same trial: {arm}, seed {max(seeds, key=seeds.count)}.", "")
-
-
-def write_differences(specs: Sequence[Experiment]) -> tuple[str, ...]:
-    """Write a note for each setting, seed and cell apart, that is not the same for all; units are one of them."""
-    notes = [
-        f"The arms differ in {key}{CONSEQUENCES.get(key, '')}."
-        for key in find_differing_settings(specs)
-        if key not in UNNAMED_KEYS
-    ]
-    if len({tuple(layer.units for layer in spec.model.stack) for spec in specs}) > 1:
-        stacks = dict.fromkeys(",".join(spec.model.layers) for spec in specs)
-        notes.append(f"The arms differ in their units: {' and '.join(stacks)}.")
-    return tuple(notes)
-
-
-def find_differing_machines(every: Sequence[Run]) -> list[str]:
-    """Find what of the software and the machine is not the same for all runs; then times cannot be compared.
-
-    Of packages that not all have, such as the backend's own, those have to agree that are there.
-    """
-    packages = {name for run in every for name in run.environment.versions}
-    versions = [{run.environment.versions.get(name) for run in every} - {None} for name in packages]
-    keys = ("processor", "cores", "devices", "threads")
-    differing = [key for key in keys if len({repr(getattr(run.environment, key)) for run in every}) > 1]
-    return ["versions", *differing] if any(len(of_package) > 1 for of_package in versions) else differing
-
-
-def _check_same_metrics(arms: dict[Arm, list[Run]]) -> None:
-    """The means of an arm are taken over its seeds: each has all that the first has."""
-    for arm, runs_of_arm in arms.items():
-        expected = runs_of_arm[0].metrics.test.overall.keys()
-        for run in runs_of_arm:
-            metrics = run.metrics.test.overall.keys()
-            if metrics != expected:
-                name = min(metrics ^ expected)
-                raise UsageError(
-                    f"{runs_of_arm[0].name} and {run.name} of the arm {quote(arm.name)} are not measured alike: "
-                    f"one has no {quote(name)}.",
-                    "Train the older of them again (with --fresh).",
-                )
-
-
-def _check_same_windows(first: Run, other: Run) -> None:
-    specs = (first.experiment, other.experiment)
-    # Ten thousand runs share two sections as a rule: settings are looked at one by one where they do not.
-    alike = specs[0].window == specs[1].window and specs[0].data == specs[1].data
-    differing = [
-        key
-        for key in ([] if alike else find_differing_settings(specs))
-        if key.startswith("window.") or key in ("data.train_series", "data.test_series")
-    ]
-    if differing:
-        key = differing[0]
-        values = [flatten_spec(spec)[key] for spec in specs]
-        raise UsageError(
-            f"{first.name} and {other.name} cannot be compared: {key} is {values[0]!r} and {values[1]!r}.",
-            "Errors are comparable only on the same windows of the same data.",
-        )
-    data, other_data = ((run.metrics.data.fingerprint, list(run.metrics.test.series)) for run in (first, other))
-    if data != other_data:
-        names = [run.experiment.data_name for run in (first, other)]
-        raise UsageError(
-            f"{first.name} and {other.name} cannot be compared: they saw different data ({names[0]} and {names[1]}).",
-            "Errors are comparable only on the same windows of the same data.",
-        )

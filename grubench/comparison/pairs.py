@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from grubench.comparison.comparison import find_differing_machines
+from grubench.comparison.comparable import find_differing_machines
 from grubench.comparison.statistics import ALPHA, PairedComparison, compare_paired, holm
 from grubench.spec.arms import Arm, find_differing_settings, flatten_spec
 

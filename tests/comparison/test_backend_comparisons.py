@@ -8,7 +8,8 @@ from conftest import arm, compare_runs, made
 from msgspec import structs
 
 from grubench.comparison import pairs
-from grubench.comparison.comparison import Comparison, find_differing_machines
+from grubench.comparison.comparable import find_differing_machines
+from grubench.comparison.comparison import Comparison
 from grubench.comparison.verdict import write_verdict
 from grubench.reports import columns, header, rows
 from grubench.runs.records import LayerKernel
