@@ -48,6 +48,7 @@ EURO = "day;price\na;1,5\nb;2,25\nc;1.234,75\nd;-3\n"
         (EURO, "separated by semicolons, decimal comma, point between thousands"),
         (EURO.replace("1.234,75", "1 234,75"), "decimal comma, blank between thousands"),
         (EURO.replace("1.234,75", "1\u202f234,75"), "decimal comma, blank between thousands"),
+        (EURO.replace("1.234,75", "1\u2009234,75"), "decimal comma, blank between thousands"),
         (EURO.replace("1.234,75", "1'234,75"), "decimal comma, apostrophe between thousands"),
         (PLAIN.replace("1234.75", '"1,234.75"'), "comma between thousands"),
         (PLAIN.replace("1234.75", '"$1,234.75"'), "comma between thousands, $ left out"),
@@ -62,6 +63,13 @@ EURO = "day;price\na;1,5\nb;2,25\nc;1.234,75\nd;-3\n"
         ),
         ("Report of 2026\nStation: Berlin, Mitte\n\n" + PLAIN, "header in line 4"),
         ("# made by a logger\n" + PLAIN, "header in line 2"),
+        (PLAIN.replace("price\n", "price\n,kW\n"), "header in line 1, data from line 3"),
+        (PLAIN.replace("price\n", "price\n[d],[kW]\n\n"), "header in line 1, data from line 4"),
+        (
+            '"TOA5","CR1000","CR1000"\n"day","price"\n"TS","kW"\n"","Avg"\n' + PLAIN.split("\n", 1)[1],
+            "header in line 2, data from line 5",
+        ),
+        ("Shop,Shop\n" + PLAIN, "header in line 2"),
         (PLAIN.replace("\n", ",,\n"), "header in line 1"),
         (PLAIN.replace("\n", ",,\n").replace("price,,", "price"), "header in line 1"),
         (PLAIN + ",\n,\n\n", "header in line 1"),
@@ -89,6 +97,17 @@ def test_percent_and_currency_signs_are_no_part_of_numbers(tmp_path: Path) -> No
 def test_mixed_units_are_refused(tmp_path: Path, cells: tuple[str, str]) -> None:
     with pytest.raises(DataError, match="column 'price' mixes"):
         read(write(tmp_path, "day,price\na,{}\nb,{}\n".format(*cells)))
+
+
+def test_empty_rows_between_others_are_left_out_and_counted(tmp_path: Path) -> None:
+    path = write(tmp_path, "date;clock;price\n01.05.2026;10:00;1,5\n;;\n01.05.2026;11:00;2,5\n;;\n01.05.2026;12:00;x\n")
+    with pytest.raises(DataError, match="data row 5: 'x' is not a number"):
+        read(path, time="date,clock")
+    path.write_text(path.read_text().replace("x", "3,5"))
+    series = read(path, time="date,clock").series[0]
+    assert series.target.tolist() == [1.5, 2.5, 3.5]
+    assert series.source_row.tolist() == [1, 3, 5]
+    assert "2 rows without a time or a value: left out." in series.notes
 
 
 def test_a_later_number_of_another_form_is_refused(tmp_path: Path) -> None:
@@ -140,6 +159,13 @@ class TestDoubts:
 
 class TestRowsWithTooManyCells:
     @pytest.mark.parametrize(
+        "content", ['"day" "price"\n"1" "a" 1.5\n"2" "b" 2.5\n', "day price\n2026-01-01 00:00 1\n2026-01-01 01:00 2\n"]
+    )
+    def test_a_header_with_a_name_less_between_blanks(self, tmp_path: Path, content: str) -> None:
+        with pytest.raises(DataError, match=r"data row 1 has 3 cells .* and the header in line 1 names 2: day, price"):
+            read(write(tmp_path, content))
+
+    @pytest.mark.parametrize(
         ("content", "row"),
         [
             ("day,price\n2026-01-01,100,04\n2026-01-02,100,46\n", 1),  # decimal commas without quotes
@@ -169,9 +195,16 @@ class TestFlags:
     def test_a_column_without_a_name_is_called_by_its_place(self, tmp_path: Path) -> None:
         assert values(write(tmp_path, '"",price\n1,5\n2,6\n'), features=("column1",)) == [5, 6]
 
+    def test_of_two_rows_that_can_be_the_header_one_has_to_be_said(self, tmp_path: Path) -> None:
+        path = write(tmp_path, "Station;Berlin\nUnit;cm\nday;price\na;1,5\nb;2,5\n")
+        with pytest.raises(DataError, match="line 1 or 2 or 3 can be the header") as caught:
+            read(path)
+        assert "--header" in caught.value.remedy
+        assert values(path, header="3") == [1.5, 2.5]
+
     def test_the_header_by_its_line(self, tmp_path: Path) -> None:
         path = write(tmp_path, "all,prices\nday,price\n1,5\n2,6\n")
-        with pytest.raises(UsageError, match="It has: all, prices"):
+        with pytest.raises(DataError, match="line 1 or 2 can be the header"):
             read(path)
         assert values(path, header="2") == [5, 6]
         path = write(tmp_path, "Price,Close\nTicker,A\nDate,\n2026-01-01,5\n2026-01-02,6\n")

@@ -44,6 +44,8 @@ GERMAN = list(zip(DAYS, ("1,0 €", "2,5 €", "3 €"), strict=True))
     [
         [["date", "price"], *([day, price] for day, price in PRICES)],
         [["A report"], [], ["date", " price "], *([day, str(price)] for day, price in PRICES), [None, None]],
+        [["date", "price"], [None, "EUR"], *([day, price] for day, price in PRICES)],
+        [["date", "price"], [DAYS[0], 1], [DAYS[1], "2,5"], [], [DAYS[2], "3,0"]],
         [["date", "price", None], *([f"{day:%d.%m.%Y}", price, ""] for day, price in GERMAN)],
     ],
 )
@@ -62,6 +64,13 @@ def test_the_sheet_is_chosen_by_name_or_number(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="has no sheet 'Price'") as caught:
         read(path, sheet="Price")
     assert "It has: Data, Prices" in caught.value.remedy
+
+
+def test_errors_among_numbers_are_missing_ones_and_shown(tmp_path: Path) -> None:
+    path = write(tmp_path, [["date", "price"], [DAYS[0], 1], [DAYS[1], "#N/A"], [DAYS[2], 3.5]])
+    series = read(path, missing="drop")
+    assert series.target.tolist() == [1, 3.5]
+    assert any("#N/A as missing" in note for note in series.notes)
 
 
 def test_date_and_time_in_two_columns(tmp_path: Path) -> None:

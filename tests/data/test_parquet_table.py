@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +106,18 @@ def test_headers_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, na
     monkeypatch.setattr(input_files if name == "MAX_COLUMNS" else parquet_table, name, 1)
     with pytest.raises(DataError, match=said):
         read(path)
+
+
+def test_names_are_stripped_and_empty_rows_left_out(tmp_path: Path) -> None:
+    days = [dt.datetime(2026, 1, 1), None, dt.datetime(2026, 1, 3)]
+    path = write(tmp_path, {" date": days, "price ": [1.5, None, 2.5]})
+    series = read(path, time="date").series[0]
+    assert series.target.tolist() == [1.5, 2.5]
+    assert "1 row without a time or a value: left out." in series.notes
+    with pytest.raises(DataError, match="more than one column 'price'"):
+        read(write(tmp_path, {"price ": [1.5], "price": [2.5]}))
+
+
+def test_truth_values_with_empty_cells_are_numbers(tmp_path: Path) -> None:
+    path = write(tmp_path, {"price": [1.5, 2.5, 3.5], "open": [True, None, False]})
+    assert read(path, features=("open",), missing="fill").series[0].values[:, 1].tolist() == [1, 1, 0]

@@ -50,7 +50,7 @@ def _convert(column: pd.Series[Any], style: NumberFormat, where: str) -> tuple[p
     """A column without the texts for missing numbers, and its numbers; NaN where a cell is none."""
     if column.dtype.kind in "mMc":  # pandas would take the nanoseconds of timestamps
         raise TypeError
-    if pd.api.types.is_string_dtype(column.dtype):
+    if pd.api.types.is_string_dtype(column.dtype) and column.dtype != object:
         text = np.ones(len(column), bool)
     elif column.dtype == object or isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(object)
@@ -59,7 +59,9 @@ def _convert(column: pd.Series[Any], style: NumberFormat, where: str) -> tuple[p
         text = np.zeros(len(column), bool)
     if not text.any():
         return column, pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    column = column.mask(column.isin(["", *style.na]))
+    texts = column.where(text, "").astype("str").str.strip()
+    column = column.mask(text & texts.isin(["", *style.na]).to_numpy())
+    text &= column.notna().to_numpy()
     values = np.full(len(column), np.nan)
     values[text] = parse(column[text], style, where)
     values[~text] = pd.to_numeric(column[~text], errors="coerce").to_numpy(np.float64, na_value=np.nan)

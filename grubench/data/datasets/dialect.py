@@ -44,7 +44,7 @@ class Dialect:
     """How a text file writes its table.
 
     Attributes:
-        encoding: The encoding, as Python calls it.
+        encoding: The encoding, as Python calls it; empty where the columns have types.
         sheet: The sheet of an Excel file, which has neither encoding nor separator.
         separator: What stands between columns; a blank for any run of blanks.
         header: The line of the header, from 1; 0 where there is none.
@@ -68,15 +68,19 @@ class Dialect:
     @property
     def is_plain(self) -> bool:
         """Whether it is that of most files: UTF-8, commas, decimal points, and the header in the first line."""
-        plain_text = TITLES.get(self.encoding) == "UTF-8" and self.separator == ","
-        return plain_text and not self.sheet and self.header == 1 and not self.numbers.describe()
+        plain_text = not self.encoding or (TITLES.get(self.encoding) == "UTF-8" and self.separator == ",")
+        first = self.header == self.skipped == 1
+        return plain_text and not self.sheet and first and not self.numbers.describe()
 
     def describe(self) -> str:
         """The dialect in a sentence."""
         header = (
             f"header in line {self.header}" if self.header else f"no header: columns {list_names(self.columns[:3])}"
         )
+        header += f", data from line {self.skipped + 1}" if self.header and self.skipped > self.header else ""
         separator = SEPARATORS.get(self.separator, quote(self.separator))
+        if not self.encoding:
+            return f"Read as {', '.join(['columns with types', *self.numbers.describe()])}."
         parts = [TITLES.get(self.encoding, self.encoding.upper()), f"separated by {separator}"]
         parts = [f"sheet {quote(self.sheet)} of an Excel file"] if self.sheet else parts
         return f"Read as {', '.join([*parts, *self.numbers.describe(), header])}."
@@ -139,12 +143,17 @@ def judge_frame(frame: pd.DataFrame, text_columns: Sequence[str], spec: Data) ->
         spec: The flags that say some of it.
     """
     cells = {
-        str(name): [cell.strip() for cell in frame[name].head(SAMPLE_ROWS) if isinstance(cell, str)]
+        str(name): [_write_cell(cell) for cell in frame[name].head(SAMPLE_ROWS).dropna()]
         for name in frame.columns
         if name not in text_columns and frame[name].dtype.kind == "O"
     }
     numbers = judge(cells, spec, "")
-    return Dialect(columns=tuple(map(str, frame.columns)), numbers=numbers)
+    return Dialect(encoding="", columns=tuple(map(str, frame.columns)), numbers=numbers)
+
+
+def _write_cell(cell: object) -> str:
+    """A cell as one of text; a number says nothing of how others are written."""
+    return cell.strip() if isinstance(cell, str) else "0"
 
 
 def _find_encoding(head: bytes, spec: Data, *, whole: bool) -> str:
@@ -199,11 +208,12 @@ def _score(rows: Sequence[Row], separator: str) -> float:
 
 
 def _has_blanks_between(lines: Sequence[str]) -> bool:
-    """Whether runs of blanks separate columns, the last of which holds numbers."""
-    rows = [line.split() for line in lines[:200] if line.strip()]
+    """Whether runs of blanks separate columns, the last of which holds numbers; a header may have a name less."""
+    first, *rows = [row.cells for row in split_rows(lines[:200], " ")] or [[]]
+    widths = {len(cells) for cells in rows}
     return (
-        len(rows) > 1
-        and len(rows[0]) > 1
-        and all(len(row) == len(rows[0]) for row in rows)
-        and all(is_number(row[-1]) for row in rows[1:])
+        len(widths) == 1
+        and len(first) > 1
+        and len(first) in {max(widths), max(widths) - 1}
+        and all(is_number(cells[-1]) for cells in rows)
     )

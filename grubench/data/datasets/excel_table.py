@@ -55,8 +55,8 @@ class ExcelTable:
         ]
         header, first = find_header(texts, spec, path.name)
         self._header = 0 if header is None else texts[header].line
-        start = texts[first].line - 1 if first < len(texts) else len(rows)
-        self._rows = [cells for cells in rows[start:] if any(map(_has_value, cells))]
+        self._skipped = texts[first].line - 1 if first < len(texts) else len(rows)
+        self._rows = [cells for cells in rows[self._skipped :] if any(map(_has_value, cells))]
         width = max((_count_cells(cells) for cells in self._rows), default=0) if header is None else texts[header].width
         names = [""] * width if header is None else texts[header].cells[:width]
         self.columns = [name or f"column{place}" for place, name in enumerate(names, 1)]
@@ -73,7 +73,11 @@ class ExcelTable:
         frame = pd.DataFrame({name: _make_column(self._rows, places[name]) for name in columns})
         judged = judge_frame(frame, text_columns, self._spec)
         self.dialect = Dialect(
-            sheet=self._sheet, header=self._header, columns=tuple(self.columns), numbers=judged.numbers
+            sheet=self._sheet,
+            header=self._header,
+            skipped=self._skipped,
+            columns=tuple(self.columns),
+            numbers=judged.numbers,
         )
         return frame
 

@@ -30,8 +30,8 @@ class FrameTable:
 
     def __init__(self, frame: pd.DataFrame, spec: Data) -> None:
         has_index = any(frame.index.names) or isinstance(frame.index, pd.DatetimeIndex)
-        self._frame, self._spec = frame.reset_index(drop=not has_index), spec
-        self._frame.columns = pd.Index([str(name) for name in self._frame.columns])
+        self._frame, self._spec = frame.reset_index(drop=not has_index, allow_duplicates=True), spec
+        self._frame.columns = pd.Index(list(map(_join_name, self._frame.columns)))
         self.path, self.dialect = Path(FRAME), Dialect()
         self.columns = list(self._frame.columns)
 
@@ -45,3 +45,9 @@ class FrameTable:
         frame = self._frame[list(columns)]
         self.dialect = judge_frame(frame, text_columns, self._spec)
         return frame.copy()
+
+
+def _join_name(name: object) -> str:
+    """A column's name without surrounding blanks; one of several levels is joined by blanks."""
+    levels = name if isinstance(name, tuple) else (name,)
+    return " ".join(filter(None, (str(level).strip() for level in levels)))

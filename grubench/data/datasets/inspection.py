@@ -14,7 +14,7 @@ from grubench.data.datasets import columns as cells
 from grubench.data.datasets.number_format import NumberFormat
 from grubench.data.datasets.row_order import MAX_REPEATED, find_series_columns, holds_times_of_day
 from grubench.data.datasets.stamps import join_columns, parse_stamps
-from grubench.data.datasets.tables import open_table
+from grubench.data.datasets.tables import drop_empty_rows, load_columns, open_table
 from grubench.data.season import find_season
 from grubench.data.series import Series
 from grubench.data.suspicions import explain_code, explain_shift, find_missing_codes, find_shift, is_constant
@@ -116,7 +116,8 @@ def inspect_table(path: Path, spec: Data, *, max_mb: int) -> Inspection:
         DataError: It is too large, or no table.
     """
     table = open_table(path, spec, max_mb=max_mb)
-    frame = table.load(table.columns[:MAX_COLUMNS])
+    frame, empty = drop_empty_rows(load_columns(table, table.columns[:MAX_COLUMNS]))
+    findings = [f"{count(empty, 'row')} without a value: left out."] if empty else []
     every = tuple(_describe(frame[name], table.dialect.numbers, spec) for name in frame.columns)
     time = _add_clock(frame, every, _choose_time(every), spec)
     series_column = _find_series_column(frame, time)
@@ -130,7 +131,7 @@ def inspect_table(path: Path, spec: Data, *, max_mb: int) -> Inspection:
         time=time.name if time else "",
         series_column=series_column,
         target=target.name if target else "",
-        findings=tuple(_list_findings(frame, time, series_column, target)),
+        findings=(*findings, *_list_findings(frame, time, series_column, target)),
         warnings=tuple(_list_warnings(every, time, target, series_column)),
     )
 
@@ -248,7 +249,7 @@ def _list_findings(frame: pd.DataFrame, time: Column | None, series_column: str,
     rule = f", {calendar.rule}" if calendar else ""
     others = f"; {count(repeated, 'row')} with the time of another row" if repeated else ""
     findings.append(f"Times: {time.name}{rule}{others}.")
-    if (np.diff(time.times[rows]) < np.timedelta64(0)).mean() > 0.5:
+    if 2 * (np.diff(time.times[rows]) < np.timedelta64(0)).sum() > len(own):
         findings.append("The newest row comes first: --time sorts the rows.")
     if target is not None and target.numbers is not None:
         findings.append(_find_season(time.times[rows], target.numbers[rows], target.name))

@@ -25,7 +25,7 @@ MISSING_TEXTS = frozenset(
     ("?", "-", "--", ".", "*", "NA", "N/A", "n/a", "na", "#N/A", "<NA>", "NaN", "nan", "NAN", "null", "NULL", "Null")
 ) | {"None", "none", "NONE", "missing", "#VALUE!", "#REF!", "#DIV/0!", "#NUM!", "#NAME?", "\\N"}
 # Also those of typesetters: blanks that do not break a line, a minus, an apostrophe.
-BLANKS, MINUS, APOSTROPHES = " \u00a0\u202f", "\u2212", "'\u2019"
+BLANKS, MINUS, APOSTROPHES = " \u00a0\u2007\u2009\u202f", "\u2212", "'\u2019"
 CURRENCY = r"(?:[A-Z]{1,2}\$|[$€£¥₹₽₩₺₴฿]|USD|EUR|GBP|CHF|JPY|INR|CNY|PLN|SEK|NOK|DKK|CZK|BRL|kr\.?|zł|Kč|Fr\.)"
 SIGNS = re.compile(rf"{CURRENCY}|%")
 PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")

@@ -55,8 +55,9 @@ class ParquetTable:
             self._metadata, self._schema = file.metadata, file.schema_arrow
         check_columns(self._metadata.num_columns)
         names = [str(name) for name in self._schema.names]
-        self._index = UNNAMED_INDEX if UNNAMED_INDEX in names and INDEX not in names else ""
-        self.columns = [INDEX if name == self._index else name for name in names]
+        index = UNNAMED_INDEX if INDEX not in names else ""
+        self.columns = [INDEX if name == index else name.strip() for name in names]
+        self._stored = dict(zip(self.columns, names, strict=True))
 
     def dated_columns(self, needed: Sequence[str]) -> list[str]:
         """The columns that hold dates, and those that are needed."""
@@ -67,7 +68,7 @@ class ParquetTable:
 
     def load(self, columns: Sequence[str], text_columns: Sequence[str] = ()) -> pd.DataFrame:
         """Some of the columns; numbers in those of names become text where names are made of them."""
-        stored = [self._index if name == INDEX and self._index else name for name in columns]
+        stored = [self._stored[name] for name in columns]
         texts = [name for name in stored if self._is_text(name)]
         self._check_header(stored)
         parquet = importlib.import_module("pyarrow.parquet")

@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -51,12 +51,18 @@ class Stamps:
         zone: Their zone, where they have offsets or a flag says it.
         notes: What was guessed, a sentence each.
         in_utc: Whether they are in UTC, with or without a zone.
+        index: `(row,)`, the row of the file that each is in, from 0.
     """
 
     time: NDArray[np.datetime64]
     zone: Zone | None = None
     notes: tuple[str, ...] = ()
     in_utc: bool = False
+    index: pd.Index[Any] = field(default_factory=lambda: pd.RangeIndex(0))
+
+    def select(self, rows: pd.Index[Any]) -> NDArray[np.datetime64]:
+        """The timestamps in some rows of the file."""
+        return self.time if rows.equals(self.index) else self.time[self.index.get_indexer(rows)]
 
 
 def parse_stamps(column: pd.Series[Any], where: str, format: str = "", zone: str = "") -> Stamps:
@@ -74,7 +80,7 @@ def parse_stamps(column: pd.Series[Any], where: str, format: str = "", zone: str
     """
     shown = Zone.from_name(zone) if zone else None
     try:
-        stamps = _parse(column, where, format)
+        stamps = replace(_parse(column, where, format), index=column.index)
     except (ValueError, TypeError, OverflowError, re.error) as error:
         if not format:
             raise DataError(
@@ -88,7 +94,7 @@ def parse_stamps(column: pd.Series[Any], where: str, format: str = "", zone: str
     if shown is None:
         return stamps
     time = stamps.time if stamps.in_utc else _localize(stamps.time, column, where, shown)
-    return Stamps(time=time, zone=shown, notes=stamps.notes)
+    return replace(stamps, time=time, zone=shown)
 
 
 def _parse(column: pd.Series[Any], where: str, format: str) -> Stamps:

@@ -22,7 +22,7 @@ from grubench.data.series import Series
 from grubench.data.suspicions import list_suspicions
 from grubench.errors import DataError, SpecError, UsageError
 from grubench.spec.sections import Data
-from grubench.text import is_recordable, list_names, quote
+from grubench.text import count, is_recordable, list_names, quote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,8 +57,11 @@ def read(spec: Data, path: Path, *, max_mb: int = MAX_TABLE_MB, frame: pd.DataFr
     times = list_time_columns(spec.time, table.columns)
     texts = [*times, *([spec.series_column] if spec.series_column else [])]
     needed = list(dict.fromkeys([*spec.target, *spec.features, *texts]))
-    rows = _load(table, needed if times else table.dated_columns(needed), texts)
+    rows = load_columns(table, needed if times else table.dated_columns(needed), texts)
     notes = [] if table.dialect.is_plain else [table.dialect.describe()]
+    if times:
+        rows, empty = drop_empty_rows(rows)
+        notes += [f"{count(empty, 'row')} without a time or a value: left out."] if empty else []
     if len(times) > 1:
         rows[spec.time] = join_columns([rows[name] for name in times], spec.time)
     if not times:
@@ -78,7 +81,7 @@ def read_table(path: Path) -> pd.DataFrame:
         DataError: The file is too large, or not a table.
     """
     table = open_table(path)
-    return _load(table, table.columns)
+    return load_columns(table, table.columns)
 
 
 def open_table(path: Path, spec: Data | None = None, *, max_mb: int = MAX_TABLE_MB) -> Table:
@@ -110,12 +113,24 @@ def _choose_kind(path: Path) -> type[FileTable]:
     return ParquetTable if ending in PARQUET_ENDINGS else ExcelTable if ending in EXCEL_ENDINGS else CsvTable
 
 
-def _load(table: Table, columns: Sequence[str], text_columns: Sequence[str] = ()) -> pd.DataFrame:
+def load_columns(table: Table, columns: Sequence[str], text_columns: Sequence[str] = ()) -> pd.DataFrame:
     """Columns of a table; some are read as text, so that a name such as NA is not taken for an empty cell."""
     frame = explain_failure(table.path, table.title, lambda: table.load(columns, text_columns))
     if frame.empty:
         raise DataError(f"{table.path} holds no rows.", "Check the file.")
     return frame
+
+
+def drop_empty_rows(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """The rows with a value, numbered as they were, and how many have none."""
+    empty = np.ones(len(frame), bool)
+    for name in sorted(frame.columns, key=lambda name: frame[name].dtype.kind == "O"):  # the fast ones first
+        column = frame[name]
+        missing = column.isna() if column.dtype.kind in "biufM" else column.isna() | (column == "")
+        empty &= missing.to_numpy(bool)
+        if not empty.any():
+            return frame, 0
+    return (frame, 0) if empty.all() else (frame[~empty], int(empty.sum()))
 
 
 def list_time_columns(time: str, columns: Sequence[str]) -> list[str]:
@@ -128,9 +143,9 @@ def list_time_columns(time: str, columns: Sequence[str]) -> list[str]:
 def _load_all(table: Table, needed: Sequence[str], text_columns: Sequence[str]) -> pd.DataFrame:
     """All columns of a table; only those that are needed where the others are too large, or no values."""
     try:
-        return _load(table, table.columns, text_columns)
+        return load_columns(table, table.columns, text_columns)
     except DataError:
-        return _load(table, needed, text_columns)
+        return load_columns(table, needed, text_columns)
 
 
 def split_table(
@@ -220,7 +235,7 @@ def _build_series(
     stamps: Stamps | None,
 ) -> Series:
     columns = (target, *(feature for feature in spec.features if feature != target))
-    time = stamps.time[frame.index] if stamps else None
+    time = stamps.select(frame.index) if stamps else None
     table = pd.DataFrame({column: parse_numbers(frame[column], where, style) for column in columns}, index=frame.index)
     rows = apply_missing_rule(time, table, spec.missing, where)
     if rows.time is None:

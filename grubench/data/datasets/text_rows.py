@@ -23,6 +23,10 @@ SAMPLE_ROWS = 1000
 DATE = re.compile(
     r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}(?:[ T].*)?|\d{1,2}:\d\d(?::\d\d.*)?|\d{4}-\d\d|\d{1,2}[ -][A-Za-z]{3}.*"
 )
+# What stands in a row of units: brackets, and the commonest units as they are written without them.
+UNIT = re.compile(r"[\[(].*[\])]|[°º]\w+|deg ?[CF]|%|[kM]?W(?:h|/m[2²])?|m/s|hPa|mm|ppm|µg/m[3³]|TS|RN", re.IGNORECASE)
+# Rows of units and the like between the header and the data.
+MAX_UNIT_ROWS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +83,7 @@ def find_header(rows: Sequence[Row], spec: Data, where: str) -> tuple[int | None
         places = [place for place, row in enumerate(rows) if str(row.line) == spec.header]
         if not places:
             raise UsageError(f"data.header: {where} has no header in line {spec.header}.", "Give a line, or none.")
-        return places[0], places[0] + 1
+        return places[0], _skip_units(rows, places[0] + 1)
     if not rows:
         return None, 0
     width = Counter(row.width for row in rows[:200]).most_common(1)[0][0]
@@ -87,8 +91,8 @@ def find_header(rows: Sequence[Row], spec: Data, where: str) -> tuple[int | None
     if spec.header == "none":
         return None, first
     if not _is_data(rows[first], rows[first + 1 : 200]):
-        header = _skip_paragraphs(rows, first)
-        return header, header + 1
+        header = _choose_header(rows, first, where)
+        return header, _skip_units(rows, header + 1)
     above = rows[first - 1] if first else None
     if above and not rows[first].apart and not above.cells[0].startswith("#"):
         raise too_many_cells(where, 1, rows[first].cells, above.cells[: above.width], above.line)
@@ -101,27 +105,61 @@ def find_header(rows: Sequence[Row], spec: Data, where: str) -> tuple[int | None
     return None, first
 
 
-def _skip_paragraphs(rows: Sequence[Row], first: int) -> int:
-    """The header: the first row of text, or the one after the last empty line before the data."""
-    below = rows[first + 1 : 200]
-    data = next(
-        (place for place in range(first + 1, min(first + 50, len(rows))) if _is_data(rows[place], below)), first
-    )
-    return max((place for place in range(first + 1, data) if rows[place].apart), default=first)
+def _choose_header(rows: Sequence[Row], first: int, where: str) -> int:
+    """The header: the first row of text, or the one after the last empty line before the data.
+
+    Of several rows that have as many cells as the data, the one is it that can name columns: units and repeated names
+    cannot.
+    """
+    places = range(first + 1, min(first + 50, len(rows) - 1))
+    data = next((place for place in places if _is_data(rows[place], rows[place + 1 : place + 200])), 0)
+    if not data:
+        return first
+    start = max((place for place in range(first + 1, data) if rows[place].apart), default=first)
+    width = rows[data].width
+    names = [place for place in range(start, data) if len(rows[place].cells) >= width and _can_name(rows[place])]
+    names = [place for place in names if rows[place].width <= width] or names
+    names = [place for place in names if rows[place].cells[0]] or names
+    if len(names) > 1:
+        lines = " or ".join(str(rows[place].line) for place in names[:3])
+        raise DataError(f"{where}: line {lines} can be the header.", "Say which, with --header LINE.")
+    return names[0] if names else start
+
+
+def _can_name(row: Row) -> bool:
+    """Whether a row can name columns: its cells differ, at most the first is empty, and none is a unit."""
+    cells = row.cells[: row.width]
+    return len(set(cells)) == len(cells) and all(cells[1:]) and not any(map(UNIT.fullmatch, cells))
+
+
+def _skip_units(rows: Sequence[Row], first: int) -> int:
+    """The first row of data: rows of units or the like, in which no cell is data, may stand below the header."""
+    for place in range(first, min(first + MAX_UNIT_ROWS, len(rows) - 1)):
+        matches = _match_kinds(rows[place], rows[place + 1 : place + 200])
+        if not matches or any(matches):
+            return place
+    return first
 
 
 def _is_data(row: Row, below: Sequence[Row]) -> bool:
-    """Whether a row has numbers and dates where the rows below have them."""
-    matches = 0
+    """Whether a row has numbers and dates where the rows below have them, and nothing else there."""
+    if not below:
+        return all(map(is_number, filter(None, row.cells)))
+    matches = _match_kinds(row, below)
+    return bool(matches) and all(matches)
+
+
+def _match_kinds(row: Row, below: Sequence[Row]) -> list[bool]:
+    """Whether cells are dates or numbers, or stand for a missing one, for each cell that has such below it."""
+    matches = []
     for place, cell in enumerate(row.cells):
-        cells = [other.cells[place] for other in below if place < len(other.cells) and other.cells[place]]
+        cells = [other.cells[place] for other in below if place < len(other.cells)]
+        cells = [other for other in cells if other and other not in MISSING_TEXTS]
         for is_kind in (DATE.fullmatch, is_number):
-            if cells and sum(map(bool, map(is_kind, cells))) >= 0.8 * len(cells):
-                if cell and cell not in MISSING_TEXTS and not is_kind(cell):
-                    return False
-                matches += bool(cell)
+            if cell and cells and sum(map(bool, map(is_kind, cells))) >= 0.8 * len(cells):
+                matches.append(cell in MISSING_TEXTS or bool(is_kind(cell)))
                 break
-    return matches > 0 if below else all(map(is_number, filter(None, row.cells)))
+    return matches
 
 
 def too_many_cells(where: str, number: int, cells: Sequence[str], columns: Sequence[str], header: int) -> DataError:

@@ -1,0 +1,38 @@
+"""DataFrames: names, indexes and columns of several types."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from grubench.data.datasets import tables
+from grubench.data.series import Series
+from grubench.errors import DataError
+from grubench.spec.sections import Data
+
+DAYS = pd.date_range("2026-01-01", periods=3)
+
+
+def read(frame: pd.DataFrame, **settings: object) -> Series:
+    spec = Data(file="frame", **({"target": ("price",)} | settings))  # type: ignore[arg-type]
+    return tables.read(spec, Path("frame"), frame=frame)[0]
+
+
+def test_names_are_stripped_and_levels_joined() -> None:
+    frame = pd.DataFrame({"price ": [1.5, 2, 3]}, index=DAYS.rename(" date "))
+    assert read(frame, time="date").target.tolist() == [1.5, 2, 3]
+    frame.columns = pd.MultiIndex.from_tuples([("Close", "A")])
+    assert read(frame, time="date", target=("Close A",)).target.tolist() == [1.5, 2, 3]
+
+
+def test_an_index_with_the_name_of_a_column_is_refused() -> None:
+    frame = pd.DataFrame({"date": DAYS, "price": [1, 2, 3]}, index=DAYS.rename("date"))
+    with pytest.raises(DataError, match="more than one column 'date'"):
+        read(frame, time="date")
+
+
+def test_numbers_and_texts_in_one_column() -> None:
+    frame = pd.DataFrame({"date": DAYS, "price": [1.5, "1.234,5", "?"]})
+    assert read(frame, time="date", missing="drop").target.tolist() == [1.5, 1234.5]
