@@ -93,7 +93,8 @@ class Data(Section):
     time: str = setting("", "The column of timestamps, or columns, such as Date,Time (own file).")
     time_format: str = setting(
         "",
-        "The format of the timestamps, such as %d-%m-%y, or s, ms, us, ns since 1970; found out by default (own file).",
+        "The format of the timestamps, such as %d-%m-%y; or s, ms, us, ns since 1970, excel for its days, quarter, "
+        "week; found out by default (own file).",
         rare=True,
     )
     zone: str = setting(

@@ -13,16 +13,19 @@ from grubench.text import quote
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# What `--time-format` calls the units of numbers since 1970, and their parts of a second.
-UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+# What `--time-format` calls the units of numbers since 1970 and Excel's of days, and their parts of a second.
+EXCEL = "excel"
+UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds", EXCEL: "days of Excel"}
 PARTS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+# The day of 1970-01-01 in Excel.
+EXCEL_EPOCH = 25_569
 # Numbers since 1970 are told by their size: from 1973 to 2286, in any unit.
 EARLIEST_S, LATEST_S = 10**8, 10**10
 # The digits of a date without signs between its parts.
 DATES = {4: "%Y", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 REMEDY = (
-    "Say what they are with --time-format: %Y, %Y%m%d, %Y%m or the like, or s, ms, us or ns since 1970; or leave "
-    "--time out where rows are in order."
+    "Say what they are with --time-format: %Y, %Y%m%d, %Y%m or the like; s, ms, us or ns since 1970; or excel for its "
+    "days since 1900. Or leave --time out where rows are in order."
 )
 
 
@@ -62,8 +65,10 @@ def _is_year(number: float) -> bool:
 
 
 def parse_epoch(column: pd.Series[Any], unit: str) -> NDArray[np.datetime64]:
-    """Numbers since 1970 as timestamps in UTC, `(row,)`; NaT where there is none."""
+    """Numbers since 1970 as timestamps in UTC, `(row,)`, or Excel's as they stand; NaT where there is none."""
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    if unit == EXCEL:  # to the millisecond: a second has five digits of a day
+        numbers, unit = np.rint((numbers - EXCEL_EPOCH) * 86_400_000), "ms"
     scaled = np.rint(numbers / PARTS[unit] * 1e6)
     valid = np.abs(scaled) < 2**62
     time = np.full(len(scaled), np.datetime64("NaT"), "datetime64[us]")

@@ -5,16 +5,14 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import re
-import warnings
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from grubench.data.datasets.epochs import UNITS, find_number_format, parse_epoch
+from grubench.data.datasets.epochs import EXCEL, UNITS, find_number_format, parse_epoch
+from grubench.data.datasets.stamp_formats import MIDNIGHT, PERIODS, find_formats, start_day, write_periods
 from grubench.data.zones import OFFSET_LETTERS, Zone, parse_offsets
 from grubench.errors import DataError, UsageError
 from grubench.text import list_names, quote
@@ -27,16 +25,10 @@ if TYPE_CHECKING:
 # The years that Python and Matplotlib can show; Parquet's go further.
 FIRST, LAST = np.datetime64("0001-01-01", "us"), np.datetime64("9999-12-31T23:59:59.999999", "us")
 ISO = "ISO8601"
-# Days come first in dates with points; of those with other signs the whole column tells.
-DATES = (
-    *("%d.%m.%Y", "%d.%m.%y", "%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%Y", "%m-%d-%Y", "%d-%m-%y"),
-    *("%m-%d-%y", "%y-%m-%d", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %Y"),
-    *("%Y-%m-%d", "%Y/%m/%d"),
-)
-TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", " %H:%M:%S %z", " %H:%M %z", " %H")
-MIDNIGHT = re.compile(r"(.*[ T])24:?00((?::?00(?:\.0+)?)?.*)", re.DOTALL)
 # Values by which formats are ruled out before the whole column is parsed.
 SAMPLE = 1000
+# A year has no more months: fewer rows can be equally far apart in two ways to read them.
+MIN_REGULAR_ROWS = 13
 
 # Whole numbers beyond it are not exact in float64.
 LARGEST_EXACT = 2.0**53
@@ -71,7 +63,8 @@ def parse_stamps(column: pd.Series[Any], where: str, format: str = "", zone: str
     Args:
         column: The column; its index has the row numbers of the file, from 0.
         where: The file's name, for messages.
-        format: The format, as `strptime` takes it; s, ms, us or ns for numbers since 1970. Found out if it is empty.
+        format: The format, as `strptime` takes it; s, ms, us or ns for numbers since 1970, excel for its days, quarter
+            or week. Found out if it is empty.
         zone: The zone of timestamps without offsets, and the one in which those with offsets are shown.
 
     Raises:
@@ -106,17 +99,26 @@ def _parse(column: pd.Series[Any], where: str, format: str) -> Stamps:
     pattern = format or _find_format(texts, column, where)
     notes = () if format or pattern == ISO else (_explain(column, pattern),)
     if pattern in UNITS:
-        return Stamps(time=parse_epoch(texts, pattern), notes=notes, in_utc=True)
+        return Stamps(time=parse_epoch(texts, pattern), notes=notes, in_utc=pattern != EXCEL)
     texts = _write_texts(texts)
     cast = _cast(texts) if pattern == ISO else None
     if cast is not None:
         return Stamps(time=cast, notes=notes)
     parsed = _to_datetime(texts, pattern)
+    if not format:
+        _check_exchanged(texts, parsed, pattern, f"{where}, column {quote(column.name)}")
     if parsed.dt.tz is None:
         return Stamps(time=parsed.to_numpy("datetime64[us]"), notes=notes)
     time = parsed.dt.tz_localize(None).to_numpy("datetime64[us]")
     offsets = parse_offsets(texts.fillna("").tolist())
-    time = np.where(np.isnat(offsets), np.datetime64("NaT"), time)  # no offset among others with one
+    bare = np.isnat(offsets) & ~np.isnat(time)
+    if bare.any():
+        row = int(bare.argmax())
+        raise DataError(
+            f"{where}, column {quote(column.name)}, data row {column.index[row] + 1}: {quote(column.iloc[row])} has no "
+            "offset from UTC, and others have one.",
+            "Write it with its offset, or say a --time-format.",
+        )
     zone = _find_zone(time, offsets)
     return Stamps(time=time, zone=zone, notes=(*notes, *_explain_offsets(column, zone)), in_utc=True)
 
@@ -150,7 +152,9 @@ def _write_texts(column: pd.Series[Any]) -> pd.Series[Any]:
 
 def _explain(column: pd.Series[Any], pattern: str) -> str:
     """A note on a format that no flag said."""
-    meaning = f"{UNITS[pattern]} since 1970, UTC" if pattern in UNITS else f"timestamps in the format {pattern}"
+    since = {EXCEL: " since 1900"} if pattern == EXCEL else dict.fromkeys(UNITS, " since 1970, UTC")
+    names = {**UNITS, **PERIODS}
+    meaning = names[pattern] + since.get(pattern, "") if pattern in names else f"timestamps in the format {pattern}"
     return f"Column {column.name} is read as {meaning}."
 
 
@@ -180,20 +184,27 @@ def _cast(texts: pd.Series[Any]) -> NDArray[np.datetime64] | None:
 
 def _to_datetime(texts: pd.Series[Any], format: str) -> pd.Series[Any]:
     """Texts as timestamps, NaT where they are none; 24:00 is the next day's start."""
-    zoned = _has_zone(str(texts.iloc[0])) if format == ISO else "%z" in format
-    parsed: pd.Series[Any] = pd.to_datetime(texts, errors="coerce", format=format, utc=zoned)
+    if format in PERIODS:
+        texts, format = write_periods(texts, format)
+    zoned = bool(texts.head(SAMPLE).map(_has_zone).any()) if format == ISO else "%z" in format
+    try:
+        parsed: pd.Series[Any] = pd.to_datetime(texts, errors="coerce", format=format, utc=zoned)
+    except ValueError:  # some of the later ones have offsets
+        zoned = True
+        parsed = pd.to_datetime(texts, errors="coerce", format=format, utc=True)
     bad = parsed.isna()
     if bad.any():
-        matches = texts[bad].map(lambda text: MIDNIGHT.fullmatch(text) if isinstance(text, str) else None).dropna()
-        if len(matches):
-            starts = matches.map(lambda match: f"{match[1]}00:00{match[2]}")
+        late = texts[bad].map(lambda text: isinstance(text, str) and bool(MIDNIGHT.fullmatch(text))).astype(bool)
+        if late.any():
+            starts = texts[bad][late].map(start_day)
             days = pd.to_datetime(starts, errors="coerce", format=format, utc=zoned) + pd.Timedelta(days=1)
-            parsed.loc[matches.index] = days
+            parsed.loc[starts.index] = days
     return parsed
 
 
-def _has_zone(text: str) -> bool:
+def _has_zone(cell: object) -> bool:
     """Whether a timestamp has an offset from UTC."""
+    text = str(cell)
     return text.endswith(("Z", "z")) or "+" in text[10:] or "-" in text[10:]
 
 
@@ -203,13 +214,14 @@ def _find_format(texts: pd.Series[Any], column: pd.Series[Any], where: str) -> s
     Raises:
         DataError: There is none, or several that give different dates.
     """
-    first = str(texts.iloc[0]).strip() if len(texts) else ""
+    there = texts.dropna()
+    first = str(there.iloc[0]).strip() if len(there) else ""
     if re.fullmatch(r"-?\d+(?:\.\d*)?", first):
         return find_number_format(texts, column.name, where)
-    probe = pd.Series([MIDNIGHT.sub(r"\g<1>00:00\2", first)])
+    probe = pd.Series([start_day(first)])
     if pd.to_datetime(probe, format=ISO, errors="coerce", utc=True).notna().all():
         return ISO
-    patterns = [date + time for date, time in product(DATES, TIMES) if _fits(first, date + time)]
+    patterns = find_formats(first)
     if not patterns:
         return ISO
     valid = {pattern: int(_to_datetime(texts.head(SAMPLE), pattern).notna().sum()) for pattern in patterns}
@@ -219,6 +231,9 @@ def _find_format(texts: pd.Series[Any], column: pd.Series[Any], where: str) -> s
     parsed = {pattern: _to_datetime(texts, pattern) for pattern in patterns}
     whole = [pattern for pattern in patterns if parsed[pattern].notna().all()] or patterns
     if not all(parsed[pattern].equals(parsed[whole[0]]) for pattern in whole):
+        regular = [pattern for pattern in whole if parsed[pattern].diff().nunique() == 1]
+        if len(regular) == 1 and len(texts) >= MIN_REGULAR_ROWS:
+            return regular[0]
         raise DataError(
             f"{where}, column {quote(column.name)}: {quote(first)} and all others can be read as "
             f"{' and as '.join(whole)}.",
@@ -227,13 +242,20 @@ def _find_format(texts: pd.Series[Any], column: pd.Series[Any], where: str) -> s
     return whole[0]
 
 
-def _fits(text: str, format: str) -> bool:
-    try:
-        with warnings.catch_warnings(action="ignore"):  # Python's, of formats without a year
-            datetime.strptime(MIDNIGHT.sub(r"\g<1>00:00\2", text), format)
-    except ValueError:
-        return False
-    return True
+def _check_exchanged(texts: pd.Series[Any], parsed: pd.Series[Any], pattern: str, where: str) -> None:
+    """Refuse dates that are in order only where day and month change places, as spreadsheets exchange them."""
+    if not pattern.startswith(("%d/%m", "%m/%d", "%d-%m", "%m-%d", "%d.%m")) or parsed.is_monotonic_increasing:
+        return
+    other = pattern[3:5] + pattern[2] + pattern[:2] + pattern[5:]
+    mixed = _to_datetime(texts, other).fillna(parsed)
+    changed = mixed != parsed
+    if mixed.is_monotonic_increasing and changed.any():
+        row = int(changed.to_numpy().argmax())
+        raise DataError(
+            f"{where}, data row {texts.index[row] + 1}: {quote(texts.iloc[row])} is in order as {other}, and other rows "
+            f"are as {pattern}.",
+            f"Write all dates in one way; or say that they are, with --time-format {pattern!r}.",
+        )
 
 
 def _localize(time: NDArray[np.datetime64], column: pd.Series[Any], where: str, zone: Zone) -> NDArray[np.datetime64]:

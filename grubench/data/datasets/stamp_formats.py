@@ -1,0 +1,95 @@
+"""How people write dates and times: the formats that are tried, and quarters and weeks, which have no format."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from datetime import datetime
+from functools import cache
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Days come first in dates with points; of those with other signs the whole column tells.
+DATES = (
+    *("%d.%m.%Y", "%d.%m.%y", "%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%Y", "%m-%d-%Y", "%d-%m-%y"),
+    *("%m-%d-%y", "%y-%m-%d", "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y %m %d", "%Y%m%d"),
+    *("%d-%b-%Y", "%d-%b-%y", "%d/%b/%Y", "%d/%b/%y", "%d%b%Y", "%d%b%y", "%Y-%b-%d", "%d %b %Y", "%d %b %y"),
+    *("%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y"),
+    *("%a, %d %b %Y", "%a %d %b %Y", "%a %b %d %Y", "%A, %d %B %Y", "%A, %B %d, %Y", "%a %d/%m/%Y", "%a %m/%d/%Y"),
+    *("%b %Y", "%B %Y", "%b-%Y", "%b-%y", "%Y %b", "%Y-%b", "%m/%Y", "%m-%Y", "%Y %m", "%YM%m", "%Y:%m"),
+)
+CLOCKS = (
+    *("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%H:%M:%S,%f", "%H.%M", "%H.%M.%S", "%Hh%M", "%H-%M-%S", "%H%M", "%H%M%S"),
+    *("%I:%M %p", "%I:%M%p", "%I:%M:%S %p", "%I:%M:%S%p", "%I %p", "%I%p", "%H:%M %z", "%H:%M:%S %z"),
+    *("%H:%M:%S.%f %z", "%H"),
+)
+TIMES = ("", *(joint + clock for joint, clock in product((" ", ", ", "T", ":"), CLOCKS)))
+CTIME = "%a %b %d %H:%M:%S %Y"
+# What each part of a format may be, before strptime says it exactly.
+PARTS = {
+    **dict.fromkeys("dmHIMS", r"\d{1,2}"),
+    **dict.fromkeys("bBaA", r"[^\W\d_]+"),
+    **{"y": r"\d\d", "Y": r"\d{4}", "f": r"\d{1,9}", "p": "[AaPp][Mm]", "z": r"(?:[+-]\d\d:?\d\d|[Zz]|UTC|GMT)"},
+}
+# What `--time-format` calls periods, and how one of them is written.
+PERIODS = {"quarter": "quarters, each by its first day", "week": "ISO weeks, each by its Monday"}
+QUARTER = re.compile(r"(\d{4})[ :/-]?Q([1-4])|(?:Q([1-4])|([1-4])Q)[ :/-]?(\d{4})", re.IGNORECASE)
+WEEK = re.compile(r"(\d{4})-?W(\d{1,2})(?:-?([1-7]))?", re.IGNORECASE)
+MIDNIGHT = re.compile(r"(.*[ T])24((?::?00){0,2}(?:\.0+)?(?: ?(?:[Zz]|[+-]\d\d:?\d\d))?)")
+
+
+def find_formats(text: str) -> list[str]:
+    """The formats that a timestamp may have, `quarter` and `week` among them."""
+    if QUARTER.fullmatch(text):
+        return ["quarter"]
+    if WEEK.fullmatch(text):
+        return ["week"]
+    text = start_day(text)
+    found = [CTIME] if _compile(CTIME).fullmatch(text) else []
+    for date in DATES:
+        match = _compile(date).match(text)
+        if match:
+            found += [date + clock for clock in TIMES if _compile(clock).fullmatch(text, match.end())]
+    return [format for format in found if _fits(text, format)]
+
+
+def start_day(text: str) -> str:
+    """A timestamp with 00 in place of hour 24."""
+    return MIDNIGHT.sub(r"\g<1>00\2", text) if MIDNIGHT.fullmatch(text) else text
+
+
+def write_periods(texts: pd.Series[Any], period: str) -> tuple[pd.Series[Any], str]:
+    """Quarters as months, or weeks as days, and their format; what is no such period is left as it is."""
+    write, format = (_write_quarter, "%Y-%m") if period == "quarter" else (_write_week, "%G-%V-%u")
+    return texts.map({text: write(text) for text in texts.dropna().unique()}), format
+
+
+def _write_quarter(text: str) -> str:
+    match = QUARTER.fullmatch(text.strip())
+    return f"{match[1] or match[5]}-{3 * int(match[2] or match[3] or match[4]) - 2:02}" if match else text
+
+
+def _write_week(text: str) -> str:
+    match = WEEK.fullmatch(text.strip())
+    return f"{match[1]}-{int(match[2]):02}-{match[3] or 1}" if match else text
+
+
+@cache
+def _compile(format: str) -> re.Pattern[str]:
+    """What a format looks like."""
+    parts = re.split(r"%(\w)", format)
+    literals = [re.escape(part).replace(r"\ ", r"\s+") for part in parts[::2]]
+    shapes = [PARTS[part] for part in parts[1::2]] + [""]
+    return re.compile("".join(literal + shape for literal, shape in zip(literals, shapes, strict=True)))
+
+
+def _fits(text: str, format: str) -> bool:
+    try:
+        with warnings.catch_warnings(action="ignore"):  # Python's, of formats without a year
+            datetime.strptime(text, format)
+    except ValueError:
+        return False
+    return True
