@@ -32,7 +32,11 @@ CTIME = "%a %b %d %H:%M:%S %Y"
 PARTS = {
     **dict.fromkeys("dmHIMS", r"\d{1,2}"),
     **dict.fromkeys("bBaA", r"[^\W\d_]+"),
-    **{"y": r"\d\d", "Y": r"\d{4}", "f": r"\d{1,9}", "p": "[AaPp][Mm]", "z": r"(?:[+-]\d\d:?\d\d|[Zz]|UTC|GMT)"},
+    "y": r"\d\d",
+    "Y": r"\d{4}",
+    "f": r"\d{1,9}",
+    "p": "[AaPp][Mm]",
+    "z": r"(?:[+-]\d\d:?\d\d|[Zz]|UTC|GMT)",
 }
 # What `--time-format` calls periods, and how one of them is written.
 PERIODS = {"quarter": "quarters, each by its first day", "week": "ISO weeks, each by its Monday"}
@@ -53,7 +57,7 @@ def find_formats(text: str) -> list[str]:
         match = _compile(date).match(text)
         if match:
             found += [date + clock for clock in TIMES if _compile(clock).fullmatch(text, match.end())]
-    return [format for format in found if _fits(text, format)]
+    return [pattern for pattern in found if _fits(text, pattern)]
 
 
 def start_day(text: str) -> str:
@@ -63,8 +67,8 @@ def start_day(text: str) -> str:
 
 def write_periods(texts: pd.Series[Any], period: str) -> tuple[pd.Series[Any], str]:
     """Quarters as months, or weeks as days, and their format; what is no such period is left as it is."""
-    write, format = (_write_quarter, "%Y-%m") if period == "quarter" else (_write_week, "%G-%V-%u")
-    return texts.map({text: write(text) for text in texts.dropna().unique()}), format
+    write, pattern = (_write_quarter, "%Y-%m") if period == "quarter" else (_write_week, "%G-%V-%u")
+    return texts.map({text: write(text) for text in texts.dropna().unique()}), pattern
 
 
 def _write_quarter(text: str) -> str:

@@ -182,22 +182,22 @@ def _cast(texts: pd.Series[Any]) -> NDArray[np.datetime64] | None:
     return np.asarray(values, "datetime64[us]")
 
 
-def _to_datetime(texts: pd.Series[Any], format: str) -> pd.Series[Any]:
+def _to_datetime(texts: pd.Series[Any], pattern: str) -> pd.Series[Any]:
     """Texts as timestamps, NaT where they are none; 24:00 is the next day's start."""
-    if format in PERIODS:
-        texts, format = write_periods(texts, format)
-    zoned = bool(texts.head(SAMPLE).map(_has_zone).any()) if format == ISO else "%z" in format
+    if pattern in PERIODS:
+        texts, pattern = write_periods(texts, pattern)
+    zoned = bool(texts.head(SAMPLE).map(_has_zone).any()) if pattern == ISO else "%z" in pattern
     try:
-        parsed: pd.Series[Any] = pd.to_datetime(texts, errors="coerce", format=format, utc=zoned)
+        parsed: pd.Series[Any] = pd.to_datetime(texts, errors="coerce", format=pattern, utc=zoned)
     except ValueError:  # some of the later ones have offsets
         zoned = True
-        parsed = pd.to_datetime(texts, errors="coerce", format=format, utc=True)
+        parsed = pd.to_datetime(texts, errors="coerce", format=pattern, utc=True)
     bad = parsed.isna()
     if bad.any():
         late = texts[bad].map(lambda text: isinstance(text, str) and bool(MIDNIGHT.fullmatch(text))).astype(bool)
         if late.any():
             starts = texts[bad][late].map(start_day)
-            days = pd.to_datetime(starts, errors="coerce", format=format, utc=zoned) + pd.Timedelta(days=1)
+            days = pd.to_datetime(starts, errors="coerce", format=pattern, utc=zoned) + pd.Timedelta(days=1)
             parsed.loc[starts.index] = days
     return parsed
 
@@ -252,8 +252,8 @@ def _check_exchanged(texts: pd.Series[Any], parsed: pd.Series[Any], pattern: str
     if mixed.is_monotonic_increasing and changed.any():
         row = int(changed.to_numpy().argmax())
         raise DataError(
-            f"{where}, data row {texts.index[row] + 1}: {quote(texts.iloc[row])} is in order as {other}, and other rows "
-            f"are as {pattern}.",
+            f"{where}, data row {texts.index[row] + 1}: {quote(texts.iloc[row])} is in order as {other}, and other "
+            f"rows as {pattern}.",
             f"Write all dates in one way; or say that they are, with --time-format {pattern!r}.",
         )
 
