@@ -147,7 +147,7 @@ def _describe_table(
     frame = None if isinstance(data, str | Path) else data
     tree: Tree = {"data": {"file": str(data) if frame is None else "frame"}}
     for name, value in settings.items():
-        section, _, setting = find_setting_key(name).partition(".")
+        section, _, setting = find_setting_key(name, "settings").partition(".")
         tree.setdefault(section, {})[setting] = value
     return Experiment.from_dict(tree), frame
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 LARGEST_SCALED = float(np.sqrt(np.finfo(np.float32).max))
 # Float32 cannot tell values apart that differ by a smaller share of the range.
 FLOAT32_STEP = float(np.finfo(np.float32).eps)
+# Rounding to float32 that is a larger share of the standard deviation than this is told.
+LOST_SHARE = 0.01
 # The share of rows at either end that can be far from the others.
 TAIL = 0.05
 # In columns of ordinary size, what is this much smaller than the range stands for zero.
@@ -65,6 +67,22 @@ def check_spread(fitted: Sequence[tuple[Series, NDArray[np.float64]]]) -> None:
                     "Fix or remove the row; if it stands for a missing value, name it with --na.",
                 )
             row -= len(values)
+
+
+def note_unscaled(every: Sequence[Series]) -> tuple[str, ...]:
+    """A note for each column whose values, far from zero, float32 can hardly tell apart where nothing scales them."""
+    notes = {}
+    for series in every:
+        steps = FLOAT32_STEP * np.abs(series.values).max(axis=0)
+        deviations = series.values.std(axis=0)
+        for column in np.flatnonzero((deviations > 0) & (steps > LOST_SHARE * deviations)):
+            name = series.columns[column]
+            notes[name] = (
+                f"Column {quote(name)}: its values near {np.median(series.values[:, column]):.4g} deviate by "
+                f"{deviations[column]:.2g}, which float32, in which networks compute, hardly tells apart: without "
+                "scaling they learn little from it. Use --scaling minmax."
+            )
+    return tuple(notes.values())
 
 
 def find_far_row(values: NDArray[np.float64]) -> int | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from grubench.data.scale_checks import check_float32, check_spread
+from grubench.data.scale_checks import check_float32, check_spread, note_unscaled
 from grubench.data.scaling import Scaling
 from grubench.data.splits import Split, split_all, split_rows
 from grubench.data.window_checks import (
@@ -158,6 +158,7 @@ def build(dataset: Dataset, spec: Experiment) -> Windows:
     splits = split_all(used, train, first, window)
     check_training_part(used, {name: split.train for name, split in splits.items()}, window)
     scalings = _fit_scalings(used, train, splits, window)
+    unscaled = note_unscaled(used) if window.scaling == "none" else ()
     first_row = _find_first_rows(used)
 
     def find_part_starts(part: str, members: tuple[Series, ...]) -> dict[str, NDArray[np.int64]]:
@@ -195,7 +196,7 @@ def build(dataset: Dataset, spec: Experiment) -> Windows:
         lookback=window.lookback,
         horizon=window.horizon,
         every_step=window.every_step,
-        notes=(*dataset.notes, *short, *note_untested(test, measured)),
+        notes=(*dataset.notes, *short, *note_untested(test, measured), *unscaled),
     )
     check_parts({part: windows.count(part) for part in windows.starts}, window, used)
     return windows

@@ -122,8 +122,12 @@ def with_settings(spec: Experiment, chosen: Mapping[str, object]) -> Experiment:
     return Experiment.from_dict(tree)
 
 
-def find_setting_key(text: str) -> str:
+def find_setting_key(text: str, place: str = "--vary") -> str:
     """The dotted key of a setting, from that or from its name alone: `backend` for `training.backend`.
+
+    Args:
+        text: The key or the name.
+        place: Where it was given, for messages.
 
     Raises:
         SpecError: There is no such setting; naming the closest.
@@ -134,7 +138,7 @@ def find_setting_key(text: str) -> str:
         return matching[0]
     close = closest_match(text, [*keys, *(key.partition(".")[2] for key in keys)])
     remedy = f"Did you mean {close}? `grubench compare --help` lists all." if close else f"Valid: {', '.join(keys)}."
-    raise SpecError(f"--vary: unknown key {quote(text)}.", remedy)
+    raise SpecError(f"{place}: unknown key {quote(text)}.", remedy)
 
 
 def name_arms(specs: Iterable[Experiment]) -> dict[Arm, Experiment]:

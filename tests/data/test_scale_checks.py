@@ -87,3 +87,14 @@ def test_the_row_is_found_among_series_that_share_a_scaling(tmp_path: Path) -> N
     spec = Experiment(data=data, window=Window(lookback=5, scale_per="dataset", scale_fit="all"))
     with pytest.raises(DataError, match="Series 'a', column 'x', data row 151:"):
         windows.build(datasets.load(data, "my"), spec)
+
+
+@pytest.mark.parametrize(("level", "told"), [(3e7, True), (300.0, False)])
+@pytest.mark.parametrize("scaling", ["none", "minmax"])
+def test_what_float32_hardly_tells_apart_without_scaling_is_told(
+    tmp_path: Path, scaling: str, level: float, told: bool
+) -> None:
+    notes = cut(tmp_path, level + INDEX, Window(lookback=5, scaling=scaling), target=("last",)).notes
+    found = [note for note in notes if "hardly tells apart" in note]
+    assert bool(found) is (told and scaling == "none")
+    assert all(note.startswith("Column 'last': its values near 3e+07") and "--scaling minmax" in note for note in found)
