@@ -48,17 +48,26 @@ def find_missing_codes(values: NDArray[np.float64]) -> tuple[MissingCode, ...]:
     Args:
         values: `(row,)`; NaN where a cell is empty.
     """
-    distinct, counts = np.unique(values[np.isfinite(values)], return_counts=True)
+    finite = np.isfinite(values)
+    there = values if finite.all() else values[finite]
+    if not len(there):
+        return ()
+    lowest, highest = there.min(), there.max()
+    inner = there[:FIRST_ROWS]
+    inner = inner[(inner > lowest) & (inner < highest)]
+    middle = lowest / 2 + highest / 2
+    if lowest == highest or (len(inner) and inner.min() <= middle <= inner.max()):  # no extreme is far from the others
+        return ()
+    second, last_but_one = there[there > lowest].min(), there[there < highest].max()
     codes = []
-    for place in (0, -1):
-        if len(distinct) < 3:
+    for value, nearest, farthest in ((lowest, second, highest), (highest, last_but_one, lowest)):
+        if nearest == farthest:  # there are two different values
             continue
-        value, rows = float(distinct[place]), int(counts[place])
-        others = np.delete(distinct, place)
-        times_as_far = float(np.min(np.abs(others - value)) / (others[-1] - others[0]))
-        looks_so = _has_only_nines(value) or value < 0 <= others[0]
+        times_as_far = abs(nearest - value) / abs(farthest - nearest)
+        looks_so = _has_only_nines(float(value)) or value < 0 <= nearest
+        rows = int((there == value).sum()) if times_as_far > 1 else 0
         if times_as_far > VERY_FAR or (times_as_far > 1 and rows >= MIN_CODE_ROWS and looks_so):
-            codes.append(MissingCode(value=value, rows=rows))
+            codes.append(MissingCode(value=float(value), rows=rows))
     return tuple(codes)
 
 
@@ -69,6 +78,8 @@ def _has_only_nines(value: float) -> bool:
 
 def is_constant(values: NDArray[np.float64]) -> bool:
     """Whether all values that are there are the same."""
+    if len(set(values[:FIRST_ROWS].tolist())) > 2:
+        return False
     there = values[np.isfinite(values)]
     return len(there) > 1 and bool((there == there[0]).all())
 

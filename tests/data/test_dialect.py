@@ -110,6 +110,11 @@ def test_empty_rows_between_others_are_left_out_and_counted(tmp_path: Path) -> N
     assert "2 rows without a time or a value: left out." in series.notes
 
 
+def test_blanks_before_cells_are_seen_wherever_they_are(tmp_path: Path) -> None:
+    path = write(tmp_path, "day,price\n" + "a,1\n" * 80_000 + 'b, "2"\n')
+    assert values(path)[-1] == 2
+
+
 def test_a_later_number_of_another_form_is_refused(tmp_path: Path) -> None:
     rows = "".join(f"a;1.234,{number % 100:02d}\n" for number in range(2000))
     with pytest.raises(DataError, match=r"data row 2001: '1\.5' is not a number"):

@@ -33,7 +33,9 @@ def parse_numbers(column: pd.Series[Any], where: str, style: NumberFormat | None
         raise DataError(
             f"{where}, column {quote(column.name)} holds no numbers, but {column.dtype}.", "Name another column."
         ) from error
-    bad = np.isnan(values) & column.notna().to_numpy() | (np.abs(values) > LARGEST_VALUE)
+    bad = np.abs(values) > LARGEST_VALUE
+    if column.dtype.kind not in "iuf":
+        bad |= np.isnan(values) & column.notna().to_numpy()
     if bad.any():
         row = int(bad.argmax())
         large = "infinite" if np.isinf(values[row]) else f"too large (the most is {LARGEST_VALUE:g})"
@@ -50,6 +52,8 @@ def _convert(column: pd.Series[Any], style: NumberFormat, where: str) -> tuple[p
     """A column without the texts for missing numbers, and its numbers; NaN where a cell is none."""
     if column.dtype.kind in "mMc":  # pandas would take the nanoseconds of timestamps
         raise TypeError
+    if column.dtype.kind in "iuf" and isinstance(column.dtype, np.dtype):
+        return column, column.to_numpy(np.float64)
     if pd.api.types.is_string_dtype(column.dtype) and column.dtype != object:
         text = np.ones(len(column), bool)
     elif column.dtype == object or isinstance(column.dtype, pd.CategoricalDtype):
@@ -92,10 +96,18 @@ class CompleteRows:
 def apply_missing_rule(time: NDArray[np.datetime64] | None, frame: pd.DataFrame, rule: str, where: str) -> CompleteRows:
     """Apply the rule for empty cells to the columns, whose index has the row numbers of the file."""
     empty = frame.isna().to_numpy()
-    if empty.any():
-        _check_empty(frame, empty, rule, where)
+    if not empty.any():
+        return CompleteRows(
+            values=frame.to_numpy(),
+            time=time,
+            filled=np.zeros(len(frame), bool),
+            source_row=frame.index.to_numpy(np.int64) + 1,
+            empty=0,
+            dropped=0,
+        )
+    _check_empty(frame, empty, rule, where)
     order = np.arange(len(frame))
-    if empty.any() and rule == "fill":
+    if rule == "fill":
         # Forward fill only: interpolation would leak later values, of the test part too, into earlier ones.
         order = order if time is None else np.argsort(time, kind="stable")
         frame = frame.iloc[order].ffill()

@@ -9,11 +9,20 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from grubench.data.datasets.dialect import SAMPLE_BYTES, find_dialect
 from grubench.data.datasets.text_rows import split_lines, too_many_cells
-from grubench.data.input_files import CELL_BYTES, check_columns, check_size, measure_text, open_unpacked
+from grubench.data.input_files import (
+    CELL_BYTES,
+    MEGABYTE,
+    check_columns,
+    check_size,
+    count_lines,
+    measure_text,
+    open_unpacked,
+)
 from grubench.errors import DataError
 
 if TYPE_CHECKING:
@@ -22,6 +31,9 @@ if TYPE_CHECKING:
 
     from grubench.spec.sections import Data
 
+LINE_FEED, RETURN, BLANK = b"\n\r "
+# Encodings in which these and separators are the bytes that they are in ASCII.
+ASCII_LIKE = ("utf-8", "utf-8-sig", "cp1252", "latin-1")
 # Lines from which the dialect is found out, at least.
 SAMPLE_LINES = 20
 # pandas: "Expected 2 fields in line 5, saw 3".
@@ -49,12 +61,13 @@ class CsvTable:
     def __init__(self, path: Path, max_mb: int, spec: Data) -> None:
         self.path = path
         # Columns are counted before the rows are split: a row of millions of cells would take long.
-        lines = measure_text(path, max_mb, separators=(spec.separator or ",;\t|").encode())
+        size = measure_text(path, max_mb, separators=(spec.separator or ",;\t|").encode())
         head, whole = _read_head(path)
         self.dialect = find_dialect(head, spec, whole=whole, where=path.name)
         check_columns(self.dialect.width)
-        cells = lines * self.dialect.width
-        check_size(path, cells * CELL_BYTES, max_mb, f"bytes in {cells:,} cells of {CELL_BYTES}")
+        if size * CELL_BYTES > max_mb * MEGABYTE:
+            cells = count_lines(path) * self.dialect.width
+            check_size(path, cells * CELL_BYTES, max_mb, f"bytes in {cells:,} cells of {CELL_BYTES}")
         self.columns = list(self.dialect.columns)
 
     def dated_columns(self, needed: Sequence[str]) -> list[str]:
@@ -102,18 +115,35 @@ class CsvTable:
                 header=None,
                 names=range(width),
                 index_col=False,
-                skipinitialspace=True,
+                skipinitialspace=self._has_blanks_after_separators(),
                 keep_default_na=False,
                 na_values=na_values,
                 dtype=dict.fromkeys(exact, object),
             )
         return frame
 
+    def _has_blanks_after_separators(self) -> bool:
+        """Whether a cell starts with a blank; where none does, pandas need not look for them, which takes long."""
+        separator, last = ord(self.dialect.separator), b"\n"
+        if self.dialect.encoding not in ASCII_LIKE or separator >= 128:
+            return True
+        with open_unpacked(self.path) as file:
+            while piece := file.read(SAMPLE_BYTES):
+                text = np.frombuffer(last + piece, np.uint8)
+                starts = (text[:-1] == separator) | (text[:-1] == LINE_FEED) | (text[:-1] == RETURN)
+                if (starts & (text[1:] == BLANK)).any():
+                    return True
+                last = piece[-1:]
+        return False
+
     @contextmanager
     def _open_data(self) -> Iterator[io.TextIOWrapper]:
         """The text from the first row of data on."""
+        encoding = self.dialect.encoding
+        if self.dialect.skipped:  # with the mark in the first line; the codec that looks for it is slower
+            encoding = encoding.removesuffix("-sig")
         with open_unpacked(self.path) as file:
-            text = io.TextIOWrapper(file, encoding=self.dialect.encoding, newline="")
+            text = io.TextIOWrapper(file, encoding=encoding, newline="")
             for _ in range(self.dialect.skipped):
                 text.readline()
             yield text

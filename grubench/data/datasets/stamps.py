@@ -214,7 +214,8 @@ def _find_format(texts: pd.Series[Any], column: pd.Series[Any], where: str) -> s
     Raises:
         DataError: There is none, or several that give different dates.
     """
-    there = texts.dropna()
+    there = texts.head(SAMPLE).dropna()
+    there = there if len(there) else texts.dropna()
     first = str(there.iloc[0]).strip() if len(there) else ""
     if re.fullmatch(r"-?\d+(?:\.\d*)?", first):
         return find_number_format(texts, column.name, where)

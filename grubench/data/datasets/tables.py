@@ -236,7 +236,8 @@ def _build_series(
 ) -> Series:
     columns = (target, *(feature for feature in spec.features if feature != target))
     time = stamps.select(frame.index) if stamps else None
-    table = pd.DataFrame({column: parse_numbers(frame[column], where, style) for column in columns}, index=frame.index)
+    values = np.column_stack([parse_numbers(frame[column], where, style) for column in columns])
+    table = pd.DataFrame(values, index=frame.index, columns=columns, copy=False)
     rows = apply_missing_rule(time, table, spec.missing, where)
     if rows.time is None:
         timestamps.refuse_time_features(spec, where)
