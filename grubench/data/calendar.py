@@ -218,7 +218,7 @@ def _find_slots(time: NDArray[np.datetime64], median: np.timedelta64) -> Slots |
     if len(times) > MAX_TIMES:
         return None
     if (days[-1] - days[0]) / DAY < MIN_SPAN_DAYS:
-        weekdays = tuple(range(7))
+        weekdays = _find_days_of_short_span(days)
     around = np.diff([*times, times[0] + int(DAY / US)])
     if len(weekdays) in (1, 7) and len(set(around.tolist())) == 1:
         return None
@@ -227,6 +227,13 @@ def _find_slots(time: NDArray[np.datetime64], median: np.timedelta64) -> Slots |
     fits = slots.follow(time[0], int(place[-1] - place[0])) if place[-1] - place[0] < 100 * len(time) else time[:0]
     single = np.mean(np.diff(place) == 1)
     return slots if np.isin(time[1:], fits).mean() >= FIT and single >= 2 / 3 else None
+
+
+def _find_days_of_short_span(days: NDArray[np.datetime64]) -> tuple[int, ...]:
+    """The days of the week of less than two weeks: Monday to Friday where a weekend was left out, else all."""
+    passed = np.arange(days[0], days[-1] + 1)
+    left_out = set(((np.setdiff1d(passed, days).astype(np.int64) + 3) % 7).tolist())
+    return tuple(range(5)) if left_out == {5, 6} else tuple(range(7))
 
 
 def _find_frequent(values: NDArray[np.int64]) -> tuple[int, ...]:

@@ -105,6 +105,11 @@ class TestCalendars:
         assert find_calendar(time).rule == "every hour from 09:00 to 17:00, Monday to Friday"  # type: ignore[union-attr]
         assert follow(time, 6)[-2:] == ["2019-02-01T17:00:00.000000", "2019-02-04T09:00:00.000000"]
 
+    def test_a_weekend_left_out_of_eight_days_is_one(self) -> None:
+        days = np.array(["2024-03-04", "2024-03-05", "2024-03-06", "2024-03-07", "2024-03-08", "2024-03-11"], "M8[D]")
+        time = (days[:, None] + np.arange(9 * 60, 15 * 60).astype("m8[m]")).reshape(-1).astype("M8[us]")
+        assert find_calendar(time).rule == "every minute from 09:00 to 14:59, Monday to Friday"  # type: ignore[union-attr]
+
     def test_ten_days_of_the_month(self) -> None:
         days = pd.date_range("2019-01-01", "2019-12-31")
         assert follow(stamps(days[np.isin(days.day, [1, 11, 21])]), 2) == ["2020-01-01", "2020-01-11"]
