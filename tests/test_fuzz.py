@@ -32,8 +32,10 @@ from grubench import presets
 from grubench.comparison import comparison
 from grubench.data import datasets
 from grubench.data import windows as cutting
+from grubench.data.datasets import inspection, tables
 from grubench.errors import GrubenchError
 from grubench.reports import export, forecast, html, terminal
+from grubench.reports.inspection import show_inspection
 from grubench.runs import run as runs
 from grubench.runs.run import Run
 from grubench.spec.experiment import Experiment
@@ -158,16 +160,24 @@ CSVS = [
     "date;price;volume;id\n2026-01-01;1 234,5;(3);é\n2026-01-02;2\u202f345,6;-;ö\n".encode("utf-16"),
     "date|price|volume|id\n2026-01-01|1'234.5|3|é\n2026-01-02|2'345|NA|ö\n".encode("cp1252"),
     b"date price volume id\n2026-01-01 1.5 10 x\n2026-01-02 2.5 20 y\n",
+    b"date,price,volume,id\n,kW,m3,\n2026-W01,1,10,x\n,,,\n2026-W02,2,20,y\n",
+    b"Logger 7,,,\ndate,price,volume,id\n2026Q1,1,10 K,x\n2026-Q2,,20 K,y\n",
+    b"date,price,volume,id\n46023.5,1.234,7,x\n46024.5,2.345,007,y\n",
+    b'date,price,volume,id\n"1/2/2026, 12:30 AM",1,true,x\n"1/2/2026, 1:30 AM",2,false,y\n',
+    b'"date" "price"\n"1" "01JAN2026" 1.5\n"2" "02JAN2026" 2.5\n',
+    b"year,month,price,id\n2026,1,1,23\n2026,1,2,24\n2026,2,3,23\n2026,2,4,24\n",
     b"\n".join(b",".join(b"%d" % (row + column) for column in range(5)) for row in range(10)),
 ]
 SETTINGS = st.fixed_dictionaries(
     {"target": st.sampled_from([("price",), ("volume",), ("price", "volume"), ("absent",)])},
     optional={
         "time": st.sampled_from(
-            ["date", "price", "id", "date,id", '"'],
+            ["date", "price", "id", "date,id", "year,month,id", '"'],
         ),
         "zone": st.sampled_from(["Europe/Berlin", "UTC", "x"]),
-        "time_format": st.sampled_from(["s", "ns", "%d-%m-%y", "%", "%Q", "%Y" * 50, "\x00", "ISO8601", "mixed", "%z"]),
+        "time_format": st.sampled_from(
+            ["s", "ns", "excel", "week", "quarter", "%d-%m-%y", "%", "%Q", "%Y" * 50, "\x00", "ISO8601", "mixed", "%z"]
+        ),
         "features": st.sampled_from([("volume",), ("id",), ("price", "date")]),
         "series_column": st.sampled_from(["id", "date", "volume"]),
         "time_features": st.sampled_from([TIME_FEATURES, ("hour",)]),
@@ -189,11 +199,23 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "my.csv"
 
 
+def inspect(path: Path) -> None:
+    """Look into a table, and show it as `datasets --csv` does."""
+    with read_or_refused():
+        show_inspection(inspection.inspect_table(path, Data(file=str(path)), max_mb=500), console())
+
+
+def console() -> Console:
+    return Console(file=io.StringIO(), width=100)
+
+
 @given(content=damaged(CSVS), settings=SETTINGS, name=st.sampled_from(["", "", "", "energy", "bitcoin", "bankex"]))
 @fuzz
 def test_tables(file: Path, content: bytes, settings: dict[str, Any], name: str) -> None:
     file.write_bytes(content)
     with read_or_refused():
+        if not name:
+            inspect(file)
         spec = Data(dataset=name) if name else Data(file=str(file), **settings)
         dataset = datasets.load(spec, "my", file if name else None)
         assert all(np.isfinite(series.values).all() for series in dataset.series)
@@ -231,8 +253,23 @@ def test_parquet(file: Path, columns: list[int], settings: dict[str, Any], damag
         place = int(damage[0] * (len(content) - 1))
         content[place] = damage[1]
         path.write_bytes(content[:place] if damage[2] else content)
+    inspect(path)
     with read_or_refused():
         datasets.load(Data(file=str(path), **settings), "my").fingerprint()
+
+
+@given(
+    columns=st.lists(st.sampled_from(range(len(ODD))), min_size=4, max_size=4),
+    names=st.permutations(["date", " price ", "volume", "id"]),
+    index=st.sampled_from([None, "date", "id", 0]),
+    settings=SETTINGS,
+)
+@fuzz
+def test_frames(columns: list[int], names: list[str], index: str | int | None, settings: dict[str, Any]) -> None:
+    frame = pd.DataFrame(dict(zip(names, (ODD[one] for one in columns), strict=True)))
+    frame.index = pd.Index(pd.date_range("2026-01-01", periods=len(frame)), name=index)
+    with read_or_refused():
+        tables.read(Data(file="frame", **settings), Path("frame"), frame=frame)
 
 
 def make_book() -> dict[str, bytes]:
@@ -259,6 +296,7 @@ def test_excel(file: Path, data: st.DataObject, settings: dict[str, Any]) -> Non
             archive.writestr(zipfile.ZipInfo(member), content)  # with the same time in every run
     if data.draw(st.integers(0, 4)) == 0:
         path.write_bytes(data.draw(damaged([path.read_bytes()])))
+    inspect(path)
     with read_or_refused():
         datasets.load(Data(file=str(path), **settings), "my").fingerprint()
 
@@ -331,10 +369,6 @@ def damage_of_a_run(draw: st.DrawFn, folders: Folders) -> tuple[str, bytes]:
     name = f"gru/{draw(st.sampled_from([*['metrics.json'] * 5, *['environment.json'] * 3, *others]))}"
     valid = folders.valid[name]
     return name, draw(json_or_text(valid) if name.endswith(".json") else damaged([valid]))
-
-
-def console() -> Console:
-    return Console(file=io.StringIO(), width=100)
 
 
 @given(data=st.data())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from grubench.cli.flags import collect, make_parameter, make_spec_parameters
+from grubench.cli.flags import collect, make_file_parameters, make_parameter, make_spec_parameters
 from grubench.cli.help import make_command_class, show_all_flags
 from grubench.errors import GrubenchError, UsageError
 
@@ -51,7 +51,7 @@ def take_signals() -> None:
 
 
 def command(
-    app: typer.Typer, name: str, *, spec: bool = False, rare: tuple[str, ...] = ()
+    app: typer.Typer, name: str, *, spec: bool = False, file: bool = False, rare: tuple[str, ...] = ()
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a command, with --debug, and with errors shown as a message.
 
@@ -60,6 +60,7 @@ def command(
         name: What it is called.
         spec: Whether it takes the settings of the spec as flags. The function gets those that were given as its
             argument `flags`, in nested dictionaries.
+        file: Whether it takes those settings alone that say how a file is written.
         rare: The function's parameters that `--help` leaves to `--help-all`.
     """
 
@@ -69,7 +70,9 @@ def command(
             for parameter in inspect.signature(function, eval_str=True).parameters.values()
             if parameter.name != "flags"
         ]
-        settings, rare_settings = make_spec_parameters() if spec else ([], frozenset())
+        settings, rare_settings = (
+            make_spec_parameters() if spec else (make_file_parameters() if file else [], frozenset())
+        )
         hidden = rare_settings.union(rare)
         general = _general_parameters(has_levels=bool(hidden))
 
@@ -78,7 +81,7 @@ def command(
             values.pop("help_all", None)
             debug = values.pop("debug")
             try:
-                if spec:
+                if settings:
                     values["flags"] = collect({setting.name: values.pop(setting.name) for setting in settings})
                 function(**values)
             except KeyboardInterrupt as error:

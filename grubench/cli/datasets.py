@@ -9,11 +9,12 @@ from grubench.cli.command import command
 from grubench.cli.options import MaxTable
 from grubench.data.input_files import MAX_TABLE_MB
 from grubench.errors import UsageError
+from grubench.spec.fields import Tree
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command(app, "datasets")(datasets)
+    command(app, "datasets", file=True)(datasets)
 
 
 def datasets(
@@ -23,6 +24,8 @@ def datasets(
         typer.Option("--csv", "--parquet", "--file", metavar="FILE", help="A table of your own to look into."),
     ] = None,
     max_table: MaxTable = MAX_TABLE_MB,
+    *,
+    flags: Tree,
 ) -> None:
     """List the datasets, describe one, or look into a table of your own: how it is written, and what it holds."""
     from grubench.reports.console import Console
@@ -30,8 +33,10 @@ def datasets(
     if name and csv:
         raise UsageError(f"datasets: {name} and --csv are given.", "Leave one out.")
     if csv:
-        _inspect(csv, max_table)
+        _inspect(csv, max_table, flags)
         return
+    if flags:
+        raise UsageError(f"data.{next(iter(flags['data']))} says how a file is written.", "Name it with --csv FILE.")
     from grubench.data.datasets.catalog import CATALOG, find
     from grubench.reports import datasets
 
@@ -45,12 +50,13 @@ def datasets(
     datasets.show_dataset(source, dataset, console)
 
 
-def _inspect(path: Path, max_mb: int) -> None:
+def _inspect(path: Path, max_mb: int, flags: Tree) -> None:
     from grubench.data.datasets.inspection import inspect_table
     from grubench.reports.console import Console
     from grubench.reports.inspection import show_inspection
     from grubench.spec.sections import Data
 
+    spec = Data(file=str(path), **flags.get("data", {}))
     with Console(stderr=True).status(f"reading {path}"):
-        inspection = inspect_table(path, Data(file=str(path)), max_mb=max_mb)
+        inspection = inspect_table(path, spec, max_mb=max_mb)
     show_inspection(inspection, Console())

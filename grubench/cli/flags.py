@@ -12,7 +12,7 @@ import typer
 from grubench.errors import SpecError, UsageError
 from grubench.spec.cells import CELLS
 from grubench.spec.fields import Tree
-from grubench.spec.sections import SECTIONS
+from grubench.spec.sections import SECTIONS, WRITTEN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +26,12 @@ SHORT_FORMS = {
     "units": "Units of each layer, such as 50,100.",
 }
 METAVARS = {int: "INT", float: "FLOAT", str: "TEXT", tuple: "LIST", Path: "FILE"}
+
+
+def make_file_parameters() -> list[inspect.Parameter]:
+    """The parameters of a command that looks into a file: what says how it is written."""
+    settings = [setting for setting in SECTIONS["data"].settings if setting.name in WRITTEN]
+    return [make_parameter(f"data__{setting.name}", _annotate("data", setting, "File")) for setting in settings]
 
 
 def make_spec_parameters() -> tuple[list[inspect.Parameter], frozenset[str]]:
@@ -153,4 +159,5 @@ def _annotate(section: str, setting: Setting, heading: str) -> object:
 
 def _list_choices(choices: tuple[str, ...], text: str) -> str:
     is_said = all(choice in text for choice in choices)
-    return "" if is_said else f" One of {', '.join(choices)}."
+    shown = [choice if choice.isalnum() else repr(choice) for choice in choices if choice]
+    return "" if is_said else f" One of {', '.join(shown)}."

@@ -38,6 +38,8 @@ MAX_THREADS = 4096
 # A run's history of more would take gigabytes to read.
 MAX_EPOCHS = 1_000_000
 LOSS_TITLES = ", ".join(f"{loss.name} ({loss.title})" for loss in LOSSES.values())
+# The settings of `data` that say how a file is written.
+WRITTEN = ("separator", "decimal", "thousands", "encoding", "header", "sheet", "na", "time_format", "zone")
 TIME_FEATURES = ("hour", "weekday", "month", "dayofyear")
 
 

@@ -109,3 +109,12 @@ def test_what_looks_wrong_stands_above_a_comparison(call: Callable[..., Result],
     words = ("--csv", str(path), "--target", "v", "--features", "future", "--epochs", "1", "--units", "2")
     shown = call("compare", *words, "--lookback", "4", "--stride", "40", "--seeds", "1", "--in-process")
     assert "future is v of 2 steps later" in shown.output
+
+
+def test_flags_that_say_how_the_file_is_written(call: Callable[..., Result], tmp_path: Path) -> None:
+    path = tmp_path / "my.csv"
+    path.write_text("day;price\n" + "".join(f"{day:02}/01/2026;1,{day:03}\n" for day in range(1, 12)))
+    flags = ["--decimal", ",", "--time-format", "%d/%m/%Y"]
+    shown = call("datasets", "--csv", str(path), *flags).stdout
+    assert "--decimal , --time-format %d/%m/%Y --time day --target price" in " ".join(shown.split())
+    assert call("datasets", "--decimal", ",").exit_code == 2

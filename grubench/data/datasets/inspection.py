@@ -19,6 +19,7 @@ from grubench.data.season import find_season
 from grubench.data.series import Series
 from grubench.data.suspicions import explain_code, explain_shift, find_missing_codes, find_shift, is_constant
 from grubench.errors import GrubenchError
+from grubench.spec.sections import WRITTEN
 from grubench.text import count, list_names, quote
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class Inspection:
 
     Attributes:
         path: The file.
+        flags: What was said of how it is written, as flags.
         rows: Its rows.
         format: How the file is written, in a sentence.
         columns: Its columns, the first of very many.
@@ -82,6 +84,7 @@ class Inspection:
     """
 
     path: Path
+    flags: tuple[str, ...]
     rows: int
     format: str
     columns: tuple[Column, ...]
@@ -94,7 +97,7 @@ class Inspection:
 
     def command(self) -> str:
         """The command that compares on this table, as far as it can be guessed."""
-        words = ["grubench", "compare", "--csv", str(self.path)]
+        words = ["grubench", "compare", "--csv", str(self.path), *self.flags]
         for flag, name in (("--time", self.time), ("--series-column", self.series_column)):
             words += [flag, name] if name else []
         words += ["--target", self.target or "COLUMN"]
@@ -124,6 +127,7 @@ def inspect_table(path: Path, spec: Data, *, max_mb: int) -> Inspection:
     target = _choose_target(every, time, series_column)
     return Inspection(
         path=path,
+        flags=_write_flags(spec),
         rows=len(frame),
         format=table.dialect.describe(),
         columns=every,
@@ -134,6 +138,13 @@ def inspect_table(path: Path, spec: Data, *, max_mb: int) -> Inspection:
         findings=(*findings, *_list_findings(frame, time, series_column, target)),
         warnings=tuple(_list_warnings(every, time, target, series_column)),
     )
+
+
+def _write_flags(spec: Data) -> tuple[str, ...]:
+    """What the spec says of how a file is written, as flags."""
+    said = {name: getattr(spec, name) for name in WRITTEN if getattr(spec, name)}
+    texts = {name: value if isinstance(value, str) else ",".join(value) for name, value in said.items()}
+    return tuple(word for name, text in texts.items() for word in (f"--{name.replace('_', '-')}", text))
 
 
 def _describe(column: pd.Series[Any], style: NumberFormat, spec: Data) -> Column:
