@@ -17,7 +17,8 @@ from grubench.text import count
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from grubench.data.datasets.inspection import Column, Inspection
+    from grubench.data.datasets.column_kinds import Column
+    from grubench.data.datasets.inspection import Inspection
 
 # Columns that are shown; a wider table names how many there are.
 MAX_COLUMNS = 40

@@ -79,3 +79,9 @@ def test_names_of_thousands_are_no_inputs(tmp_path: Path) -> None:
         load(make_spec(tmp_path, [f"x{number}" for number in range(101)]))
     with pytest.raises(SpecError, match="have no mean"):
         load(make_spec(tmp_path, duplicates="mean"))
+
+
+def test_numbers_with_a_unit_are_no_texts(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"column 'weather': '0.5K' is not a number"):
+        load(make_spec(tmp_path, [f"{row}.5K" for row in range(40)]))
+    assert load(make_spec(tmp_path, ["1st", "2nd"] * 20)).series[0].columns[1:3] == ("weather=1st", "weather=2nd")

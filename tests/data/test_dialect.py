@@ -122,6 +122,15 @@ def test_a_later_number_of_another_form_is_refused(tmp_path: Path) -> None:
 
 
 class TestDoubts:
+    def test_a_point_that_is_first_seen_late_may_stand_between_thousands(self, tmp_path: Path) -> None:
+        path = write(tmp_path, "day;price\n" + "a;5\n" * 1000 + "b;1.200\n")
+        with pytest.raises(DataError, match=r"'1.200' can be read as 1200 and as 1.200") as caught:
+            read(path)
+        assert "--decimal" in caught.value.remedy
+        assert values(path, decimal=",", thousands=".")[-1] == 1200
+        assert values(path, decimal=".")[-1] == 1.2
+        assert values(write(tmp_path, "day;price\n" + "a;5\n" * 1000 + "b;1.2005\n"))[-1] == 1.2005
+
     @pytest.mark.parametrize(
         ("content", "said"),
         [

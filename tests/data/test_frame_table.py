@@ -36,3 +36,10 @@ def test_an_index_with_the_name_of_a_column_is_refused() -> None:
 def test_numbers_and_texts_in_one_column() -> None:
     frame = pd.DataFrame({"date": DAYS, "price": [1.5, "1.234,5", "?"]})
     assert read(frame, time="date", missing="drop").target.tolist() == [1.5, 1234.5]
+
+
+@pytest.mark.parametrize("cells", [[[1], [2], [3]], [b"1", b"2", 3], [{}, {}, {}]])
+def test_cells_that_are_no_values_are_refused(cells: list) -> None:
+    frame = pd.DataFrame({"date": DAYS, "price": [1, 2, 3], "other": cells})
+    with pytest.raises(DataError, match="column 'other' holds no numbers, but"):
+        read(frame, time="date", features=("other",))

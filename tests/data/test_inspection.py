@@ -118,3 +118,40 @@ def test_flags_that_say_how_the_file_is_written(call: Callable[..., Result], tmp
     shown = call("datasets", "--csv", str(path), *flags).stdout
     assert "--decimal , --time-format %d/%m/%Y --time day --target price" in " ".join(shown.split())
     assert call("datasets", "--decimal", ",").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "time"),
+    [
+        ("date,hour,kW", "2026-01-{day:02},{hour},{hour}.5", "date,hour"),
+        ("Date,Time,kW", "1/{day}/2026,{hour:02}:30 AM,{hour}.5", "Date,Time"),
+        ("year,month,day,hour,kW", "2026,1,{day},{hour},{hour}.5", "year,month,day,hour"),
+    ],
+)
+def test_parts_of_a_time_go_together(tmp_path: Path, header: str, row: str, time: str) -> None:
+    path = tmp_path / "my.csv"
+    rows = [row.format(day=day, hour=hour) for day in range(11, 19) for hour in range(1, 12)]
+    path.write_text("\n".join([header, *rows]))
+    found = look(path)
+    assert (found.time, found.target) == (time, "kW")
+
+
+def test_the_numbers_of_rows_are_no_target(tmp_path: Path) -> None:
+    path = tmp_path / "my.csv"
+    path.write_text("".join(f"{row},{row % 7}.5\n" for row in range(1, 40)))
+    assert look(path).target == "column2"
+
+
+def test_a_cell_that_keeps_a_column_from_being_read_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "my.csv"
+    rows = [f"{year}-01-01,{year}" for year in range(1950, 2010)]
+    path.write_text("\n".join(["date,price", *rows, "2026-01-32,30", "2026-02-01,3x"]))
+    warnings = " ".join(look(path).warnings)
+    assert "column 'date', data row 61: '2026-01-32' is not" in warnings
+    assert "column 'price', data row 62: '3x' is not a number" in warnings
+
+
+def test_points_that_may_stand_between_thousands_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "my.csv"
+    path.write_text("day;price\n" + "".join(f"a;{row}\n" for row in range(1000)) + "b;1.200\n")
+    assert "price: '1.200' can be read as 1200 and as 1.200" in " ".join(look(path).warnings)

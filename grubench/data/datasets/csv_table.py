@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from grubench.data.datasets.dialect import SAMPLE_BYTES, find_dialect
+from grubench.data.datasets.number_format import judge
 from grubench.data.datasets.text_rows import split_lines, too_many_cells
 from grubench.data.input_files import (
     CELL_BYTES,
@@ -24,12 +25,11 @@ from grubench.data.input_files import (
     open_unpacked,
 )
 from grubench.errors import DataError
+from grubench.spec.sections import Data
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
-
-    from grubench.spec.sections import Data
 
 LINE_FEED, RETURN, BLANK = b"\n\r "
 # Encodings in which these and separators are the bytes that they are in ASCII.
@@ -90,20 +90,34 @@ class CsvTable:
         self._check_extra_cells(frame)
         frame = frame.iloc[:, : len(self.columns)]
         frame.columns = pd.Index(self.columns)
+        if self.dialect.numbers.is_guess:
+            self._judge_points([name for name in columns if frame[name].dtype.kind == "f"])
         return frame[list(columns)]
 
-    def _parse(self, text_columns: Sequence[str]) -> pd.DataFrame:
+    def _judge_points(self, names: Sequence[str]) -> None:
+        """Look at all points of columns whose first numbers have none: `1.200` may be 1200."""
+        if not names:
+            return
+        texts = self._parse(names, names)
+        cells = {name: texts[self.columns.index(name)].dropna().astype("str") for name in names}
+        points = {name: column[column.str.contains(".", regex=False)].unique() for name, column in cells.items()}
+        numbers = self.dialect.numbers
+        judged = judge({name: list(map(str, column)) for name, column in points.items()}, Data(), ";")
+        doubts = {**dict(judged.doubts), **dict(numbers.doubts)}
+        self.dialect = replace(self.dialect, numbers=replace(numbers, doubts=tuple(doubts.items())))
+
+    def _parse(self, text_columns: Sequence[str], exact: Sequence[str] = ()) -> pd.DataFrame:
         try:
-            return self._read(text_columns, self.dialect.width)
+            return self._read(text_columns, exact, self.dialect.width)
         except pd.errors.ParserError as error:
             if not TOO_WIDE.search(str(error)):
                 raise
-        return self._read(text_columns, self._find_width())
+        return self._read(text_columns, exact, self._find_width())
 
-    def _read(self, text_columns: Sequence[str], width: int) -> pd.DataFrame:
+    def _read(self, text_columns: Sequence[str], exact_columns: Sequence[str], width: int) -> pd.DataFrame:
         dialect = self.dialect
         texts = {self.columns.index(name) for name in text_columns}
-        exact = {place for place in texts if self.columns[place] in dialect.codes}
+        exact = {place for place in texts if self.columns[place] in (*dialect.codes, *exact_columns)}
         missing = ["", *dialect.numbers.na]
         na_values: Any = {place: [""] if place in texts else missing for place in range(width)}
         with self._open_data() as file, warnings.catch_warnings():

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from grubench.data.datasets.dialect import Dialect, judge_frame
+from grubench.errors import DataError
+from grubench.text import quote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
 
 # What a run records as the file of a DataFrame; its values are in the fingerprint.
 FRAME = "frame"
+# What cells of a DataFrame may be, and no column of a file is.
+UNREAD = (bytes, list, tuple, dict, set, np.ndarray)
 
 
 class FrameTable:
@@ -43,8 +48,24 @@ class FrameTable:
     def load(self, columns: Sequence[str], text_columns: Sequence[str] = ()) -> pd.DataFrame:
         """Some of the columns."""
         frame = self._frame[list(columns)]
+        for name in columns:
+            _check_cells(frame[name])
         self.dialect = judge_frame(frame, text_columns, self._spec)
         return frame.copy()
+
+
+def _check_cells(column: pd.Series[Any]) -> None:
+    """Refuse a column of lists, bytes and the like.
+
+    Raises:
+        DataError: A cell is neither text nor a number, a date nor a time.
+    """
+    kinds = set(map(type, column)) if column.dtype == object else set()
+    wrong = [kind.__name__ for kind in kinds if issubclass(kind, UNREAD)]
+    if wrong:
+        raise DataError(
+            f"{FRAME}, column {quote(column.name)} holds no numbers, but {wrong[0]}.", "Name another column."
+        )
 
 
 def _join_name(name: object) -> str:

@@ -5,25 +5,27 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from grubench.data.calendar import find_calendar
-from grubench.data.datasets import columns as cells
-from grubench.data.datasets.number_format import NumberFormat
-from grubench.data.datasets.row_order import MAX_REPEATED, find_series_columns, holds_times_of_day
-from grubench.data.datasets.stamps import join_columns, parse_stamps
+from grubench.data.datasets.column_kinds import (
+    Column,
+    choose_target,
+    choose_time,
+    describe_column,
+    find_series_column,
+)
 from grubench.data.datasets.tables import drop_empty_rows, load_columns, open_table
 from grubench.data.season import find_season
 from grubench.data.series import Series
 from grubench.data.suspicions import explain_code, explain_shift, find_missing_codes, find_shift, is_constant
-from grubench.errors import GrubenchError
 from grubench.spec.sections import WRITTEN
-from grubench.text import count, list_names, quote
+from grubench.text import count, list_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -31,38 +33,8 @@ if TYPE_CHECKING:
 
     from grubench.spec.sections import Data
 
-T = TypeVar("T")
-
-# Names that people give to columns of times and of targets.
-TIME_NAMES = ("time", "date", "datetime", "timestamp", "ts", "datum", "zeit", "ds", "day", "month", "year")
-TARGET_NAMES = ("target", "y", "value", "price", "close", "sales", "load", "demand")
 # Columns that are looked into.
 MAX_COLUMNS = 500
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Column:
-    """A column of a table.
-
-    Attributes:
-        name: Its name.
-        kind: `time`, `number`, `text` or `empty`.
-        missing: Empty cells.
-        distinct: Different values.
-        lowest: The least value, or some of the texts.
-        highest: The greatest value.
-        numbers: `(row,)`, NaN where a cell is empty; None where it holds no numbers.
-        times: `(row,)`; None where it holds no times.
-    """
-
-    name: str
-    kind: str
-    missing: int
-    distinct: int
-    lowest: object
-    highest: object
-    numbers: NDArray[np.float64] | None = None
-    times: NDArray[np.datetime64] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -121,10 +93,11 @@ def inspect_table(path: Path, spec: Data, *, max_mb: int) -> Inspection:
     table = open_table(path, spec, max_mb=max_mb)
     frame, empty = drop_empty_rows(load_columns(table, table.columns[:MAX_COLUMNS]))
     findings = [f"{count(empty, 'row')} without a value: left out."] if empty else []
-    every = tuple(_describe(frame[name], table.dialect.numbers, spec) for name in frame.columns)
-    time = _add_clock(frame, every, _choose_time(every), spec)
-    series_column = _find_series_column(frame, time)
-    target = _choose_target(every, time, series_column)
+    every = tuple(describe_column(frame[name], table.dialect.numbers, spec) for name in frame.columns)
+    time = choose_time(frame, every, spec)
+    series_column = find_series_column(frame, time)
+    target = choose_target(every, time, series_column)
+    doubts = [f"{name}: {doubt}; say --decimal." for name, doubt in table.dialect.numbers.doubts if name in frame]
     return Inspection(
         path=path,
         flags=_write_flags(spec),
@@ -136,7 +109,7 @@ def inspect_table(path: Path, spec: Data, *, max_mb: int) -> Inspection:
         series_column=series_column,
         target=target.name if target else "",
         findings=(*findings, *_list_findings(frame, time, series_column, target)),
-        warnings=tuple(_list_warnings(every, time, target, series_column)),
+        warnings=(*doubts, *_list_warnings(every, time, target, series_column)),
     )
 
 
@@ -145,98 +118,6 @@ def _write_flags(spec: Data) -> tuple[str, ...]:
     said = {name: getattr(spec, name) for name in WRITTEN if getattr(spec, name)}
     texts = {name: value if isinstance(value, str) else ",".join(value) for name, value in said.items()}
     return tuple(word for name, text in texts.items() for word in (f"--{name.replace('_', '-')}", text))
-
-
-def _describe(column: pd.Series[Any], style: NumberFormat, spec: Data) -> Column:
-    """What a column holds: times, numbers or text."""
-    name = str(column.name)
-    there = column[column.notna() & (column != "")]
-    missing = len(column) - len(there)
-    if there.empty:
-        return Column(name=name, kind="empty", missing=missing, distinct=0, lowest="", highest="")
-    stamps = _parse(lambda: parse_stamps(column, name, spec.time_format))
-    if stamps is not None and (column.dtype.kind not in "iuf" or name.lower() in TIME_NAMES):
-        local = stamps.zone.to_local(stamps.time) if stamps.zone else stamps.time
-        return Column(
-            name=name,
-            kind="time",
-            missing=missing,
-            distinct=len(np.unique(stamps.time)),
-            lowest=local[stamps.time.argmin()],
-            highest=local[stamps.time.argmax()],
-            times=stamps.time,
-        )
-    numbers = _parse(lambda: cells.parse_numbers(column, name, style))
-    if numbers is not None and np.isfinite(numbers).any():
-        different = np.unique(numbers[np.isfinite(numbers)])
-        return Column(
-            name=name,
-            kind="number",
-            missing=int(np.isnan(numbers).sum()),
-            distinct=len(different),
-            lowest=float(different[0]),
-            highest=float(different[-1]),
-            numbers=numbers,
-        )
-    texts = there.astype(str).unique()
-    return Column(
-        name=name,
-        kind="text",
-        missing=missing,
-        distinct=len(texts),
-        lowest=", ".join(map(quote, sorted(texts)[:3])),
-        highest="",
-    )
-
-
-def _parse(parse: Callable[[], T]) -> T | None:
-    """What a column is parsed to; None where its cells are something else."""
-    try:
-        return parse()
-    except GrubenchError:
-        return None
-
-
-def _choose_time(every: Sequence[Column]) -> Column | None:
-    """The column of times with the most different ones; of several with as many, the one that is named so."""
-    times = [column for column in every if column.kind == "time"]
-    return max(times, key=lambda column: (column.distinct, column.name.lower() in TIME_NAMES), default=None)
-
-
-def _add_clock(frame: pd.DataFrame, every: Sequence[Column], time: Column | None, spec: Data) -> Column | None:
-    """The column of dates together with one of times of the day, where each alone repeats; else the column itself."""
-    if time is None or not _repeats(time):
-        return time
-    for column in every:
-        if column.kind == "text" and holds_times_of_day(frame[column.name]):
-            joined = join_columns([frame[time.name], frame[column.name]], f"{time.name},{column.name}")
-            both = _describe(joined, NumberFormat(), spec)
-            if both.kind == "time" and not _repeats(both):
-                return both
-    return time
-
-
-def _repeats(time: Column) -> bool:
-    assert time.times is not None
-    return len(time.times) - time.distinct > MAX_REPEATED * len(time.times)
-
-
-def _find_series_column(frame: pd.DataFrame, time: Column | None) -> str:
-    """The column that names the series of a table in which times repeat; empty where there is one series."""
-    if time is None or not _repeats(time):
-        return ""
-    columns = find_series_columns(frame.assign(**{time.name: time.times}), [time.name], ())
-    return columns[0] if len(columns) == 1 else ""
-
-
-def _choose_target(every: Sequence[Column], time: Column | None, series_column: str) -> Column | None:
-    """The column to forecast: one that is named so, else the first of numbers that is not constant."""
-    used = {time.name if time else "", series_column}
-    numbers = [
-        column for column in every if column.kind == "number" and column.distinct > 1 and column.name not in used
-    ]
-    named = [column for column in numbers if column.name.lower() in TARGET_NAMES]
-    return next(iter([*named, *numbers]), None)
 
 
 def _list_findings(frame: pd.DataFrame, time: Column | None, series_column: str, target: Column | None) -> list[str]:
@@ -283,6 +164,7 @@ def _list_warnings(
     order = slice(None) if time is None or time.times is None else np.argsort(time.times, kind="stable")
     warnings = []
     for column in every:
+        warnings += [column.trouble] if column.trouble else []
         if column.numbers is None:
             continue
         warnings += [explain_code(column.name, code) for code in find_missing_codes(column.numbers)]

@@ -30,6 +30,8 @@ CURRENCY = r"(?:[A-Z]{1,2}\$|[$€£¥₹₽₩₺₴฿]|USD|EUR|GBP|CHF|JPY|IN
 SIGNS = re.compile(rf"{CURRENCY}|%")
 PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 PLAIN_COLUMN = re.compile(r"(?:-?\d+(?:\.\d+)?(?: |$))*")
+# Files with these often have decimal commas.
+DOUBTFUL_SEPARATORS = ";\t"
 # Cells by which it is told early that a column has no numbers.
 FIRST_CELLS = 50
 BODY = re.compile(rf"[+\-{MINUS}]?\(?(?:\d+(?:[.,{APOSTROPHES}{BLANKS}]\d+)*[.,]?|[.,]\d+)(?:[eE][+-]?\d+)?\)?")
@@ -47,6 +49,7 @@ class NumberFormat:
         na: Texts that stand for a missing number, beside empty cells.
         signs: Currency and percent signs that were seen, and are no part of a number.
         doubts: For each column whose numbers can be read in two ways, why.
+        is_guess: Whether points in later numbers can stand between thousands: the first ones do not tell.
     """
 
     decimal: str = "."
@@ -54,6 +57,7 @@ class NumberFormat:
     na: tuple[str, ...] = ()
     signs: tuple[str, ...] = ()
     doubts: tuple[tuple[str, str], ...] = ()
+    is_guess: bool = False
 
     def check(self, names: Iterable[str], where: str) -> None:
         """Refuse columns whose numbers can be read in two ways.
@@ -111,7 +115,12 @@ def judge(columns: Mapping[str, Sequence[str]], spec: Data, separator: str) -> N
     thousands = "" if spec.thousands == "none" or thousands == decimal else thousands
     doubts = {} if spec.decimal else _find_doubts(evidence, decimal, spec.thousands, separator)
     return NumberFormat(
-        decimal=decimal, thousands=thousands, na=na, signs=tuple(sorted(signs)), doubts=tuple(doubts.items())
+        decimal=decimal,
+        thousands=thousands,
+        na=na,
+        signs=tuple(sorted(signs)),
+        doubts=tuple(doubts.items()),
+        is_guess=not spec.decimal and separator in DOUBTFUL_SEPARATORS and not _is_sure(evidence),
     )
 
 
@@ -219,6 +228,11 @@ def _choose_thousands(evidence: Evidence, decimal: str) -> str:
     return max(marks, key=lambda mark: len(evidence.get(("thousands", mark), ())), default="")
 
 
+def _is_sure(evidence: Evidence) -> bool:
+    """Whether a number tells which sign is the decimal one."""
+    return any(kind == "decimal" or (kind == "thousands" and mark in ".,") for kind, mark in evidence)
+
+
 def _find_doubts(evidence: Evidence, decimal: str, thousands: str, separator: str) -> dict[str, str]:
     """Columns that contradict what was chosen, or that nothing decides."""
     other = "," if decimal == "." else "."
@@ -231,9 +245,8 @@ def _find_doubts(evidence: Evidence, decimal: str, thousands: str, separator: st
         name: f"{quote(cell)} has {NAMES[decimal]}s between thousands, and other numbers of the file decimal ones"
         for name, cell in contradicted.items()
     }
-    sure = any(kind == "decimal" or (kind == "thousands" and mark in ".,") for kind, mark in evidence)
-    if not sure and not thousands:
-        marks = ".," if separator in {";", "\t"} else ","
+    if not _is_sure(evidence) and not thousands:
+        marks = ".," if separator in DOUBTFUL_SEPARATORS else ","
         for mark in marks:
             doubts |= {
                 name: f"{quote(cell)} can be read as {cell.replace(mark, '')} and as {cell.replace(mark, '.')}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 # Each text becomes an input; names of customers and the like would be thousands.
 MAX_TEXTS = 100
 MAX_TEXT_LETTERS = 100
+# Numbers with a unit; a few such texts may be classes: 1st, 2nd; 4h, 8h.
+QUANTITY = re.compile(r"\s*[+-]?\d[\d.,]*\s*[^\W\d_%]{1,5}\s*")
+MAX_GRADES = 20
 
 
 def code_texts(frame: pd.DataFrame, spec: Data, where: str) -> tuple[pd.DataFrame, Mapping[str, tuple[str, ...]]]:
@@ -49,6 +53,7 @@ def code_texts(frame: pd.DataFrame, spec: Data, where: str) -> tuple[pd.DataFram
         different = column.dropna().unique()
         if not len(different) or not all(isinstance(text, str) and not is_number(text.strip()) for text in different):
             continue
+        _refuse_quantities(list(map(str, different)), name, where)
         texts[name] = _check_texts(sorted({text.strip() for text in different}), name, where)
         places = {text: float(place) for place, text in enumerate(texts[name])}
         codes = [places.get(cell.strip(), np.nan) if isinstance(cell, str) else np.nan for cell in column]
@@ -58,6 +63,15 @@ def code_texts(frame: pd.DataFrame, spec: Data, where: str) -> tuple[pd.DataFram
             f"data.duplicates: texts such as those of {quote(next(iter(texts)))} have no mean.", "Use first."
         )
     return frame, texts
+
+
+def _refuse_quantities(texts: list[str], name: str, where: str) -> None:
+    """Refuse numbers with a unit or a factor, such as 12.5K: as texts they would say nothing of their size."""
+    if len(texts) > MAX_GRADES and all(map(QUANTITY.fullmatch, texts)):
+        raise DataError(
+            f"{where}, column {quote(name)}: {quote(texts[0])} is not a number, and all others are written so.",
+            "Write them as numbers, or leave the column out of --features.",
+        )
 
 
 def _is_categorical(column: pd.Series[Any]) -> bool:

@@ -1,0 +1,192 @@
+"""What each column of a table holds, and which are the times, the series and the target, as far as can be guessed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from grubench.data.datasets import columns as cells
+from grubench.data.datasets.number_format import NumberFormat
+from grubench.data.datasets.row_order import MAX_REPEATED, find_series_columns, holds_times_of_day
+from grubench.data.datasets.stamp_formats import find_formats
+from grubench.data.datasets.stamps import join_columns, parse_stamps
+from grubench.errors import GrubenchError
+from grubench.text import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from grubench.spec.sections import Data
+
+T = TypeVar("T")
+# Cells by which a column is told that holds numbers or times but for some cells.
+FIRST_CELLS = 50
+
+# Names that people give to columns of times and of targets.
+TIME_NAMES = ("time", "date", "datetime", "timestamp", "ts", "datum", "zeit", "ds", "day", "month", "year")
+# Of columns that each hold a part of a time.
+PART_NAMES = (("year", "jahr", "yyyy"), ("month", "monat", "mm"), ("day", "tag", "dd"), ("hour", "stunde", "hr", "hh"))
+TARGET_NAMES = ("target", "y", "value", "price", "close", "sales", "load", "demand")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        name: Its name.
+        kind: `time`, `number`, `text` or `empty`.
+        missing: Empty cells.
+        distinct: Different values.
+        lowest: The least value, or some of the texts.
+        highest: The greatest value.
+        numbers: `(row,)`, NaN where a cell is empty; None where it holds no numbers.
+        times: `(row,)`; None where it holds no times.
+        trouble: Why it holds no numbers or times, where its first cells are some.
+    """
+
+    name: str
+    kind: str
+    missing: int
+    distinct: int
+    lowest: object
+    highest: object
+    numbers: NDArray[np.float64] | None = None
+    times: NDArray[np.datetime64] | None = None
+    trouble: str = ""
+
+
+def describe_column(column: pd.Series[Any], style: NumberFormat, spec: Data) -> Column:
+    """What a column holds: times, numbers or text."""
+    name = str(column.name)
+    there = column[column.notna() & (column != "")]
+    missing = len(column) - len(there)
+    if there.empty:
+        return Column(name=name, kind="empty", missing=missing, distinct=0, lowest="", highest="")
+    stamps = _parse(lambda: parse_stamps(column, name, spec.time_format))
+    if stamps is not None and (column.dtype.kind not in "iuf" or name.lower() in TIME_NAMES):
+        local = stamps.zone.to_local(stamps.time) if stamps.zone else stamps.time
+        return Column(
+            name=name,
+            kind="time",
+            missing=missing,
+            distinct=len(np.unique(stamps.time)),
+            lowest=local[stamps.time.argmin()],
+            highest=local[stamps.time.argmax()],
+            times=stamps.time,
+        )
+    numbers = _parse(lambda: cells.parse_numbers(column, name, style))
+    if numbers is not None and np.isfinite(numbers).any():
+        different = np.unique(numbers[np.isfinite(numbers)])
+        return Column(
+            name=name,
+            kind="number",
+            missing=int(np.isnan(numbers).sum()),
+            distinct=len(different),
+            lowest=float(different[0]),
+            highest=float(different[-1]),
+            numbers=numbers,
+        )
+    texts = there.astype(str).unique()
+    first = there.head(FIRST_CELLS)
+    trouble = ""
+    if _parse(lambda: cells.parse_numbers(first, name, style)) is not None:
+        trouble = _explain(lambda: cells.parse_numbers(column, name, style))
+    elif find_formats(texts[0].strip()) or _parse(lambda: parse_stamps(first, name, spec.time_format)) is not None:
+        trouble = _explain(lambda: parse_stamps(column, name, spec.time_format))
+    return Column(
+        name=name,
+        kind="text",
+        missing=missing,
+        distinct=len(texts),
+        lowest=", ".join(map(quote, sorted(texts)[:3])),
+        highest="",
+        trouble=trouble,
+    )
+
+
+def _parse(parse: Callable[[], T]) -> T | None:
+    """What a column is parsed to; None where its cells are something else."""
+    try:
+        return parse()
+    except GrubenchError:
+        return None
+
+
+def _explain(parse: Callable[[], object]) -> str:
+    """Why a column cannot be parsed."""
+    try:
+        parse()
+    except GrubenchError as error:
+        return error.message.partition(", ")[2]
+    return ""
+
+
+def choose_time(frame: pd.DataFrame, every: Sequence[Column], spec: Data) -> Column | None:
+    """The column of times, or several that hold a date and a time of the day, or a year and a month."""
+    return _add_parts(frame, every, _choose_time(every), spec)
+
+
+def _choose_time(every: Sequence[Column]) -> Column | None:
+    """The column of times with the most different ones; of several with as many, the one that is named so."""
+    times = [column for column in every if column.kind == "time"]
+    return max(times, key=lambda column: (column.distinct, column.name.lower() in TIME_NAMES), default=None)
+
+
+def _add_parts(frame: pd.DataFrame, every: Sequence[Column], time: Column | None, spec: Data) -> Column | None:
+    """Columns that hold the parts of a time together, where one alone repeats; else the column itself."""
+    if time is not None and not _repeats(time):
+        return time
+    for names in _list_parts(frame, every, time):
+        joined = join_columns([frame[name] for name in names], ",".join(names))
+        both = describe_column(joined, NumberFormat(), spec)
+        if both.kind == "time" and not _repeats(both):
+            return both
+    return time
+
+
+def _list_parts(frame: pd.DataFrame, every: Sequence[Column], time: Column | None) -> Iterator[list[str]]:
+    """Columns that may hold the parts of a time."""
+    dates = [time.name] if time else [column.name for column in every if column.trouble]
+    for date, column in product(dates, every):
+        is_hour = column.kind == "number" and column.name.lower() in PART_NAMES[-1]
+        if is_hour or (column.kind == "text" and holds_times_of_day(frame[column.name])):
+            yield [date, column.name]
+    parts = [next((column.name for column in every if column.name.lower() in names), "") for names in PART_NAMES]
+    if all(parts[:2]):
+        yield [part for place, part in enumerate(parts) if all(parts[: place + 1])]
+
+
+def _repeats(time: Column) -> bool:
+    assert time.times is not None
+    return len(time.times) - time.distinct > MAX_REPEATED * len(time.times)
+
+
+def find_series_column(frame: pd.DataFrame, time: Column | None) -> str:
+    """The column that names the series of a table in which times repeat; empty where there is one series."""
+    if time is None or not _repeats(time):
+        return ""
+    columns = find_series_columns(frame.assign(**{time.name: time.times}), [time.name], ())
+    return columns[0] if len(columns) == 1 else ""
+
+
+def choose_target(every: Sequence[Column], time: Column | None, series_column: str) -> Column | None:
+    """The column to forecast: one that is named so, else the first of numbers that neither are constant nor count."""
+    used = {*(time.name.split(",") if time else []), time.name if time else "", series_column}
+    numbers = [
+        column for column in every if column.kind == "number" and column.distinct > 1 and column.name not in used
+    ]
+    named = [column for column in numbers if column.name.lower() in TARGET_NAMES]
+    return next(iter([*named, *(column for column in numbers if not _counts_rows(column)), *numbers]), None)
+
+
+def _counts_rows(column: Column) -> bool:
+    """Whether its numbers are those of the rows."""
+    assert column.numbers is not None
+    return bool((np.diff(column.numbers) == 1).all())
