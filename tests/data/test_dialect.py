@@ -121,6 +121,10 @@ def test_a_later_number_of_another_form_is_refused(tmp_path: Path) -> None:
         read(write(tmp_path, f"day;price\n{rows}b;1.5\n"))
 
 
+def test_whole_numbers_with_blanks_between_thousands(tmp_path: Path) -> None:
+    assert values(write(tmp_path, "day;price\na;1 517 000\nb;2 000\nc;3\n")) == [1_517_000, 2000, 3]
+
+
 class TestDoubts:
     def test_a_point_that_is_first_seen_late_may_stand_between_thousands(self, tmp_path: Path) -> None:
         path = write(tmp_path, "day;price\n" + "a;5\n" * 1000 + "b;1.200\n")

@@ -29,7 +29,7 @@ BLANKS, MINUS, APOSTROPHES = " \u00a0\u2007\u2009\u202f", "\u2212", "'\u2019"
 CURRENCY = r"(?:[A-Z]{1,2}\$|[$€£¥₹₽₩₺₴฿]|USD|EUR|GBP|CHF|JPY|INR|CNY|PLN|SEK|NOK|DKK|CZK|BRL|kr\.?|zł|Kč|Fr\.)"
 SIGNS = re.compile(rf"{CURRENCY}|%")
 PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
-PLAIN_COLUMN = re.compile(r"(?:-?\d+(?:\.\d+)?(?: |$))*")
+PLAIN_COLUMN = re.compile(r"(?:-?\d+(?:\.\d+)?(?:\n|$))*")
 # Files with these often have decimal commas.
 DOUBTFUL_SEPARATORS = ";\t"
 # Cells by which it is told early that a column has no numbers.
@@ -101,7 +101,7 @@ def judge(columns: Mapping[str, Sequence[str]], spec: Data, separator: str) -> N
     signs: set[str] = set()
     for name, cells in columns.items():
         filled = dict.fromkeys(cell for cell in cells if cell)
-        numbers = _choose_telling(filled) if PLAIN_COLUMN.fullmatch(" ".join(filled)) else _find_numbers(filled)
+        numbers = _choose_telling(filled) if PLAIN_COLUMN.fullmatch("\n".join(filled)) else _find_numbers(filled)
         if not numbers:
             continue
         missing |= filled.keys() & MISSING_TEXTS

@@ -7,11 +7,13 @@ import warnings
 from datetime import datetime
 from functools import cache
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import pandas as pd
+import pandas as pd
 
+ISO = "ISO8601"
+# Values by which formats are ruled out before the whole column is parsed.
+SAMPLE = 1000
 # Days come first in dates with points; of those with other signs the whole column tells.
 DATES = (
     *("%d.%m.%Y", "%d.%m.%y", "%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%Y", "%m-%d-%Y", "%d-%m-%y"),
@@ -65,7 +67,33 @@ def start_day(text: str) -> str:
     return MIDNIGHT.sub(r"\g<1>00\2", text) if MIDNIGHT.fullmatch(text) else text
 
 
-def write_periods(texts: pd.Series[Any], period: str) -> tuple[pd.Series[Any], str]:
+def parse_texts(texts: pd.Series[Any], pattern: str) -> pd.Series[Any]:
+    """Texts as timestamps, NaT where they are none; 24:00 is the next day's start."""
+    if pattern in PERIODS:
+        texts, pattern = _write_periods(texts, pattern)
+    zoned = bool(texts.head(SAMPLE).map(_has_zone).any()) if pattern == ISO else "%z" in pattern
+    try:
+        parsed: pd.Series[Any] = pd.to_datetime(texts, errors="coerce", format=pattern, utc=zoned)
+    except ValueError:  # some of the later ones have offsets
+        zoned = True
+        parsed = pd.to_datetime(texts, errors="coerce", format=pattern, utc=True)
+    bad = parsed.isna()
+    if bad.any():
+        late = texts[bad].map(lambda text: isinstance(text, str) and bool(MIDNIGHT.fullmatch(text))).astype(bool)
+        if late.any():
+            starts = texts[bad][late].map(start_day)
+            days = pd.to_datetime(starts, errors="coerce", format=pattern, utc=zoned) + pd.Timedelta(days=1)
+            parsed.loc[starts.index] = days
+    return parsed
+
+
+def _has_zone(cell: object) -> bool:
+    """Whether a timestamp has an offset from UTC."""
+    text = str(cell)
+    return text.endswith(("Z", "z")) or "+" in text[10:] or "-" in text[10:]
+
+
+def _write_periods(texts: pd.Series[Any], period: str) -> tuple[pd.Series[Any], str]:
     """Quarters as months, or weeks as days, and their format; what is no such period is left as it is."""
     write, pattern = (_write_quarter, "%Y-%m") if period == "quarter" else (_write_week, "%G-%V-%u")
     return texts.map({text: write(text) for text in texts.dropna().unique()}), pattern

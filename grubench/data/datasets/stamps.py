@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from grubench.data.datasets.epochs import EXCEL, UNITS, find_number_format, parse_epoch
-from grubench.data.datasets.stamp_formats import MIDNIGHT, PERIODS, find_formats, start_day, write_periods
+from grubench.data.datasets.stamp_checks import check_dates
+from grubench.data.datasets.stamp_formats import ISO, PERIODS, SAMPLE, find_formats, parse_texts, start_day
 from grubench.data.zones import OFFSET_LETTERS, Zone, parse_offsets
 from grubench.errors import DataError, UsageError
 from grubench.text import list_names, quote
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
 # The years that Python and Matplotlib can show; Parquet's go further.
 FIRST, LAST = np.datetime64("0001-01-01", "us"), np.datetime64("9999-12-31T23:59:59.999999", "us")
-ISO = "ISO8601"
-# Values by which formats are ruled out before the whole column is parsed.
-SAMPLE = 1000
 # A year has no more months: fewer rows can be equally far apart in two ways to read them.
 MIN_REGULAR_ROWS = 13
 
@@ -104,9 +102,8 @@ def _parse(column: pd.Series[Any], where: str, format: str) -> Stamps:
     cast = _cast(texts) if pattern == ISO else None
     if cast is not None:
         return Stamps(time=cast, notes=notes)
-    parsed = _to_datetime(texts, pattern)
-    if not format:
-        _check_exchanged(texts, parsed, pattern, f"{where}, column {quote(column.name)}")
+    parsed = parse_texts(texts, pattern)
+    check_dates(texts, parsed, pattern, f"{where}, column {quote(column.name)}", is_guess=not format)
     if parsed.dt.tz is None:
         return Stamps(time=parsed.to_numpy("datetime64[us]"), notes=notes)
     time = parsed.dt.tz_localize(None).to_numpy("datetime64[us]")
@@ -147,6 +144,8 @@ def _write_texts(column: pd.Series[Any]) -> pd.Series[Any]:
     texts = column.astype("str") if column.notna().all() else column.map(str, na_action="ignore")
     if len(texts) and re.search(r" ?(?:UTC|GMT)$", str(texts.iloc[0])):
         texts = texts.str.replace(r" ?(?:UTC|GMT)$", "+00:00", regex=True)
+    if any(isinstance(text, str) and text != text.strip() for text in texts.head(SAMPLE)):
+        texts = texts.str.strip()
     return texts
 
 
@@ -182,32 +181,6 @@ def _cast(texts: pd.Series[Any]) -> NDArray[np.datetime64] | None:
     return np.asarray(values, "datetime64[us]")
 
 
-def _to_datetime(texts: pd.Series[Any], pattern: str) -> pd.Series[Any]:
-    """Texts as timestamps, NaT where they are none; 24:00 is the next day's start."""
-    if pattern in PERIODS:
-        texts, pattern = write_periods(texts, pattern)
-    zoned = bool(texts.head(SAMPLE).map(_has_zone).any()) if pattern == ISO else "%z" in pattern
-    try:
-        parsed: pd.Series[Any] = pd.to_datetime(texts, errors="coerce", format=pattern, utc=zoned)
-    except ValueError:  # some of the later ones have offsets
-        zoned = True
-        parsed = pd.to_datetime(texts, errors="coerce", format=pattern, utc=True)
-    bad = parsed.isna()
-    if bad.any():
-        late = texts[bad].map(lambda text: isinstance(text, str) and bool(MIDNIGHT.fullmatch(text))).astype(bool)
-        if late.any():
-            starts = texts[bad][late].map(start_day)
-            days = pd.to_datetime(starts, errors="coerce", format=pattern, utc=zoned) + pd.Timedelta(days=1)
-            parsed.loc[starts.index] = days
-    return parsed
-
-
-def _has_zone(cell: object) -> bool:
-    """Whether a timestamp has an offset from UTC."""
-    text = str(cell)
-    return text.endswith(("Z", "z")) or "+" in text[10:] or "-" in text[10:]
-
-
 def _find_format(texts: pd.Series[Any], column: pd.Series[Any], where: str) -> str:
     """The one format that all values have, or the unit of numbers since 1970.
 
@@ -225,11 +198,11 @@ def _find_format(texts: pd.Series[Any], column: pd.Series[Any], where: str) -> s
     patterns = find_formats(first)
     if not patterns:
         return ISO
-    valid = {pattern: int(_to_datetime(texts.head(SAMPLE), pattern).notna().sum()) for pattern in patterns}
+    valid = {pattern: int(parse_texts(texts.head(SAMPLE), pattern).notna().sum()) for pattern in patterns}
     patterns = [pattern for pattern in patterns if valid[pattern] == max(valid.values())]
     if len(patterns) == 1:
         return patterns[0]
-    parsed = {pattern: _to_datetime(texts, pattern) for pattern in patterns}
+    parsed = {pattern: parse_texts(texts, pattern) for pattern in patterns}
     whole = [pattern for pattern in patterns if parsed[pattern].notna().all()] or patterns
     if not all(parsed[pattern].equals(parsed[whole[0]]) for pattern in whole):
         regular = [pattern for pattern in whole if parsed[pattern].diff().nunique() == 1]
@@ -241,22 +214,6 @@ def _find_format(texts: pd.Series[Any], column: pd.Series[Any], where: str) -> s
             f"Say which, with --time-format '{whole[0]}' or --time-format '{whole[1]}'.",
         )
     return whole[0]
-
-
-def _check_exchanged(texts: pd.Series[Any], parsed: pd.Series[Any], pattern: str, where: str) -> None:
-    """Refuse dates that are in order only where day and month change places, as spreadsheets exchange them."""
-    if not pattern.startswith(("%d/%m", "%m/%d", "%d-%m", "%m-%d", "%d.%m")) or parsed.is_monotonic_increasing:
-        return
-    other = pattern[3:5] + pattern[2] + pattern[:2] + pattern[5:]
-    mixed = _to_datetime(texts, other).fillna(parsed)
-    changed = mixed != parsed
-    if mixed.is_monotonic_increasing and changed.any():
-        row = int(changed.to_numpy().argmax())
-        raise DataError(
-            f"{where}, data row {texts.index[row] + 1}: {quote(texts.iloc[row])} is in order as {other}, and other "
-            f"rows as {pattern}.",
-            f"Write all dates in one way; or say that they are, with --time-format {pattern!r}.",
-        )
 
 
 def _localize(time: NDArray[np.datetime64], column: pd.Series[Any], where: str, zone: Zone) -> NDArray[np.datetime64]:
