@@ -155,3 +155,12 @@ def test_points_that_may_stand_between_thousands_are_told(tmp_path: Path) -> Non
     path = tmp_path / "my.csv"
     path.write_text("day;price\n" + "".join(f"a;{row}\n" for row in range(1000)) + "b;1.200\n")
     assert "price: '1.200' can be read as 1200 and as 1.200" in " ".join(look(path).warnings)
+
+
+def test_the_command_quotes_a_name_with_a_comma(call: Callable[..., Result], tmp_path: Path) -> None:
+    path = tmp_path / "my.csv"
+    path.write_text('day,"load, MW"\n' + "".join(f"a,{row % 7}\n" for row in range(60)))
+    command = look(path).command()
+    assert command.endswith("""--target '"load, MW"'""")
+    sizes = ["--lookback", "6", "--units", "2", "--epochs", "1", "--seeds", "1", "--output", str(tmp_path / "runs")]
+    assert call(*shlex.split(command)[1:], *sizes, "--in-process").exit_code == 0

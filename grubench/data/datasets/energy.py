@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from grubench.data.datasets.catalog import Source, register
+from grubench.data.datasets.stamp_formats import ISO
 from grubench.errors import DataError
 from grubench.text import quote
 
@@ -32,7 +33,7 @@ def _read_region(path: Path, spec: Data) -> Series:
     load = columns.parse_numbers(frame.iloc[:, 1], path.name)
     if np.isnan(load).any():
         raise DataError(f"{path.name} has empty cells in {quote(frame.columns[1])}.", "Fill or remove the rows.")
-    time = stamps.parse_stamps(frame["Datetime"], path.name, stamps.ISO).time
+    time = stamps.parse_stamps(frame["Datetime"], path.name, ISO).time
     return timestamps.arrange(str(frame.columns[1]).removesuffix("_MW"), time, load[:, None], ("load",), spec)
 
 

@@ -72,7 +72,7 @@ class Inspection:
         words = ["grubench", "compare", "--csv", str(self.path), *self.flags]
         for flag, name in (("--time", self.time), ("--series-column", self.series_column)):
             words += [flag, name] if name else []
-        words += ["--target", self.target or "COLUMN"]
+        words += ["--target", _write_item(self.target) or "COLUMN"]
         missing = {column.name: column.missing for column in self.columns}
         words += ["--missing", "fill"] if missing.get(self.target) else []
         return shlex.join(words)
@@ -111,6 +111,12 @@ def inspect_table(path: Path, spec: Data, *, max_mb: int) -> Inspection:
         findings=(*findings, *_list_findings(frame, time, series_column, target)),
         warnings=(*doubts, *_list_warnings(every, time, target, series_column)),
     )
+
+
+def _write_item(name: str) -> str:
+    """A name as an item of a list: one with a comma or a quote is given in quotes."""
+    quoted = name.replace('"', '""')
+    return f'"{quoted}"' if {",", '"'} & set(name) else name
 
 
 def _write_flags(spec: Data) -> tuple[str, ...]:
