@@ -35,8 +35,8 @@ def check_float32(series: Series, scaled: NDArray[np.float64]) -> None:
     Raises:
         DataError: Naming the column and the row.
     """
-    bad = ~(np.abs(scaled) <= LARGEST_SCALED)
-    if bad.any():
+    if not (-LARGEST_SCALED <= scaled.min() and scaled.max() <= LARGEST_SCALED):
+        bad = ~(np.abs(scaled) <= LARGEST_SCALED)
         row, column = (int(place) for place in np.argwhere(bad)[0])
         raise DataError(
             f"{locate(series, row, column)}: {series.values[row, column]:g} leaves float32, in which networks compute "

@@ -144,7 +144,7 @@ def _write_texts(column: pd.Series[Any]) -> pd.Series[Any]:
     texts = column.astype("str") if column.notna().all() else column.map(str, na_action="ignore")
     if len(texts) and re.search(r" ?(?:UTC|GMT)$", str(texts.iloc[0])):
         texts = texts.str.replace(r" ?(?:UTC|GMT)$", "+00:00", regex=True)
-    if any(isinstance(text, str) and text != text.strip() for text in texts.head(SAMPLE)):
+    if any(isinstance(text, str) and text != text.strip() for text in texts.head(SAMPLE).tolist()):
         texts = texts.str.strip()
     return texts
 
