@@ -62,12 +62,12 @@ def split_lines(lines: Iterable[str], separator: str) -> Reader:
 
 def split_rows(lines: Sequence[str], separator: str, offset: int = 0) -> list[Row]:
     """The first rows that are not empty."""
-    reader = split_lines(lines[offset:], separator)
+    reader, empty = split_lines(lines[offset:], separator), f"{separator} \r\n"
     rows, line = [], 1 + offset
     try:
         for cells in reader:
             if any(cells):
-                apart = line > 1 and not lines[line - 2].strip(f"{separator} \r\n")
+                apart = line > 1 and not lines[line - 2].strip(empty)
                 rows.append(Row(line=line, apart=apart, cells=[cell.strip() for cell in cells]))
             line = 1 + offset + reader.line_num
             if len(rows) >= SAMPLE_ROWS:
