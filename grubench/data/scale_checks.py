@@ -35,7 +35,7 @@ def check_float32(series: Series, scaled: NDArray[np.float64]) -> None:
     Raises:
         DataError: Naming the column and the row.
     """
-    if not (-LARGEST_SCALED <= scaled.min() and scaled.max() <= LARGEST_SCALED):
+    if not (scaled.min() >= -LARGEST_SCALED and scaled.max() <= LARGEST_SCALED):
         bad = ~(np.abs(scaled) <= LARGEST_SCALED)
         row, column = (int(place) for place in np.argwhere(bad)[0])
         raise DataError(

@@ -128,9 +128,14 @@ def list_suspicions(series: Series) -> list[str]:
     return found
 
 
+def write_code(code: MissingCode) -> str:
+    """A code as --na takes it."""
+    return f"{code.value:.0f}" if code.value.is_integer() and abs(code.value) < LARGEST_PLAIN else repr(code.value)
+
+
 def explain_code(column: str, code: MissingCode) -> str:
     """What a code for missing values means, and what to do."""
-    value = f"{code.value:.0f}" if code.value.is_integer() and abs(code.value) < LARGEST_PLAIN else repr(code.value)
+    value = write_code(code)
     return (
         f"{column} is {value} in {count(code.rows, 'row')}, far from its other values: a code for missing ones? "
         f"Then say --na {value}."

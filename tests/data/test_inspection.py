@@ -164,3 +164,13 @@ def test_the_command_quotes_a_name_with_a_comma(call: Callable[..., Result], tmp
     assert command.endswith("""--target '"load, MW"'""")
     sizes = ["--lookback", "6", "--units", "2", "--epochs", "1", "--seeds", "1", "--output", str(tmp_path / "runs")]
     assert call(*shlex.split(command)[1:], *sizes, "--in-process").exit_code == 0
+
+
+def test_the_command_names_codes_of_the_target_as_missing(tmp_path: Path) -> None:
+    values = VALUES.copy()
+    values[[3, 9, 27]] = -9999
+    path = write(tmp_path, date=DAYS, sensor=values)
+    seen = look(path)
+    assert seen.codes == ("-9999",)
+    assert shlex.split(seen.command())[-4:] == ["--na", "-9999", "--missing", "fill"]
+    assert inspect_table(path, Data(file=str(path), na=("-9999",)), max_mb=500).command().count("--na ") == 1

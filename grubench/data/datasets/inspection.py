@@ -20,7 +20,14 @@ from grubench.data.datasets.column_kinds import (
 from grubench.data.datasets.tables import drop_empty_rows, load_columns, open_table
 from grubench.data.season import find_season
 from grubench.data.series import Series
-from grubench.data.suspicions import explain_code, explain_shift, find_missing_codes, find_shift, is_constant
+from grubench.data.suspicions import (
+    explain_code,
+    explain_shift,
+    find_missing_codes,
+    find_shift,
+    is_constant,
+    write_code,
+)
 from grubench.spec.sections import WRITTEN
 from grubench.text import count, list_names
 
@@ -51,6 +58,7 @@ class Inspection:
         time: The column of times; empty where there is none.
         series_column: The column that names the series; empty where there is one series.
         target: The column to forecast, as far as can be guessed; empty where there are no numbers.
+        codes: Values of it that seem to stand for missing ones.
         findings: What was found of times, series and season, a sentence each.
         warnings: What looks wrong, a sentence each.
     """
@@ -64,6 +72,7 @@ class Inspection:
     time: str
     series_column: str
     target: str
+    codes: tuple[str, ...]
     findings: tuple[str, ...]
     warnings: tuple[str, ...]
 
@@ -74,7 +83,8 @@ class Inspection:
             words += [flag, name] if name else []
         words += ["--target", _write_item(self.target) or "COLUMN"]
         missing = {column.name: column.missing for column in self.columns}
-        words += ["--missing", "fill"] if missing.get(self.target) else []
+        words += ["--na", ",".join(self.codes)] if self.codes else []
+        words += ["--missing", "fill"] if self.codes or missing.get(self.target) else []
         return shlex.join(words)
 
 
@@ -108,9 +118,16 @@ def inspect_table(path: Path, spec: Data, *, max_mb: int) -> Inspection:
         time=time.name if time else "",
         series_column=series_column,
         target=target.name if target else "",
+        codes=() if spec.na else _list_codes(target),
         findings=(*findings, *_list_findings(frame, time, series_column, target)),
         warnings=(*doubts, *_list_warnings(every, time, target, series_column)),
     )
+
+
+def _list_codes(target: Column | None) -> tuple[str, ...]:
+    """The codes of the target, as --na takes them."""
+    codes = () if target is None or target.numbers is None else find_missing_codes(target.numbers)
+    return tuple(write_code(code) for code in codes)
 
 
 def _write_item(name: str) -> str:
