@@ -33,6 +33,9 @@ MAX_TIMES = 1440
 # Days to see before hours of business, or days off in a week, are taken for a rule.
 MIN_DAYS = 5
 MIN_SPAN_DAYS = 14
+# Fewer days are a rule of times only where each has all of these.
+MIN_FEW_DAYS = 3
+MONDAY = 4  # day 0, 1970-01-01, was a Thursday
 # The last that Python can show.
 LAST_TIMESTAMP = np.datetime64("9999-12-31T23:59:59.999999", "us")
 US = np.timedelta64(1, "us")
@@ -211,11 +214,13 @@ def _find_month_steps(time: NDArray[np.datetime64], median: np.timedelta64) -> M
 def _find_slots(time: NDArray[np.datetime64], median: np.timedelta64) -> Slots | None:
     """Days of the week and times of a day, where some of either are left out."""
     days = time.astype("datetime64[D]")
-    if (days[-1] - days[0]) / DAY < MIN_DAYS or median >= 7 * DAY:
+    if median >= 7 * DAY:
         return None
-    times = _find_frequent(((time - days) / US).astype(np.int64))
+    clock = ((time - days) / US).astype(np.int64)
+    is_short = (days[-1] - days[0]) / DAY < MIN_DAYS
+    times = _find_times_of_all(clock, len(np.unique(days))) if is_short else _find_frequent(clock)
     weekdays = _find_frequent((np.unique(days).astype(np.int64) + 3) % 7)
-    if len(times) > MAX_TIMES:
+    if not 0 < len(times) <= MAX_TIMES:
         return None
     if (days[-1] - days[0]) / DAY < MIN_SPAN_DAYS:
         weekdays = _find_days_of_short_span(days)
@@ -230,10 +235,17 @@ def _find_slots(time: NDArray[np.datetime64], median: np.timedelta64) -> Slots |
 
 
 def _find_days_of_short_span(days: NDArray[np.datetime64]) -> tuple[int, ...]:
-    """The days of the week of less than two weeks: Monday to Friday where a weekend was left out, else all."""
+    """The days of the week of less than two weeks: Monday to Friday where these are all or no weekend was, else all."""
     passed = np.arange(days[0], days[-1] + 1)
     left_out = set(((np.setdiff1d(passed, days).astype(np.int64) + 3) % 7).tolist())
-    return tuple(range(5)) if left_out == {5, 6} else tuple(range(7))
+    is_working_week = passed[0].astype(np.int64) % 7 == MONDAY and len(passed) == 5
+    return tuple(range(5)) if left_out == {5, 6} or is_working_week else tuple(range(7))
+
+
+def _find_times_of_all(clock: NDArray[np.int64], days: int) -> tuple[int, ...]:
+    """The times of a day that few days have in common, the first and the last of which may be cut; else none."""
+    times, counts = np.unique(clock, return_counts=True)
+    return tuple(times.tolist()) if len(times) > 1 and days >= MIN_FEW_DAYS and counts.min() >= days - 1 else ()
 
 
 def _find_frequent(values: NDArray[np.int64]) -> tuple[int, ...]:

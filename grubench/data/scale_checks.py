@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LARGEST_SCALED = float(np.sqrt(np.finfo(np.float32).max))
 # Float32 cannot tell values apart that differ by a smaller share of the range.
 FLOAT32_STEP = float(np.finfo(np.float32).eps)
+SMALLEST_FLOAT32 = float(np.finfo(np.float32).tiny)
 # Rounding to float32 that is a larger share of the standard deviation than this is told.
 LOST_SHARE = 0.01
 # The share of rows at either end that can be far from the others.
@@ -70,11 +71,12 @@ def check_spread(fitted: Sequence[tuple[Series, NDArray[np.float64]]]) -> None:
 
 
 def note_unscaled(every: Sequence[Series]) -> tuple[str, ...]:
-    """A note for each column whose values, far from zero, float32 can hardly tell apart where nothing scales them."""
+    """A note for each column whose values float32 can hardly tell apart where nothing scales them."""
     notes = {}
     for series in every:
-        steps = FLOAT32_STEP * np.abs(series.values).max(axis=0)
+        steps = np.maximum(FLOAT32_STEP * np.abs(series.values).max(axis=0), SMALLEST_FLOAT32)
         deviations = series.values.std(axis=0)
+        deviations = np.where(deviations > 0, deviations, np.ptp(series.values, axis=0))  # tiny squares are 0
         for column in np.flatnonzero((deviations > 0) & (steps > LOST_SHARE * deviations)):
             name = series.columns[column]
             notes[name] = (

@@ -44,6 +44,7 @@ class Scaling:
             offset, factor = low, high - low
         else:
             offset, factor = rows.mean(axis=0), rows.std(axis=0)
+            factor = np.where(factor > 0, factor, high - low)  # the squares of values near 1e-300 are 0
         return cls(offset=offset, factor=np.where(varies, factor, 1.0))
 
     def apply(self, values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -24,6 +24,7 @@ OFFSET = re.compile(r"(?:([zZ])|([+-])(\d\d):?(\d\d)|(?<!-\d\d)([+-])(\d\d))$")
 OFFSET_LETTERS = 6
 # Steps from here on are counted by the local calendar: days have 23 to 25 hours.
 LONG_STEP = np.timedelta64(12, "h")
+HOUR = np.timedelta64(1, "h")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,7 +102,8 @@ class Zone:
 def choose_clock(time: NDArray[Any], zone: Zone | None) -> Zone | None:
     """The zone by whose local time the calendar of timestamps goes; None for steps that UTC counts.
 
-    Hours go by UTC: twice a year local time skips or repeats one. Days, months and hours of business are local.
+    Hours go by UTC: twice a year local time skips or repeats one. Days, months and hours of business are local, and
+    so are steps of several hours that are as long by local time where they are not by UTC, such as shifts.
 
     Args:
         time: `(time,)`, in UTC, rising.
@@ -110,9 +112,13 @@ def choose_clock(time: NDArray[Any], zone: Zone | None) -> Zone | None:
     if zone is None or len(time) < 2:
         return None
     calendar = find_calendar(time)
-    if isinstance(calendar, Steps) and calendar.is_regular and calendar.step < LONG_STEP:
+    is_regular = isinstance(calendar, Steps) and calendar.is_regular
+    if calendar is None or (is_regular and calendar.step <= HOUR):
         return None
     local = zone.to_local(time)
+    singles = [(np.diff(moments) == calendar.step).sum() for moments in (local, time)]
+    if is_regular and calendar.step < LONG_STEP and singles[0] <= singles[1]:
+        return None
     return zone if (np.diff(local) >= np.timedelta64(0)).all() else None
 
 

@@ -110,6 +110,19 @@ class TestCalendars:
         time = (days[:, None] + np.arange(9 * 60, 15 * 60).astype("m8[m]")).reshape(-1).astype("M8[us]")
         assert find_calendar(time).rule == "every minute from 09:00 to 14:59, Monday to Friday"  # type: ignore[union-attr]
 
+    @pytest.mark.parametrize(("days", "following"), [(3, "2024-03-07T09:30"), (5, "2024-03-11T09:30")])
+    def test_the_times_of_few_days_are_a_rule(self, days: int, following: str) -> None:
+        """A break at noon, from Monday 4 March on: after the last time comes the next morning, or Monday."""
+        minutes = np.concatenate([np.arange(570, 690, 5), np.arange(780, 900, 5)])
+        start = np.datetime64("2024-03-04") + np.arange(days)
+        time = (start[:, None] + minutes.astype("m8[m]")).reshape(-1).astype("M8[us]")
+        assert follow(time, 1) == [f"{following}:00.000000"]
+        assert follow(time[:-1], 2) == [f"{str(time[-1])[:16]}:00.000000", f"{following}:00.000000"]
+
+    def test_missing_hours_of_few_days_are_no_rule(self) -> None:
+        hours = stamps(pd.date_range("2024-03-04", periods=80, freq="h").delete([3, 10, 30, 55]))
+        assert find_kind(hours) == "regular"
+
     def test_ten_days_of_the_month(self) -> None:
         days = pd.date_range("2019-01-01", "2019-12-31")
         assert follow(stamps(days[np.isin(days.day, [1, 11, 21])]), 2) == ["2020-01-01", "2020-01-11"]

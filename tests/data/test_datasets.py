@@ -228,6 +228,7 @@ class TestTable:
             ("price\n1\n", {"series_column": "id"}, UsageError, "data.series_column"),
             ("price\n1\ntwo\n", {}, DataError, "my.csv, column 'price', data row 2: 'two' is not a number"),
             ("price\n1\ninf\n", {}, DataError, "data row 2: inf is infinite"),
+            (f"price\n{2**53}\n{2**53 + 1}\n", {}, DataError, "'price' has whole numbers beyond 2^53"),
             ("price\n1\n1e999\n", {}, DataError, "data row 2: inf is infinite"),
             ("i,price\n0,1\n1,\n", {}, DataError, "data row 2 is empty (NaN); 1 empty cell in all"),
             ("i,price\n0,\n1,\n", {"missing": "drop"}, DataError, "column 'price' is empty"),

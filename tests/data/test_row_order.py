@@ -50,6 +50,37 @@ class TestSeveralSeries:
             read(path)
         assert "--time day --series-column shop" in caught.value.remedy
 
+    @pytest.mark.parametrize("name", ["my.csv", "my.parquet"])
+    @pytest.mark.parametrize("shops", [[101, 102, 103], [1.0, 2.0], ["north", "south"]])
+    @pytest.mark.parametrize("is_stacked", [True, False])
+    def test_names_may_be_numbers(self, tmp_path: Path, shops: list[object], name: str, *, is_stacked: bool) -> None:
+        frame = make_shops(shops)
+        frame = frame.sort_values(["shop", "day"]) if is_stacked else frame
+        with pytest.raises(UsageError, match="values of 'shop'") as caught:
+            read(write(tmp_path, frame, name))
+        assert "--time day --series-column shop" in caught.value.remedy
+
+    def test_a_pair_of_columns_without_a_column_of_times(self, tmp_path: Path) -> None:
+        frame = pd.concat([make_shops([1, 2, 3]).assign(item=item) for item in ("ink", "pen")])
+        with pytest.raises(UsageError, match="each pair of values of 'item' and 'shop'"):
+            read(write(tmp_path, frame))
+
+    @pytest.mark.parametrize(("name", "hours"), [("hour", 12), ("x", 24), ("x", 48), ("Period", 5)])
+    def test_a_number_of_the_hour_is_no_name_of_a_series(self, tmp_path: Path, name: str, hours: int) -> None:
+        path = write(tmp_path, make_shops(list(range(1, hours + 1))).rename(columns={"shop": name}))
+        assert read(path).notes == ()
+
+    def test_parts_of_a_date_are_no_names_of_series(self, tmp_path: Path) -> None:
+        days = pd.date_range("2019-01-01", periods=800)
+        columns = {"year": days.year, "month": days.month, "day": days.day, "sold": np.arange(800.0)}
+        assert read(write(tmp_path, pd.DataFrame(columns))).notes == ()
+
+    def test_amounts_of_trades_are_no_names_of_series(self, tmp_path: Path) -> None:
+        days = np.repeat(DAYS, 5)
+        amounts = np.random.default_rng(0).permutation(np.repeat(np.arange(75), 4))
+        path = write(tmp_path, pd.DataFrame({"day": days, "amount": amounts, "sold": np.arange(300.0)}))
+        assert read(path).notes == ()
+
     def test_two_columns_that_tell_them_apart_together(self, tmp_path: Path) -> None:
         pairs = [(shop, item) for shop in "ab" for item in ("ink", "pen", "cap")]
         frame = pd.concat([make_shops([shop], item=item) for shop, item in pairs])
@@ -84,22 +115,39 @@ class TestSeveralSeries:
 
 class TestOrder:
     @pytest.mark.parametrize(
-        ("format", "flags"),
+        "format",
         [
-            ("%Y-%m-%d", "--time day."),
-            ("%Y-%m-%dT%H:%M", "--time day."),
-            ("%m/%d/%Y", "--time day --time-format %m/%d/%Y."),
-            ("%d.%m.%Y", "--time day --time-format %d.%m.%Y."),
-            ("%b %d, %Y", "--time day --time-format '%b %d, %Y'."),
+            *("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%m/%d/%Y", "%m/%d/%y", "%Y/%m/%d", "%d.%m.%Y", "%d.%m.%Y %H:%M"),
+            *("%b %d, %Y", "%d %B %Y", "%a %b %d %Y", "%Y%m%d", "%s", "%GW%V"),
         ],
     )
-    def test_the_newest_row_first_is_a_warning_that_names_the_column(
-        self, tmp_path: Path, format: str, flags: str
-    ) -> None:
-        frame = pd.DataFrame({"sold": np.arange(60.0), "day": DAYS[::-1].strftime(format)})
-        (note,) = [note for note in read(write(tmp_path, frame)).notes if "newest row first" in note]
+    def test_the_newest_row_first_is_a_warning_whose_flag_is_enough(self, tmp_path: Path, format: str) -> None:
+        days = DAYS if format != "%GW%V" else pd.date_range("2020-01-06", periods=60, freq="7D")
+        texts = [f"{day.timestamp():.0f}" if format == "%s" else day.strftime(format) for day in days[::-1]]
+        path = write(tmp_path, pd.DataFrame({"sold": np.arange(60.0), "day": texts}))
+        (note,) = [note for note in read(path).notes if "newest row first" in note]
         assert note.startswith("my.csv seems to have the newest row first, by its column 'day'")
-        assert note.endswith(flags)
+        assert note.endswith("--time day.")
+        made = read(path, time="day").series[0]
+        assert made.target.tolist() == np.arange(60.0)[::-1].tolist()
+        assert made.time.astype("datetime64[s]").tolist() == days.to_numpy("datetime64[s]").tolist()
+
+    def test_years_and_months_are_dates_and_numbers_of_another_name_are_none(self, tmp_path: Path) -> None:
+        years = pd.DataFrame({"sold": np.arange(60.0), "year": np.arange(2020, 1960, -1)})
+        assert "by its column 'year'" in read(write(tmp_path, years)).notes[0]
+        assert read(write(tmp_path, years.rename(columns={"year": "altitude"}))).notes == ()
+        months = pd.date_range("2020-01-01", periods=60, freq="MS")[::-1].strftime("%b %Y")
+        assert "newest row first" in read(write(tmp_path, years.assign(year=months))).notes[0]
+
+    def test_dates_that_can_be_read_in_two_ways_have_an_order_too(self, tmp_path: Path) -> None:
+        months = pd.date_range("2020-01-01", periods=60, freq="MS")[::-1].strftime("%d/%m/%Y")
+        frame = pd.DataFrame({"sold": np.arange(60.0), "day": months})
+        assert "by its column 'day'" in "".join(read(write(tmp_path, frame)).notes)
+
+    def test_text_of_a_dataframe(self) -> None:
+        frame = pd.DataFrame({"sold": np.arange(60.0), "day": DAYS[::-1].strftime("%d.%m.%Y"), "list": [[1]] * 60})
+        made = datasets.load(Data(file="frame", target=("sold",)), "my", frame=frame)
+        assert "by its column 'day'" in made.notes[0]
 
     def test_dates_of_a_parquet_file(self, tmp_path: Path) -> None:
         frame = pd.DataFrame({"sold": np.arange(60.0), "day": DAYS[::-1]})

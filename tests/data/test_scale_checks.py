@@ -98,3 +98,9 @@ def test_what_float32_hardly_tells_apart_without_scaling_is_told(
     found = [note for note in notes if "hardly tells apart" in note]
     assert bool(found) is (told and scaling == "none")
     assert all(note.startswith("Column 'last': its values near 3e+07") and "--scaling minmax" in note for note in found)
+
+
+@pytest.mark.parametrize("factor", [1e-45, 1e-160, 1e-300])
+def test_values_that_are_zero_in_float32_are_told_without_scaling(tmp_path: Path, factor: float) -> None:
+    notes = cut(tmp_path, factor * INDEX, Window(lookback=5, scaling="none"), target=("last",)).notes
+    assert [note for note in notes if note.startswith("Column 'last': its values near") and "--scaling minmax" in note]

@@ -57,3 +57,9 @@ def test_a_feature_that_is_constant_but_for_rounding_is_only_shifted(kind: str, 
 def test_hundredths_of_a_large_meter_are_no_rounding(kind: str) -> None:
     rows = 1.7e9 + np.arange(10.0)[:, None] / 100
     assert Scaling.fit(kind, rows).factor[0] < 0.1
+
+
+@pytest.mark.parametrize("kind", ["minmax", "standard"])
+def test_values_whose_squares_are_zero_are_scaled(kind: str) -> None:
+    rows = np.linspace(0, 1e-300, 11)[:, None]
+    assert 0.5 < np.ptp(Scaling.fit(kind, rows).apply(rows)) < 5

@@ -179,6 +179,19 @@ def test_a_year_of_hours_over_two_changes_of_clocks(tmp_path: Path) -> None:
     assert "forecasts keep the last, +01:00" in " ".join(series.notes)
 
 
+@pytest.mark.parametrize("hours", [(6, 14, 22), (3, 9, 15, 21)])
+def test_shifts_go_by_the_local_clock(tmp_path: Path, hours: tuple[int, ...]) -> None:
+    """The file ends the evening before clocks go forward, and has the change of October in it."""
+    days = pd.date_range("2019-06-03", "2020-03-28")
+    local = [day + pd.Timedelta(hours=hour) for day in days for hour in hours]
+    frame = pd.DataFrame({"date": local, "price": np.arange(float(len(local)))})
+    frame.to_csv(tmp_path / "my.csv", index=False)
+    series = read(tmp_path / "my.csv", time="date", zone="Europe/Berlin", gaps="error")
+    assert series.zone is not None
+    ahead = series.zone.format(future_times(series, len(hours)))
+    assert ahead == [f"2020-03-29T{hour:02}:00+02:00" for hour in hours]
+
+
 def test_days_go_by_the_local_calendar(tmp_path: Path) -> None:
     time = pd.date_range("2026-01-01", "2026-10-24", freq="D", tz="Europe/Berlin")
     (tmp_path / "my.csv").write_text("date,price\n" + "".join(f"{moment.isoformat()},1\n" for moment in time))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from grubench import presets
 from grubench.data import datasets, windows
 from grubench.data.series import Series
 from grubench.data.splits import Split
-from grubench.errors import UsageError
+from grubench.errors import DataError, UsageError
 from grubench.spec.experiment import Experiment
 from grubench.spec.sections import Data, Window
 
@@ -229,6 +230,19 @@ class TestShortSeries:
         shared = replace(self.spec, window=replace(self.spec.window, scale_per="dataset"))
         cut = windows.build(dataset, shared)
         assert (list(cut.starts["train"]), list(cut.starts["test"])) == (["a"], ["a", "new"])
+
+    @pytest.mark.parametrize("missing", ["drop", "fill"])
+    def test_one_without_any_value_is_left_out(self, tmp_path: Path, missing: str) -> None:
+        lines = [f"{name},{'' if name == 'closed' else step % 7}" for step in range(80) for name in ("open", "closed")]
+        path = tmp_path / "my.csv"
+        path.write_text("\n".join(["shop,sold", *lines]) + "\n")
+        data = Data(file=str(path), target=("sold",), series_column="shop", missing=missing)
+        spec = Experiment(data=data, window=Window(lookback=4))
+        cut = windows.build(datasets.load(data, "my"), spec)
+        assert [note for note in cut.notes if "series closed has 0 steps" in note]
+        path.write_text("\n".join(["shop,sold", *(line.rstrip("0123456") for line in lines)]) + "\n")
+        with pytest.raises(DataError, match="no row with a value"):
+            datasets.load(data, "my")
 
     def test_it_can_be_refused(self) -> None:
         dataset = make_dataset(make_series("a"), make_series("new", length=14))

@@ -10,7 +10,7 @@ import numpy as np
 
 from grubench.data.datasets import columns as cells
 from grubench.data.datasets.number_format import NumberFormat
-from grubench.data.datasets.row_order import MAX_REPEATED, find_series_columns, holds_times_of_day
+from grubench.data.datasets.row_order import MAX_REPEATED, TIME_NAMES, find_series_columns, holds_times_of_day
 from grubench.data.datasets.stamp_formats import find_formats
 from grubench.data.datasets.stamps import join_columns, parse_stamps
 from grubench.errors import GrubenchError
@@ -28,10 +28,9 @@ T = TypeVar("T")
 # Cells by which a column is told that holds numbers or times but for some cells.
 FIRST_CELLS = 50
 
-# Names that people give to columns of times and of targets.
-TIME_NAMES = ("time", "date", "datetime", "timestamp", "ts", "datum", "zeit", "ds", "day", "month", "year")
 # Of columns that each hold a part of a time.
 PART_NAMES = (("year", "jahr", "yyyy"), ("month", "monat", "mm"), ("day", "tag", "dd"), ("hour", "stunde", "hr", "hh"))
+# Names that people give to columns of targets.
 TARGET_NAMES = ("target", "y", "value", "price", "close", "sales", "load", "demand")
 
 

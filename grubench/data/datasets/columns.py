@@ -15,6 +15,9 @@ from grubench.text import LARGEST_VALUE, count, quote
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# Whole numbers beyond it are not exact in float64.
+LARGEST_EXACT = 2.0**53
+
 
 def parse_numbers(column: pd.Series[Any], where: str, style: NumberFormat | None = None) -> NDArray[np.float64]:
     """A column as float64.
@@ -53,7 +56,9 @@ def _convert(column: pd.Series[Any], style: NumberFormat, where: str) -> tuple[p
     if column.dtype.kind in "mMc":  # pandas would take the nanoseconds of timestamps
         raise TypeError
     if column.dtype.kind in "iuf" and isinstance(column.dtype, np.dtype):
-        return column, column.to_numpy(np.float64)
+        values = column.to_numpy(np.float64)
+        _check_whole(column, values, where)
+        return column, values
     if pd.api.types.is_string_dtype(column.dtype) and column.dtype != object:
         text = np.ones(len(column), bool)
     elif column.dtype == object or isinstance(column.dtype, pd.CategoricalDtype):
@@ -70,6 +75,22 @@ def _convert(column: pd.Series[Any], style: NumberFormat, where: str) -> tuple[p
     values[text] = parse(column[text], style, where)
     values[~text] = pd.to_numeric(column[~text], errors="coerce").to_numpy(np.float64, na_value=np.nan)
     return column, values
+
+
+def _check_whole(column: pd.Series[Any], values: NDArray[np.float64], where: str) -> None:
+    """Refuse whole numbers that are different, and equal once they are float64.
+
+    Raises:
+        DataError: Naming the column.
+    """
+    if column.dtype.kind not in "iu" or not len(values) or max(values.max(), -values.min()) < LARGEST_EXACT:
+        return
+    if column.nunique() > len(np.unique(values)):
+        raise DataError(
+            f"{where}, column {quote(column.name)} has whole numbers beyond 2^53, of which float64 cannot tell those "
+            "next to each other apart.",
+            "Take off a constant that all of them share, or leave the column out.",
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -123,7 +144,7 @@ def apply_missing_rule(time: NDArray[np.datetime64] | None, frame: pd.DataFrame,
 
 
 def _check_empty(frame: pd.DataFrame, empty: NDArray[np.bool_], rule: str, where: str) -> None:
-    """Refuse empty cells where that is the rule, and a column of nothing else."""
+    """Refuse empty cells where that is the rule."""
     row, column = np.argwhere(empty)[0]
     if rule == "error":
         raise DataError(
@@ -131,6 +152,14 @@ def _check_empty(frame: pd.DataFrame, empty: NDArray[np.bool_], rule: str, where
             f"{count(int(empty.sum()), 'empty cell')} in all.",
             "Use --missing drop or --missing fill, or fix the file.",
         )
-    if empty.all(axis=0).any():
-        column = int(empty.all(axis=0).argmax())
-        raise DataError(f"{where}, column {frame.columns[column]!r} is empty.", "Leave the column out.")
+
+
+def check_not_empty(frame: pd.DataFrame, where: str) -> None:
+    """Refuse a table of which a column is empty.
+
+    Raises:
+        DataError: Naming the column.
+    """
+    empty = frame.isna().all(axis=0).to_numpy()
+    if empty.any():
+        raise DataError(f"{where}, column {frame.columns[int(empty.argmax())]!r} is empty.", "Leave the column out.")

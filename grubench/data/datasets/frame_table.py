@@ -41,9 +41,9 @@ class FrameTable:
         self.columns = list(self._frame.columns)
 
     def dated_columns(self, needed: Sequence[str]) -> list[str]:
-        """The columns that hold dates, and those that are needed."""
-        dated = self._frame.select_dtypes(["datetime", "datetimetz"]).columns
-        return list(dict.fromkeys([*needed, *map(str, dated)]))
+        """The columns that may hold dates, and those that are needed: all whose cells are text or numbers."""
+        may = [name for name in self.columns if not _find_unread(self._frame[name])]
+        return list(dict.fromkeys([*needed, *may]))
 
     def load(self, columns: Sequence[str], text_columns: Sequence[str] = ()) -> pd.DataFrame:
         """Some of the columns."""
@@ -60,12 +60,15 @@ def _check_cells(column: pd.Series[Any]) -> None:
     Raises:
         DataError: A cell is neither text nor a number, a date nor a time.
     """
-    kinds = set(map(type, column)) if column.dtype == object else set()
-    wrong = [kind.__name__ for kind in kinds if issubclass(kind, UNREAD)]
+    wrong = _find_unread(column)
     if wrong:
-        raise DataError(
-            f"{FRAME}, column {quote(column.name)} holds no numbers, but {wrong[0]}.", "Name another column."
-        )
+        raise DataError(f"{FRAME}, column {quote(column.name)} holds no numbers, but {wrong}.", "Name another column.")
+
+
+def _find_unread(column: pd.Series[Any]) -> str:
+    """The name of a type of its cells that is not read; empty where there is none."""
+    kinds = set(map(type, column)) if column.dtype == object else set()
+    return next((kind.__name__ for kind in kinds if issubclass(kind, UNREAD)), "")
 
 
 def _join_name(name: object) -> str:

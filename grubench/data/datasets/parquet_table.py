@@ -8,6 +8,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from grubench.data.datasets.dialect import Dialect, judge_frame
+from grubench.data.datasets.row_order import TIME_NAMES
 from grubench.data.input_files import CELL_BYTES, TEXT_BYTES, check_columns, check_size
 from grubench.errors import DataError, UsageError
 from grubench.text import advise_install, list_names, quote
@@ -60,10 +61,14 @@ class ParquetTable:
         self._stored = dict(zip(self.columns, names, strict=True))
 
     def dated_columns(self, needed: Sequence[str]) -> list[str]:
-        """The columns that hold dates, and those that are needed."""
+        """The columns that hold dates or are called so, and those that are needed."""
         types: Any = importlib.import_module("pyarrow.types")
         kinds = {name: field.type for name, field in zip(self.columns, self._schema, strict=True)}
-        dated = [name for name, kind in kinds.items() if types.is_timestamp(kind) or types.is_date(kind)]
+        dated = [
+            name
+            for name, kind in kinds.items()
+            if types.is_timestamp(kind) or types.is_date(kind) or name.lower() in TIME_NAMES
+        ]
         return list(dict.fromkeys([*needed, *dated]))
 
     def load(self, columns: Sequence[str], text_columns: Sequence[str] = ()) -> pd.DataFrame:

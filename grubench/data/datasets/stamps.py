@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from grubench.data.datasets.columns import LARGEST_EXACT
 from grubench.data.datasets.epochs import EXCEL, UNITS, find_number_format, parse_epoch
 from grubench.data.datasets.stamp_checks import check_dates
 from grubench.data.datasets.stamp_formats import ISO, PERIODS, SAMPLE, find_formats, parse_texts, start_day
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 FIRST, LAST = np.datetime64("0001-01-01", "us"), np.datetime64("9999-12-31T23:59:59.999999", "us")
 # A year has no more months: fewer rows can be equally far apart in two ways to read them.
 MIN_REGULAR_ROWS = 13
-
-# Whole numbers beyond it are not exact in float64.
-LARGEST_EXACT = 2.0**53
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from grubench.data.datasets import row_order, timestamps
-from grubench.data.datasets.columns import apply_missing_rule, parse_numbers
+from grubench.data.datasets.columns import apply_missing_rule, check_not_empty, parse_numbers
 from grubench.data.datasets.csv_table import CsvTable
 from grubench.data.datasets.excel_table import EXCEL_ENDINGS, ExcelTable
 from grubench.data.datasets.frame_table import FrameTable
@@ -64,11 +64,12 @@ def read(spec: Data, path: Path, *, max_mb: int = MAX_TABLE_MB, frame: pd.DataFr
         notes += [f"{count(empty, 'row')} without a time or a value: left out."] if empty else []
     if len(times) > 1:
         rows[spec.time] = join_columns([rows[name] for name in times], spec.time)
-    if not times:
-        notes += row_order.check_order(rows, spec, where)
     table.dialect.numbers.check([*spec.target, *spec.features], where)
     every = split_table(rows, spec, where, path.stem, table.dialect.numbers)
-    row_order.check_one_series(every, spec, where, times, lambda: _load_all(table, needed, texts))
+    if times:
+        row_order.check_one_series(every, spec, where, times, lambda: _load_all(table, needed, texts))
+    else:
+        notes += row_order.check_order(rows, spec, where, lambda: _load_all(table, needed, texts))
     notes += timestamps.note_irregular(every)
     return [replace(series, notes=(*notes, *series.notes, *list_suspicions(series))) for series in every]
 
@@ -179,10 +180,13 @@ def _split_rows(
 ) -> list[Series]:
     if spec.series_column:
         names = _series_names(frame[spec.series_column], where)
-        return [
+        every = [
             _build_series(rows, spec.target[0], spec, where, str(name), style=style, stamps=stamps)
             for name, rows in frame.groupby(names, sort=False)
         ]
+        if not any(map(len, every)):
+            raise DataError(f"{where} has no row with a value in every column.", "Leave the empty column out.")
+        return every
     if len(spec.target) == 1:
         return [_build_series(frame, spec.target[0], spec, where, stem, style=style, stamps=stamps)]
     return [_build_series(frame, target, spec, where, target, style=style, stamps=stamps) for target in spec.target]
@@ -238,6 +242,8 @@ def _build_series(
     time = stamps.select(frame.index) if stamps else None
     values = np.column_stack([parse_numbers(frame[column], where, style) for column in columns])
     table = pd.DataFrame(values, index=frame.index, columns=columns, copy=False)
+    if not spec.series_column and spec.missing != "error":
+        check_not_empty(table, where)
     rows = apply_missing_rule(time, table, spec.missing, where)
     if rows.time is None:
         timestamps.refuse_time_features(spec, where)
