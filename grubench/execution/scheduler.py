@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from grubench.backends import provenance
 from grubench.errors import DataError, RunError, UsageError
@@ -96,6 +97,8 @@ class Scheduler:
         self._root, self._executor, self._find_run, self._dataset = root, executor, find_run, dataset
         self._on_event, self._checkpoint_every, self._resume = on_event, checkpoint_every, resume
         self._command = provenance.format_command()
+        self._call = uuid4().hex
+        self._started = 0
         self._runs: dict[Experiment, Run] = {}
         self._errors: dict[Experiment, GrubenchError] = {}
         self._running: dict[int, _RunningTrial] = {}
@@ -196,6 +199,7 @@ class Scheduler:
             )
         )
         options = self._options(spec, slot, beside_others=beside_others)
+        self._started += 1
         self._remove_checkpoint(spec, partial_only=self._resume)
         self._executor.start(
             Job(number=trial.number, spec=spec, folder=lock.partial, options=options, dataset=self._dataset)
@@ -207,6 +211,8 @@ class Scheduler:
             checkpoint=self._checkpoint(spec),
             checkpoint_every=self._checkpoint_every,
             command=self._command,
+            call=self._call,
+            place=self._started,
         )
         if beside_others and not options.shared:
             options = replace(options, shared="beside another process that trains in this folder")

@@ -10,7 +10,9 @@ from msgspec import Meta, Struct
 from grubench.text import LARGEST_VALUE, LARGEST_WHOLE
 
 # The version of the files of a run; a file of another version is refused.
-SCHEMA = 3
+SCHEMA = 4
+# A trial is still learning where its loss fell by more than this late in training (`Losses.late_fall`).
+STILL_LEARNING = 0.1
 # Means and deviations of numbers beyond this would leave float64.
 LARGEST_NUMBER = 1e150
 
@@ -93,6 +95,9 @@ class Losses(Struct, frozen=True, kw_only=True):
         kept_epoch: The epoch (from 1) whose weights were saved.
         best_epoch: The epoch (from 1) with the smallest validation loss (without validation: training loss).
         time_to_best_s: Seconds of training up to the end of that epoch.
+        late_fall: How much the training loss still fell late in training: its mean over epochs -6 to -4 divided by its
+            mean over the last three, minus 1; 0.1 means that it was 10 % higher shortly before. With fewer than 6
+            epochs each side has half of them (rounded down). None with a single epoch, and where the loss is 0.
     """
 
     train: Number | None
@@ -101,6 +106,12 @@ class Losses(Struct, frozen=True, kw_only=True):
     kept_epoch: Whole
     best_epoch: Whole
     time_to_best_s: Number
+    late_fall: Number | None
+
+    @property
+    def is_still_learning(self) -> bool:
+        """Whether the trial ended while its loss still fell: more epochs would change its scores."""
+        return self.late_fall is not None and self.late_fall > STILL_LEARNING
 
 
 class Evaluation(Struct, frozen=True, kw_only=True):
@@ -259,6 +270,10 @@ class Environment(Provenance, frozen=True, kw_only=True):
         jit_compile: Whether the model was compiled by XLA.
         precision: As the spec names it.
         kernels: What ran each recurrent layer.
+        call: A random name of the call of grubench that trained it. Trials of one call took turns; others were trained
+            at another time, on a machine that may have been faster or slower.
+        place: Its place in the order in which that call started its trials, from 0. A trial that Ray runs again keeps
+            its place; one that was resumed from a checkpoint has the call and the place of its last start.
     """
 
     backend: str
@@ -269,6 +284,8 @@ class Environment(Provenance, frozen=True, kw_only=True):
     jit_compile: bool
     precision: str
     kernels: tuple[LayerKernel, ...]
+    call: Line
+    place: Whole
 
 
 class SeriesScaling(Struct, frozen=True, kw_only=True):

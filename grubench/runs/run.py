@@ -159,7 +159,12 @@ class RunReader:
         environment = read_record(folder / "environment.json", Environment)
         baselines = {name: self._share(baseline) for name, baseline in metrics.baselines.items()}
         metrics = structs.replace(metrics, data=self._share(metrics.data), baselines=baselines)
-        return Run(folder=folder, experiment=spec, metrics=metrics, environment=self._share(environment))
+        return Run(folder=folder, experiment=spec, metrics=metrics, environment=self._share_machine(environment))
+
+    def _share_machine(self, environment: Environment) -> Environment:
+        """A record of the environment whose parts are shared; only its place differs between the trials of a call."""
+        shared = self._share(structs.replace(environment, place=0))
+        return structs.replace(shared, place=environment.place)
 
     def _share(self, part: R) -> R:
         """A part, or the equal one that was read before."""

@@ -8,6 +8,9 @@ from msgspec.structs import replace
 
 from grubench.runs.records import EpochTiming
 
+# The loss of the last epochs is set against that of as many before them.
+LATE_EPOCHS = 3
+
 
 class FitRecord(Struct, kw_only=True):
     """What callbacks record of a fit; a checkpoint holds it.
@@ -73,6 +76,15 @@ class FitRecord(Struct, kw_only=True):
             train_s=float(trained.sum()),
             resumed_after_epochs=tuple(self.resumed),
         )
+
+    def compute_late_fall(self) -> float | None:
+        """How much the training loss still fell late in training, as `Losses.late_fall` has it."""
+        losses = [row["loss"] for row in self.epochs]
+        side = min(LATE_EPOCHS, len(losses) // 2)
+        later = sum(losses[-side:])
+        if not side or not later:
+            return None
+        return sum(losses[-2 * side : -side]) / later - 1
 
     def is_budget_spent(self, budget_s: float) -> bool:
         """Whether a budget of training after the first step is spent, or another epoch would end further from it.

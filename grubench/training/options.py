@@ -25,6 +25,8 @@ class TrialOptions:
         checkpoint: The file of the checkpoint; None for none.
         checkpoint_every: Epochs between checkpoints; 0 to write none, but resume from one that exists.
         command: The command line that asked for the trial; empty for that of this process.
+        call: A name of the call of grubench that starts it, shared by all trials that this call trains.
+        place: Its place in the order in which that call starts its trials, from 0.
     """
 
     threads: int = 0
@@ -34,6 +36,8 @@ class TrialOptions:
     checkpoint: Path | None = None
     checkpoint_every: int = 0
     command: str = ""
+    call: str = ""
+    place: int = 0
 
     def with_all_cards(self, machine: T) -> T:
         """A record of the machine with the GPUs of the whole comparison, where the trial sees only its own."""

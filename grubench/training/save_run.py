@@ -164,6 +164,8 @@ def _environment(trained: Trained) -> Environment:
         jit_compile=private_api.is_compiled_by_xla(trained.model),
         precision=training.precision,
         kernels=tuple(trained.kernels),
+        call=options.call,
+        place=options.place,
     )
 
 
@@ -211,4 +213,5 @@ def _losses(record: FitRecord, kept_epoch: int) -> Losses:
         kept_epoch=kept_epoch + 1,
         best_epoch=best + 1,
         time_to_best_s=sum(row["seconds"] for row in rows[: best + 1]),
+        late_fall=record.compute_late_fall(),
     )

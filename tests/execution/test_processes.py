@@ -58,6 +58,11 @@ def test_trials_at_a_time_give_the_same_weights_and_say_that_their_times_are_sha
     assert same_weights(comparison.runs_of("GRU")[0], trained["gru"])
     assert same_weights(comparison.runs_of("LSTM")[0], trained["lstm"])
     assert {run.environment.shared for run in comparison.runs} == {"with 3 trials at a time (--jobs 3)"}
+    assert len({run.environment.call for run in comparison.runs}) == 1
+    order = [event for event in events if isinstance(event, TrialStart)]
+    assert {(run.environment.place, run.experiment.seed) for run in comparison.runs} == {
+        (place, event.seed) for place, event in enumerate(order)
+    }
     assert {run.environment.threads for run in comparison.runs} == {max(1, machine.count_cores() // 3)}
     assert any("shared a machine" in sentence for sentence in map(str, write_verdict(comparison)))
     running, most = 0, 0

@@ -54,6 +54,8 @@ def test_a_node_killed_in_the_middle_costs_no_trial(
         for ours, theirs in zip(weights(runs[0]), weights(trained[arm.name.lower()]), strict=True):
             np.testing.assert_array_equal(ours, theirs)
     assert {run.environment.shared for run in comparison.runs} == {"beside other trials on a Ray cluster"}
+    assert len({run.environment.call for run in comparison.runs}) == 1
+    assert sorted(run.environment.place for run in comparison.runs) == list(range(12))
     assert api.compare(tiny(), seeds=6, output=tmp_path, options=options).reused == 12
 
 

@@ -115,3 +115,25 @@ def test_trials_that_run_at_a_time_have_slots_of_their_own(tmp_path: Path) -> No
     assert [job.options.shared for job in executor.started] == ["slot 0", "slot 1", "slot 0"]
     starts = [event for event in events if isinstance(event, TrialStart)]
     assert [(event.trial, event.seed) for event in starts] == [(0, 0), (1, 1), (2, 2)]
+
+
+def test_trials_are_numbered_in_the_order_of_their_starts_and_bear_the_name_of_their_call(tmp_path: Path) -> None:
+    """A trial that another process holds starts later, and has a later place."""
+    trials = [(name, tiny().with_cell(name).with_seed(seed)) for seed in range(2) for name in ("gru", "lstm")]
+    held = locks.acquire(tmp_path, trials[0][1].digest[:KEY_DIGITS])
+    assert held
+
+    class Releasing(ScriptedExecutor):
+        def start(self, job: Job) -> None:
+            super().start(job)
+            held.release()
+
+    calls = []
+    for root in (tmp_path, tmp_path / "other"):
+        executor = Releasing(lambda job: TrainingError("no luck"))
+        make_scheduler(root, executor).run(trials)
+        assert [job.options.place for job in executor.started] == [0, 1, 2, 3]
+        assert (executor.started[0].spec == trials[0][1]) == (root != tmp_path)
+        calls.append({job.options.call for job in executor.started})
+    assert [len(call) for call in calls] == [1, 1]
+    assert calls[0] != calls[1]

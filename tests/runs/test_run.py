@@ -99,3 +99,23 @@ def test_the_environment_names_what_decides_a_result() -> None:
     assert set(versions.PACKAGES) < set(found.versions)
     assert found.cores == os.cpu_count()
     assert environment.measure_peak_memory_bytes() > 2**20
+
+
+def test_runs_of_a_call_share_what_is_equal_and_keep_their_places(copy: Path) -> None:
+    second = copy.with_name("second")
+    shutil.copytree(copy, second)
+    environment = json.loads((copy / "environment.json").read_text())
+    (second / "environment.json").write_text(json.dumps(environment | {"place": 5}))
+    reader = runs.RunReader()
+    first, other = (reader.read(path).environment for path in (copy, second))
+    assert (first.place, other.place) == (0, 5)
+    assert first.call == other.call
+    assert first.versions is other.versions
+
+
+@pytest.mark.parametrize(("fall", "still"), [(0.1, False), (0.11, True), (-0.5, False), (None, False)])
+def test_a_trial_is_still_learning_where_its_loss_fell_late_by_more_than_a_tenth(
+    trained: dict[str, Run], fall: float | None, still: bool
+) -> None:
+    loss = msgspec.structs.replace(trained["gru"].metrics.loss, late_fall=fall)
+    assert loss.is_still_learning is still

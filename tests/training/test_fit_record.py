@@ -50,3 +50,21 @@ def test_a_record_is_resumed_as_a_copy() -> None:
     resumed = record.resume()
     resumed.epochs.append({"seconds": 1.0})
     assert (len(record.epochs), record.resumed, resumed.resumed) == (1, [], [1])
+
+
+@pytest.mark.parametrize(
+    ("losses", "fall"),
+    [
+        ([9.0, 1.2, 1.3, 1.1, 1.0, 1.1, 0.9], 0.2),
+        ([1.2, 1.3, 1.1, 1.0, 1.1, 0.9], 0.2),
+        ([9.0, 3.0, 2.0, 1.0, 1.0], 1.5),
+        ([3.0, 2.0, 1.0], 1.0),
+        ([1.0, 2.0], -0.5),
+        ([1.0], None),
+        ([1.0, 0.0], None),
+    ],
+)
+def test_the_late_fall_is_that_of_the_last_epochs_from_as_many_before(losses: list[float], fall: float | None) -> None:
+    """Three on each side, or half of the epochs where there are fewer than six."""
+    record = FitRecord(windows=1, steps=1, epochs=[{"loss": loss} for loss in losses])
+    assert record.compute_late_fall() == pytest.approx(fall)

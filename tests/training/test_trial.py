@@ -55,6 +55,8 @@ def test_a_run_is_whole(trained: dict[str, Run]) -> None:
     assert run.metrics.digest == run.experiment.digest
     assert run.metrics.parameters.trainable == 3 * (4 * 5 + 8) + 5 * 3
     assert run.metrics.loss.epochs == 2
+    losses = run.history()["loss"]
+    assert run.metrics.loss.late_fall == pytest.approx(losses[0] / losses[1] - 1)
     assert run.metrics.timing.first_step_s > 0
     assert run.metrics.size.model_bytes == (run.folder / "model.keras").stat().st_size
     assert run.environment.versions["keras"] == keras.__version__
