@@ -95,7 +95,7 @@ def test_all_of_them_are_compared_and_exported(call, tides: Source, plain: Cell,
     assert "| bias |" in Path("a.md").read_text()
     with Path("a.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [row["arm"] for row in rows] == ["GRU", "Plain", "persistence"]
+    assert [row["arm"] for row in rows] == ["GRU", "Plain", "persistence", "linear"]
     assert all(math.isfinite(float(row["bias"])) for row in rows)
     exported = json.loads(Path("a.json").read_text())
     assert all("bias" in row["values"] for row in exported["rows"] if row["values"])

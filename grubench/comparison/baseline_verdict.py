@@ -28,9 +28,7 @@ def find_against_baselines(comparison: Comparison) -> list[Finding]:
 
 
 def _find_against(baseline: str, error: float, errors: Mapping[str, list[float]], too_few: str) -> Finding:
-    described = (
-        f"{baseline}, which repeats the last {BASELINES[baseline].repeats}" if baseline in BASELINES else baseline
-    )
+    described = f"{baseline}, which {BASELINES[baseline].description}" if baseline in BASELINES else baseline
     if not error > 0:
         text = f"the error of {described}, is exactly 0: there is nothing to beat, and no ratio to it."
         return Finding(topic="baseline", text=text, arms=(baseline,))

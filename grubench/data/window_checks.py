@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from grubench.errors import UsageError
+from grubench.spec.baselines import LINEAR, MAX_LINEAR_INPUTS, limit_linear_inputs
 from grubench.text import count, list_names
 
 if TYPE_CHECKING:
@@ -70,6 +71,23 @@ def note_untested(test: Sequence[Series], starts: Mapping[str, object]) -> tuple
     if not names:
         return ()
     return (f"No test window to measure, and no score: series {list_names(names)}; a larger --test gives them some.",)
+
+
+def note_linear(window: Window, inputs: int) -> tuple[str, ...]:
+    """A note that the linear baseline does not read whole windows, where these are too large for it.
+
+    Args:
+        window: The settings.
+        inputs: The inputs of a step.
+    """
+    steps, inputs_read = limit_linear_inputs(window.lookback, inputs)
+    if window.every_step or (steps, inputs_read) == (window.lookback, inputs):
+        return ()
+    of_target = "" if inputs_read == inputs else " of the target alone"
+    return (
+        f"{LINEAR.name} reads the last {steps:,} of {count(window.lookback, 'step')}{of_target}: "
+        f"at most {MAX_LINEAR_INPUTS:,} inputs.",
+    )
 
 
 def check_training_part(used: list[Series], train_rows: dict[str, int], window: Window) -> None:

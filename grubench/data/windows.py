@@ -22,6 +22,7 @@ from grubench.data.window_checks import (
     check_parts,
     check_training_part,
     leave_out_short,
+    note_linear,
     note_untested,
 )
 
@@ -196,7 +197,13 @@ def build(dataset: Dataset, spec: Experiment) -> Windows:
         lookback=window.lookback,
         horizon=window.horizon,
         every_step=window.every_step,
-        notes=(*dataset.notes, *short, *note_untested(test, measured), *unscaled),
+        notes=(
+            *dataset.notes,
+            *short,
+            *note_untested(test, measured),
+            *unscaled,
+            *note_linear(window, used[0].values.shape[1]),
+        ),
     )
     check_parts({part: windows.count(part) for part in windows.starts}, window, used)
     return windows

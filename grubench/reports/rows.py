@@ -11,7 +11,7 @@ from msgspec.structs import asdict
 from grubench.reports.columns import COST_COLUMNS, Column
 from grubench.reports.header import MARK
 from grubench.reports.numbers import format_mean
-from grubench.spec.baselines import SEASONAL
+from grubench.spec.baselines import LINEAR, SEASONAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,7 +57,7 @@ def make_rows(comparison: Comparison) -> list[Row]:
     arms = [_make_arm_row(arm, runs) for arm, runs in comparison.arms.items()]
     baselines = comparison.runs[0].metrics.baselines.items()
     rows = [_make_score_row(name, baseline.overall) for name, baseline in baselines]
-    return arms + rows + _make_missing_rows(comparison.spec)
+    return arms + rows + _make_missing_rows(comparison.spec, dict(baselines))
 
 
 def make_series_rows(test: Evaluation, baselines: Mapping[str, Evaluation], spec: Experiment) -> list[Row]:
@@ -67,16 +67,18 @@ def make_series_rows(test: Evaluation, baselines: Mapping[str, Evaluation], spec
     name_of_all = f"mean of {len(test.series)} series" if several else next(iter(test.series))
     means = {name_of_all: test, **baselines}
     rows = [_make_score_row(name, evaluation.overall) for name, evaluation in means.items()]
-    return series + rows + _make_missing_rows(spec)
+    return series + rows + _make_missing_rows(spec, baselines)
 
 
-def _make_missing_rows(spec: Experiment) -> list[Row]:
-    """A row without values for the seasonal baseline where there is a season and it cannot be repeated."""
-    season = spec.data.season
-    if season < 2 or not (season > spec.window.lookback or spec.window.every_step):
-        return []
-    reason = "not at every step" if spec.window.every_step else f"needs --lookback {season}"
-    return [Row(name=f"{SEASONAL.name} ({reason})", cell=f"{SEASONAL.name}\n({reason})", values={})]
+def _make_missing_rows(spec: Experiment, baselines: Mapping[str, Evaluation]) -> list[Row]:
+    """A row without values for each baseline that cannot forecast these windows, with the reason."""
+    season, lookback, every_step = spec.data.season, spec.window.lookback, spec.window.every_step
+    reasons = {}
+    if season > 1 and (season > lookback or every_step):
+        reasons[SEASONAL.name] = "not at every step" if every_step else f"needs --lookback {season}"
+    if LINEAR.name not in baselines:
+        reasons[LINEAR.name] = "not at every step" if every_step else "not fitted to new data"
+    return [Row(name=f"{name} ({reason})", cell=f"{name}\n({reason})", values={}) for name, reason in reasons.items()]
 
 
 def _make_arm_row(arm: Arm, runs: Sequence[Run]) -> Row:

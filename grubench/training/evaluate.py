@@ -8,9 +8,10 @@ import numpy as np
 
 from grubench.runs.predictions import ForecastRows
 from grubench.runs.records import Evaluation
-from grubench.spec.baselines import PERSISTENCE
+from grubench.spec.baselines import LINEAR, PERSISTENCE
 from grubench.training import baselines, metrics
 from grubench.training.lag import find_lag, read_recent
+from grubench.training.linear_baseline import forecast_linear
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -110,7 +111,10 @@ def evaluate_all(
         period: Steps in a season, 0 for none.
     """
     naive = compute_naive_errors(dataset, windows, period)
-    forecasts = baselines.forecast_all(windows, windows.index("test"), period)
+    starts = windows.index("test")
+    forecasts = baselines.forecast_all(windows, starts, period)
+    if windows.count("train") and not windows.every_step:
+        forecasts[LINEAR.name] = _to_unit(forecast_linear(windows, starts), windows)
     one_unit = dataset.have_one_unit(windows.starts["test"])
     persistence = evaluate(forecasts.pop(PERSISTENCE.name), windows, naive, one_unit=one_unit)
 
@@ -121,8 +125,8 @@ def evaluate_all(
     return against_persistence(_to_unit(predicted, windows)), {PERSISTENCE.name: persistence, **others}
 
 
-def _to_unit(predicted: NDArray[np.float32], windows: Windows) -> NDArray[np.float64]:
-    """A network's forecasts in the data's unit, `(window, step)`."""
+def _to_unit(predicted: NDArray[np.floating], windows: Windows) -> NDArray[np.float64]:
+    """Scaled forecasts in the data's unit, `(window, step)`."""
     unscaled = [windows.scalings[name].target_to_unit(own) for name, _, own in windows.by_series("test", predicted)]
     return np.concatenate(unscaled).reshape(len(predicted), -1)
 

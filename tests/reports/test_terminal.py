@@ -51,6 +51,18 @@ def test_a_season_longer_than_the_lookback_says_so_in_the_row_of_its_baseline(tr
     assert "needs --lookback" not in export.format_comparison(compare_runs({"GRU": [run]}), ".md")
 
 
+@pytest.mark.parametrize(("every_step", "reason"), [(False, "not fitted to new data"), (True, "not at every step")])
+def test_the_row_of_a_linear_baseline_that_is_not_there_says_why(
+    trained: dict[str, Run], every_step: bool, reason: str
+) -> None:
+    run = trained["gru"]
+    spec = replace(run.experiment, window=replace(run.experiment.window, horizon=1, every_step=every_step))
+    few = {"persistence": run.metrics.baselines["persistence"]}
+    assert f"linear ({reason})" in [row.name for row in rows.make_series_rows(run.metrics.test, few, spec)]
+    all_of_them = rows.make_series_rows(run.metrics.test, run.metrics.baselines, run.experiment)
+    assert [row.name for row in all_of_them][-3:] == ["persistence", "seasonal", "linear"]
+
+
 def test_json_holds_every_seed(found: Comparison) -> None:
     tree = json.loads(export.format_comparison(found, ".json"))
     row = next(row for row in tree["rows"] if row["name"] == "GRU")
@@ -66,7 +78,7 @@ def test_csv_has_a_row_a_seed(found: Comparison) -> None:
     rows = list(csv.DictReader(StringIO(export.format_comparison(found, ".csv"))))
     assert [(row["arm"], row["seed"]) for row in rows[:3]] == [("GRU", "0"), ("GRU", "1"), ("GRU", "2")]
     assert [float(row["epoch_s"]) for row in rows[3:6]] == [2.2, 2.1, 2.0]
-    assert [row["arm"] for row in rows[6:]] == ["persistence", "seasonal"]
+    assert [row["arm"] for row in rows[6:]] == ["persistence", "seasonal", "linear"]
     assert [(row["backend"], row["precision"], row["kernel"]) for row in rows[5:7]] == [
         ("tensorflow", "float32", "fused"),
         ("", "", ""),
