@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,10 +17,12 @@ from grubench.runs import folder
 from grubench.spec.arms import build_arms, find_setting_key, name_cells, plan_trials
 from grubench.spec.cells import REFERENCE
 from grubench.spec.experiment import Experiment
+from grubench.spec.sections import MAX_EPOCHS
+from grubench.text import count
 from grubench.training.events import Note, ignore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import pandas as pd
 
@@ -33,6 +35,49 @@ if TYPE_CHECKING:
 PILOT_EPOCHS = 3
 # Trials that are planned at a time; the runs of more would not be read back in minutes.
 MAX_TRIALS = 100_000
+# `until_learned` trains for at most this many times the epochs that were asked for.
+MAX_LONGER = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Trained:
+    """The trials of a comparison, trained.
+
+    Attributes:
+        arms: The arms with their specs.
+        trials: The name of the arm and the spec of each trial.
+        results: What came of them.
+    """
+
+    arms: Mapping[Arm, Experiment]
+    trials: Sequence[tuple[str, Experiment]]
+    results: Results
+
+    def group_runs(self) -> dict[Arm, list[Run]]:
+        """The finished runs of each arm, in the order of their seeds."""
+        runs: dict[str, list[Run]] = {arm.name: [] for arm in self.arms}
+        for name, trial in self.trials:
+            if trial in self.results.runs:
+                runs[name].append(self.results.runs[trial])
+        return {arm: runs[arm.name] for arm in self.arms}
+
+    def list_failures(self) -> tuple[Failure, ...]:
+        """The trials that failed, in their order."""
+        errors = self.results.errors
+        failed = [(name, trial.seed, errors[trial]) for name, trial in self.trials if trial in errors]
+        return tuple(
+            Failure(arm=name, seed=seed, message=error.message, remedy=error.remedy) for name, seed, error in failed
+        )
+
+    def count_learning(self) -> int:
+        """How many trials were still learning at their end; of a single epoch it cannot be told that they were not."""
+        losses = [run.metrics.loss for run in self.results.runs.values()]
+        return sum(loss.is_still_learning or loss.epochs == 1 for loss in losses)
+
+    def describe_learning(self) -> str:
+        """A sentence on that."""
+        learning, trials = self.count_learning(), count(len(self.results.runs), "trial")
+        return f"Still learning at the end: {f'{learning} of {trials}' if learning else 'no trial'}."
 
 
 def compare(
@@ -44,6 +89,7 @@ def compare(
     seeds: int = 3,
     output: Path | str = "runs",
     fresh: bool = False,
+    until_learned: bool = False,
     options: ExecutionOptions | None = None,
     on_event: OnEvent = ignore,
     **settings: object,
@@ -60,6 +106,8 @@ def compare(
         seeds: Trials of each cell.
         output: The folder of the runs.
         fresh: Train again what is finished, and from the first epoch.
+        until_learned: Double the epochs, the same for all cells, until no trial is still learning, or they are 16 times
+            as many. The trials of the most epochs are compared; the others stay as runs of their own.
         options: Where and how the trials run; by default one at a time, in processes of this machine.
         on_event: Called with the progress, as events of `grubench.training.events`.
         settings: Of a table: settings by name, such as `target="price"`, `time="date"`, `lookback=60`, `epochs=5`.
@@ -82,21 +130,27 @@ def compare(
     spec, frame = _describe_table(data, settings)
     arms = build_arms(spec, cells, vary, match)
     options.check(arms.values(), match)
+    if until_learned:
+        _check_until_learned(list(arms.values()), match)
     session = Session(spec, Path(output), options, on_event, reuse=not fresh, resume=not fresh, frame=frame)
     spec = session.settle(spec)
     if match == "time" and not spec.training.seconds:
         spec = _limit_time(spec, _run_pilot(spec, cells, session), on_event)
-    arms = build_arms(spec, cells, vary, match)
-    trials = plan_trials(arms, seeds)
-    results = session.run(trials)
-    runs = _group_runs(arms, trials, results)
+
+    def train_all(spec: Experiment) -> _Trained:
+        arms = build_arms(spec, cells, vary, match)
+        trials = plan_trials(arms, seeds)
+        return _Trained(arms=arms, trials=trials, results=session.run(trials))
+
+    trained, notes = _train_until_learned(spec, train_all, on_event) if until_learned else (train_all(spec), ())
+    runs = trained.group_runs()
     return Comparison(
         arms={arm: runs_of_arm for arm, runs_of_arm in runs.items() if runs_of_arm},
-        failures=_failures(trials, results),
+        failures=trained.list_failures(),
         failed_arms=tuple(arm for arm, runs_of_arm in runs.items() if not runs_of_arm),
-        reused=results.reused,
-        folder=Path(output) / _folder_name(Path(output), list(arms.values()), seeds),
-        notes=(*session.notes, *write_differences(list(arms.values()))),
+        reused=trained.results.reused,
+        folder=Path(output) / _folder_name(Path(output), list(trained.arms.values()), seeds),
+        notes=(*session.notes, *notes, *write_differences(list(trained.arms.values()))),
     )
 
 
@@ -152,22 +206,47 @@ def _describe_table(
     return Experiment.from_dict(tree), frame
 
 
-def _group_runs(
-    arms: Iterable[Arm], trials: Sequence[tuple[str, Experiment]], results: Results
-) -> dict[Arm, list[Run]]:
-    """The finished runs of each arm, in the order of their seeds."""
-    runs: dict[str, list[Run]] = {arm.name: [] for arm in arms}
-    for name, trial in trials:
-        if trial in results.runs:
-            runs[name].append(results.runs[trial])
-    return {arm: runs[arm.name] for arm in arms}
+def _check_until_learned(arms: Iterable[Experiment], match: str) -> None:
+    """Refuse to double the epochs of trials whose epochs are not what ends them, or are compared.
+
+    Raises:
+        UsageError: Naming the setting.
+    """
+    trainings = [arm.training for arm in arms]
+    if match == "time" or any(training.seconds for training in trainings):
+        setting = "--match time" if match == "time" else "training.seconds"
+        raise UsageError(f"--until-learned doubles epochs, and {setting} trains for a time.", "Leave one of them out.")
+    if any(training.patience for training in trainings):
+        raise UsageError(
+            "--until-learned: training.patience ends each trial after epochs of its own.",
+            "Leave one of them out, such as with --patience 0.",
+        )
+    if len({training.epochs for training in trainings}) > 1:
+        raise UsageError("--until-learned doubles the epochs of all trials, and --vary varies them.", "Leave one out.")
 
 
-def _failures(trials: Sequence[tuple[str, Experiment]], results: Results) -> tuple[Failure, ...]:
-    errors = [(name, trial.seed, results.errors[trial]) for name, trial in trials if trial in results.errors]
-    return tuple(
-        Failure(arm=name, seed=seed, message=error.message, remedy=error.remedy) for name, seed, error in errors
-    )
+def _train_until_learned(
+    spec: Experiment, train_all: Callable[[Experiment], _Trained], on_event: OnEvent
+) -> tuple[_Trained, tuple[str, ...]]:
+    """Train with doubled epochs again and again until no trial is still learning.
+
+    Args:
+        spec: The spec.
+        train_all: Trains all trials of a spec.
+        on_event: Called with the progress.
+
+    Returns:
+        The trials of the most epochs, and a note that says how many those are.
+    """
+    first, doublings, trained = spec.training.epochs, 0, train_all(spec)
+    while trained.count_learning() and 2 * spec.training.epochs <= min(MAX_LONGER * first, MAX_EPOCHS):
+        spec = replace(spec, training=replace(spec.training, epochs=2 * spec.training.epochs))
+        on_event(Note(text=f"{trained.describe_learning()} All are trained for {spec.training.epochs:,} epochs."))
+        trained, doublings = train_all(spec), doublings + 1
+    times = f"doubled {'once' if doublings == 1 else f'{doublings} times'}" if doublings else "not doubled"
+    lengths = f", from {first:,} to {spec.training.epochs:,}" if doublings else ""
+    limit = " This is the limit." if trained.count_learning() else ""
+    return trained, (f"--until-learned: epochs were {times}{lengths}. {trained.describe_learning()}{limit}",)
 
 
 def _run_pilot(spec: Experiment, cells: Sequence[str], session: Session) -> Run:

@@ -53,6 +53,10 @@ Export = Annotated[
     typer.Option("--export", metavar="FILE", help="Write a .json, .csv, .md or .tex file; repeatable."),
 ]
 Report = Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write an HTML report (extra `report`).")]
+UntilLearned = Annotated[
+    bool,
+    typer.Option("--until-learned", help="Double the epochs until no trial still learns, 16 times as many at most."),
+]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Train finished trials again.")]
 Jobs = Annotated[int, typer.Option("--jobs", metavar="INT", help="Trials at a time.", min=1)]
 Executor = Annotated[
@@ -90,6 +94,7 @@ def compare(
     report: Report = None,
     output: Output = Path("runs"),
     fresh: Fresh = False,
+    until_learned: UntilLearned = False,
     jobs: Jobs = 1,
     executor: Executor = "processes",
     ray_address: RayAddress = "",
@@ -114,8 +119,8 @@ def compare(
         max_table_mb=max_table,
     )
     if runs:
-        trained = (cells, match, seeds, fresh, options) != ("gru,lstm", "units", 3, False, ExecutionOptions())
-        if flags or vary or trained:
+        trained = (cells, match, seeds, options) != ("gru,lstm", "units", 3, ExecutionOptions())
+        if flags or vary or fresh or until_learned or trained:
             raise UsageError("--runs compares finished runs: no setting can be changed.", "Leave the flags out.")
         _compare_runs(names or [], output, export or [], report)
         return
@@ -135,6 +140,7 @@ def compare(
             seeds=seeds,
             output=output,
             fresh=fresh,
+            until_learned=until_learned,
             options=options,
             on_event=display,
         )
