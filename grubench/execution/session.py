@@ -111,7 +111,8 @@ class Session:
         runs = self._find_runs(spec for _, spec in trials)
         reused = len(runs)
         missing = [(name, spec) for name, spec in trials if spec not in runs]
-        self._on_event(Plan(trials=len(missing), reused=reused))
+        work = sum(spec.training.seconds or spec.training.epochs for _, spec in missing)
+        self._on_event(Plan(trials=len(missing), reused=reused, work=work))
         errors: dict[Experiment, GrubenchError] = {}
         if missing:
             self._check_memory(spec for _, spec in missing)

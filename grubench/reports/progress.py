@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Self
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column
 from rich.text import Text
 
+from grubench.reports.pace import Pace, format_duration
 from grubench.text import count
 from grubench.training.events import (
     ArmStart,
@@ -33,6 +35,11 @@ if TYPE_CHECKING:
 
 # Without a terminal a line is written at most this often, so that logs stay short.
 LINE_EVERY_S = 10
+# Most lines of a trial have so many letters: the bars keep their length.
+STATUS_WIDTH = 48
+# Training that takes longer than this is said to, with what would make it shorter, once so much of it has been seen.
+LONG_S = 300
+FIRM_AFTER_S = 5
 
 
 class Display:
@@ -45,20 +52,29 @@ class Display:
     def __init__(self, console: Console) -> None:
         self.console = console
         self.live = console.is_terminal
-        self.trials = self.number = 0
+        self._plan = Plan(trials=0, reused=0, work=0)
+        self._number = 0
         self._running: dict[int, Trial] = {}
+        self._ended_work = 0.0
+        self._pace = Pace()
+        self._told = False
+        name = Column(no_wrap=True, overflow="ellipsis", max_width=max(12, console.width - STATUS_WIDTH - 12))
+        bar = Column(ratio=1, min_width=4)
+        status = Column(no_wrap=True, min_width=STATUS_WIDTH)
         self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=12),
-            TextColumn("{task.fields[status]}", markup=False),
-            TimeElapsedColumn(),
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False, table_column=name),
+            BarColumn(bar_width=None, table_column=bar),
+            TextColumn("{task.fields[status]}", markup=False, table_column=status),
             console=console,
+            expand=True,
             transient=True,
             # Redrawing costs time that the training needs; twice a second is enough to see it live.
             refresh_per_second=2,
             disable=not self.live,
         )
         self._idle = self._progress.add_task("reading the data", total=None, status="and loading Keras")
+        self._all = self._progress.add_task("all trials", visible=False, status="")
 
     def __enter__(self) -> Self:
         """Start showing."""
@@ -79,7 +95,8 @@ class Display:
             case TrialStart():
                 self._start(event)
             case TrialFound():
-                self.number += 1
+                self._number += 1
+                self._ended_work += self._plan.work / self._plan.trials
                 self._print(f"{self._label(event)}: finished by another process", mark=("✓ ", "green"))
             case TrialEnd():
                 self._end(event)
@@ -87,7 +104,9 @@ class Display:
                 self._update(self._running[event.trial], event)
 
     def _show_plan(self, event: Plan) -> None:
-        self.trials, self.number = event.trials, 0
+        self._plan, self._number = event, event.reused
+        self._ended_work, self._pace, self._told = 0.0, Pace(), False
+        self._progress.update(self._all, total=event.work, completed=0, visible=event.trials > 1, status="")
         if event.reused:
             count = event.reused
             were = (
@@ -96,11 +115,12 @@ class Display:
             self._print(f"{were} reused (--fresh trains anew).")
 
     def _label(self, event: TrialStart | TrialFound) -> str:
-        count = f"[{self.number}/{self.trials}] " if self.trials > 1 else ""
-        return f"{count}{event.arm} seed {event.seed}"
+        trials = self._plan.trials + self._plan.reused
+        number = f"[{self._number}/{trials}] " if trials > 1 else ""
+        return f"{number}{event.arm} seed {event.seed}"
 
     def _start(self, event: TrialStart) -> None:
-        self.number += 1
+        self._number += 1
         self._progress.update(self._idle, visible=False)
         label = self._label(event)
         task = self._progress.add_task(label, total=event.seconds or event.epochs, status="starting")
@@ -110,13 +130,43 @@ class Display:
             self._print(f"{trial.label}: {f'{trial.seconds:g} s' if trial.seconds else count(trial.epochs, 'epoch')}")
 
     def _update(self, trial: Trial, event: TrialEvent) -> None:
-        status = trial.update(event)
-        self._progress.update(trial.task, status=status, completed=trial.completed)
-        if not self.live and not isinstance(event, Stage) and trial.due():
-            self._print(f"{trial.label}: {status}")
+        trial.update(event)
+        self._progress.update(trial.task, status=trial.describe(), completed=trial.completed)
+        if isinstance(event, Stage):
+            return
+        self._pace.note(self._work_done())
+        left = self._describe_left()
+        if not self.live and trial.due():
+            self._print(f"{trial.label}: {trial.describe(steps=True)}{f'; all trials: {left}' if left else ''}")
+        self._progress.update(self._all, completed=self._work_done(), status=left)
+        self._tell_duration(trial)
+
+    def _work_done(self) -> float:
+        return self._ended_work + sum(trial.completed for trial in self._running.values())
+
+    def _describe_left(self) -> str:
+        """How long all trials still take, where there are several."""
+        left_s = self._pace.time_left_s(self._plan.work)
+        return "" if self._plan.trials < 2 or left_s is None else f"{format_duration(left_s)} left"
+
+    def _tell_duration(self, trial: Trial) -> None:
+        """Say once how long all will take where that is long, and what would make it shorter."""
+        left_s = self._pace.time_left_s(self._plan.work)
+        if self._told or left_s is None or self._pace.elapsed_s < FIRM_AFTER_S:
+            return
+        self._told = True
+        if left_s < LONG_S:
+            return
+        several = self._plan.trials > 1
+        trials = f"all {self._plan.trials} trials" if several else "this trial"
+        length = "--seconds" if trial.seconds else "--epochs"
+        fewer = f"fewer {length}{' or --seeds' if several else ''}"
+        faster = "" if trial.seconds else ", a larger --batch-size or --stride"
+        self._print(f"About {format_duration(left_s)} for {trials}. Shorter: {fewer}{faster}.")
 
     def _end(self, event: TrialEnd) -> None:
         trial = self._running.pop(event.trial)
+        self._ended_work += trial.work
         self._progress.remove_task(trial.task)
         if event.error:
             self._print(f"{trial.label}: {event.error}", mark=("✗ ", "red"))
@@ -139,30 +189,47 @@ class Trial:
 
     Attributes:
         completed: How much of it is done, in epochs, or in seconds where it trains for a time.
+        work: All of it.
     """
 
     def __init__(self, label: str, epochs: int, seconds: float, task: TaskID) -> None:
         self.label, self.epochs, self.seconds, self.task = label, epochs, seconds, task
-        self.completed = 0.0
+        self.work, self.completed = seconds or epochs, 0.0
+        self._event: TrialEvent = Stage(text="")
         self._last: EpochEnd | None = None
+        self._pace = Pace()
         self._start = self._epoch_start = self._last_line = time.monotonic()
         self._trained_s = 0.0
-        self._epochs_before: float | None = None
 
-    def update(self, event: TrialEvent) -> str:
-        """Note an event; the status in a line."""
+    def update(self, event: TrialEvent) -> None:
+        """Note an event."""
+        self._event = event
         if isinstance(event, Step):
-            position = f"epoch {self._epoch(event)} step {event.step}/{event.steps}"
             self._progress_to(event.epoch - 1 + event.step / event.steps)
-            return f"{position} loss {event.loss:.4g} {event.sequences_per_s:,.0f}/s {self._time_left()}"
+            return
         self._epoch_start = time.monotonic()
         if isinstance(event, EpochEnd):
-            position = f"epoch {self._epoch(event)}"
             self._trained_s += event.epoch_s
             self._progress_to(event.epoch)
             self._last = event
-            return f"{position} {_losses(event, ' val')} {event.sequences_per_s:,.0f}/s {self._time_left()}"
-        return event.text if isinstance(event, Stage) else ""
+
+    def describe(self, *, steps: bool = False) -> str:
+        """Where it stands, in a line.
+
+        Args:
+            steps: Also the step of the epoch and the speed.
+        """
+        event = self._event
+        if not isinstance(event, Step | EpochEnd):
+            return event.text if isinstance(event, Stage) else ""
+        epoch = f"epoch {event.epoch}" if self.seconds else f"epoch {event.epoch}/{self.epochs}"
+        step = f" step {event.step}/{event.steps}" if steps and isinstance(event, Step) else ""
+        known = self._last and self._last.val_loss
+        validation = f" val {known:.4g}" if known is not None else ""
+        speed = f" {event.sequences_per_s:,.0f}/s" if steps else ""
+        left_s = self._pace.time_left_s(self.work)
+        left = f" {format_duration(left_s)} left" if left_s is not None else ""
+        return f"{epoch}{step} loss {event.loss:.4g}{validation}{speed}{left}"
 
     def due(self) -> bool:
         """Whether it is time for another line in a log."""
@@ -175,32 +242,16 @@ class Trial:
     def summary(self) -> str:
         """The line at its end: the losses of the last epoch and the time."""
         seconds = f"{time.monotonic() - self._start:.1f} s"
-        return f"{_losses(self._last, ', validation')}, {seconds}" if self._last else seconds
-
-    def _epoch(self, event: Step | EpochEnd) -> str:
-        """The epoch of an event, and of how many where that is known."""
-        if self._epochs_before is None:  # the epochs before may have been trained by another process, that is gone
-            self._epochs_before = event.epoch - 1.0
-        return str(event.epoch) if self.seconds else f"{event.epoch}/{self.epochs}"
+        if self._last is None:
+            return seconds
+        validation = f", validation {self._last.val_loss:.4g}" if self._last.val_loss is not None else ""
+        return f"loss {self._last.loss:.4g}{validation}, {seconds}"
 
     def _progress_to(self, epochs: float) -> None:
         """Note how many epochs are done, a part of one included."""
         spent_s = self._trained_s + time.monotonic() - self._epoch_start
         self.completed = min(spent_s, self.seconds) if self.seconds else epochs
-
-    def _time_left(self) -> str:
-        if self.seconds:
-            seconds = round(self.seconds - self.completed)
-        else:
-            done = self.completed - (self._epochs_before or 0)
-            epoch_s = (time.monotonic() - self._start) / done if done else 0
-            seconds = round(epoch_s * (self.epochs - self.completed))
-        return f"{seconds // 60}:{seconds % 60:02} left"
-
-
-def _losses(event: EpochEnd, validation: str) -> str:
-    """The losses of an epoch, that of the validation after the given word."""
-    return f"loss {event.loss:.4g}" + (f"{validation} {event.val_loss:.4g}" if event.val_loss is not None else "")
+        self._pace.note(self.completed)
 
 
 class BenchmarkDisplay:

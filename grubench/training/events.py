@@ -77,10 +77,12 @@ class Plan:
     Attributes:
         trials: How many are to be trained.
         reused: How many were finished before.
+        work: The epochs that they are to train, all together, or the seconds where they train for a time.
     """
 
     trials: int
     reused: int
+    work: float
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ EVENTS = (
     Stage(text="first step"),
     Step(trial=2, epoch=1, step=5, steps=10, loss=0.5, sequences_per_s=1.0),
     EpochEnd(trial=2, epoch=1, loss=0.5, epoch_s=2.0, sequences_per_s=1.0),
-    Plan(trials=4, reused=1),
+    Plan(trials=4, reused=1, work=12.0),
     TrialStart(trial=2, arm="GRU", seed=3, epochs=4, seconds=0.0),
     TrialFound(arm="GRU", seed=3),
     TrialEnd(trial=2, error="disk full"),
