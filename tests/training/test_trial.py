@@ -247,3 +247,12 @@ def test_training_from_a_program(tmp_path: Path) -> None:
     run = api.train(tiny(epochs=1), output=tmp_path / "made" / "here", options=IN_PROCESS)
     assert run.folder.parent == tmp_path / "made" / "here"
     shutil.rmtree(run.folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("cell", "still"), [("gru", False), ("lstm", True)])
+def test_the_lstm_of_the_default_comparison_is_still_learning_at_its_end_and_the_gru_is_not(
+    cell: str, still: bool, tmp_path: Path
+) -> None:
+    run = train(presets.resolve(None, {}).with_cell(cell), tmp_path)
+    assert run.metrics.loss.is_still_learning is still
