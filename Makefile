@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install attack compare test slow test-torch test-gpu check format bench bench-gpu bench-peers bench-trials fuzz clean
+.PHONY: help install attack calibration compare test slow test-torch test-gpu check format bench bench-gpu bench-peers bench-trials fuzz clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ bench: $(VENV)/.installed ## Measure start-up, reading and training overhead
 
 bench-trials: $(VENV)/.installed ## Measure what 10,000 trials cost besides their training
 	$(BIN)/python experiments/benchmarks/bookkeeping.py $(ARGS)
+
+calibration: $(VENV)/.developing ## Count what the verdict claims of arms that are equal
+	$(BIN)/python tests/comparison/calibration.py $(ARGS)
 
 fuzz: $(VENV)/.developing ## Try 10,000 broken and hostile inputs a reader
 	GRUBENCH_FUZZ=10000 $(BIN)/python -m pytest tests/test_fuzz.py

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grubench.comparison.comparable import write_differences
-from grubench.comparison.comparison import Comparison, Failure
+from grubench.comparison.comparison import MARGIN, Comparison, Failure
 from grubench.errors import UsageError
 from grubench.execution.options import ExecutionOptions
 from grubench.execution.session import Results, Session
@@ -89,6 +89,7 @@ def compare(
     seeds: int = 3,
     output: Path | str = "runs",
     fresh: bool = False,
+    margin: float = MARGIN,
     until_learned: bool = False,
     options: ExecutionOptions | None = None,
     on_event: OnEvent = ignore,
@@ -106,6 +107,7 @@ def compare(
         seeds: Trials of each cell.
         output: The folder of the runs.
         fresh: Train again what is finished, and from the first epoch.
+        margin: By how much errors may differ and be equivalent, as a share.
         until_learned: Double the epochs, the same for all cells, until no trial is still learning, or they are 16 times
             as many. The trials of the most epochs are compared; the others stay as runs of their own.
         options: Where and how the trials run; by default one at a time, in processes of this machine.
@@ -126,7 +128,7 @@ def compare(
             f"--seeds: {number:,} trials are too many for one comparison.",
             f"Give fewer seeds or fewer values to vary: at most {MAX_TRIALS:,} trials.",
         )
-    options = options or ExecutionOptions()
+    options, cells = options or ExecutionOptions(), [cell.lower() for cell in cells]
     spec, frame = _describe_table(data, settings)
     arms = build_arms(spec, cells, vary, match)
     options.check(arms.values(), match)
@@ -151,6 +153,7 @@ def compare(
         reused=trained.results.reused,
         folder=Path(output) / _folder_name(Path(output), list(trained.arms.values()), seeds),
         notes=(*session.notes, *notes, *write_differences(list(trained.arms.values()))),
+        margin=margin,
     )
 
 

@@ -76,12 +76,14 @@ def kernels_with(spec: Experiment, *, gpu: bool) -> list[LayerKernel]:
 
 
 def run_with(run: Run, *, seed: int = 0, error: float = 1.0, epoch_s: float = 1.0, kernel: str = "fused") -> Run:
-    """A run with other values, as if another trial had given them."""
-    test = structs.replace(run.metrics.test, overall={**run.metrics.test.overall, "rmse_scaled": error})
+    """A run with other values, as if another trial of one call had given them."""
+    series = {name: {**scores, "rmse_scaled": error} for name, scores in run.metrics.test.series.items()}
+    overall = {**run.metrics.test.overall, "rmse_scaled": error}
+    test = structs.replace(run.metrics.test, overall=overall, series=series)
     timing = structs.replace(run.metrics.timing, epoch_s=epoch_s)
     metrics = structs.replace(run.metrics, test=test, timing=timing)
     layer = LayerKernel(layer="gru:4", kernel=kernel, reasons=())
-    environment = structs.replace(run.environment, kernels=(layer,))
+    environment = structs.replace(run.environment, kernels=(layer,), call="one", place=seed)
     return replace(run, experiment=run.experiment.with_seed(seed), metrics=metrics, environment=environment)
 
 

@@ -28,6 +28,7 @@ RARE = (
     "checkpoint_every",
     "max_table",
     "in_process",
+    "margin",
     "pictures",
     "debug",
     "model__cell",
@@ -55,7 +56,7 @@ Export = Annotated[
 Report = Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write an HTML report (extra `report`).")]
 UntilLearned = Annotated[
     bool,
-    typer.Option("--until-learned", help="Double the epochs until no trial still learns, 16 times as many at most."),
+    typer.Option("--until-learned", help="Double the epochs until no trial still learns."),
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Train finished trials again.")]
 Jobs = Annotated[int, typer.Option("--jobs", metavar="INT", help="Trials at a time.", min=1)]
@@ -74,6 +75,17 @@ Retries = Annotated[
         "--retries", metavar="INT", help="Ray: how often a trial whose worker or node died is run again.", min=0
     ),
 ]
+Margin = Annotated[
+    float,
+    typer.Option(
+        "--margin",
+        metavar="FLOAT",
+        help="By how much errors may differ and be equivalent, as a share.",
+        min=1e-6,
+        max=0.99,
+    ),
+]
+Details = Annotated[bool, typer.Option("--details", help="Print every column, table and test.")]
 Pictures = Annotated[str, typer.Option("--pictures", metavar="TEXT", help="The format of the pictures: png or svg.")]
 
 
@@ -102,6 +114,8 @@ def compare(
     checkpoint_every: CheckpointEvery = 0,
     max_table: MaxTable = MAX_TABLE_MB,
     in_process: InProcess = False,
+    margin: Margin = 0.05,
+    details: Details = False,
     pictures: Pictures = "png",
 ) -> None:
     """Train cells on equal terms and compare them. Presets and datasets have defaults of their own."""
@@ -122,7 +136,7 @@ def compare(
         trained = (cells, match, seeds, options) != ("gru,lstm", "units", 3, ExecutionOptions())
         if flags or vary or fresh or until_learned or trained:
             raise UsageError("--runs compares finished runs: no setting can be changed.", "Leave the flags out.")
-        _compare_runs(names or [], output, export or [], report)
+        _deliver(_compare_runs(names or [], output, margin), export or [], report, "", details=details)
         return
     _check_settings(names or [], flags, pictures)
     from grubench import api
@@ -140,11 +154,12 @@ def compare(
             seeds=seeds,
             output=output,
             fresh=fresh,
+            margin=margin,
             until_learned=until_learned,
             options=options,
             on_event=display,
         )
-    _deliver(comparison, export or [], report, pictures)
+    _deliver(comparison, export or [], report, pictures, details=details)
 
 
 def _check_files(export: list[Path], report: Path | None) -> None:
@@ -166,16 +181,17 @@ def _check_settings(names: list[str], flags: Tree, pictures: str) -> None:
         raise UsageError(f"More than one preset is given: {', '.join(names)}.", "Runs go after --runs.")
 
 
-def _compare_runs(names: list[str], output: Path, export: list[Path], report: Path | None) -> None:
+def _compare_runs(names: list[str], output: Path, margin: float) -> Comparison:
     from grubench.comparison.comparison import from_runs
     from grubench.runs.folder import resolve
     from grubench.runs.run import load
 
-    _deliver(from_runs([load(resolve(Path(name), output)) for name in names]), export, report, "")
+    return from_runs([load(resolve(Path(name), output)) for name in names], margin)
 
 
-def _deliver(comparison: Comparison, export: list[Path], report: Path | None, pictures: str) -> None:
+def _deliver(comparison: Comparison, export: list[Path], report: Path | None, pictures: str, *, details: bool) -> None:
     """Keep the comparison, then show it and write the rest; the exit code says that trials failed, if any did."""
+    from grubench.comparison.best_arm import find_best_arm
     from grubench.reports import export as record
     from grubench.reports import terminal
     from grubench.reports.console import Console
@@ -185,10 +201,12 @@ def _deliver(comparison: Comparison, export: list[Path], report: Path | None, pi
         with delivery.step(f"{folder}"):
             record.write_folder(comparison)
     with delivery.step("The tables"):
-        terminal.show_comparison(comparison, console)
+        terminal.show_comparison(comparison, console, details=details)
     if folder and folder.is_dir():
         _draw(comparison, folder, pictures, delivery)
         console.print_path("Tables and pictures:", folder)
+        best, _ = find_best_arm(comparison)
+        console.print_path("Next: grubench predict", comparison.arms[best][0].folder)
     for path in export:
         with delivery.step(f"{path}"):
             record.export_comparison(comparison, path)

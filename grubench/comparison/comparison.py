@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from grubench.spec.experiment import Experiment
 
 
-SCHEMA = 2
+SCHEMA = 3
+# By how much two arms may differ and be equivalent, as a share.
+MARGIN = 0.05
 # No file system takes a longer name.
 MAX_NAME_BYTES = 255
 # A table of more arms says nothing, and two by two they take minutes to compare.
@@ -65,12 +67,13 @@ class ArmRecord(Struct, frozen=True, kw_only=True):
 
 
 class ComparisonFile(Struct, frozen=True, kw_only=True):
-    """What is read of comparison.json: the arms with the names of their runs, the failures and the notes."""
+    """What is read of comparison.json: the arms with the names of their runs, the failures, notes and the margin."""
 
     schema: Annotated[int, Meta(ge=SCHEMA, le=SCHEMA)]
     arms: Annotated[tuple[ArmRecord, ...], Meta(max_length=MAX_ARMS)]
     failures: Annotated[tuple[Failure, ...], Meta(max_length=MAX_RUNS)]
     notes: tuple[Annotated[str, Meta(pattern=ONE_LINE)], ...]
+    margin: Annotated[float, Meta(gt=0, lt=1)]
     command: str
 
 
@@ -85,6 +88,7 @@ class Comparison:
         failed_arms: The arms whose trials all failed; no table shows them.
         folder: Where tables and pictures go; None for a comparison of given runs.
         notes: What a reader must know before the table, such as different numbers of epochs.
+        margin: By how much two arms may differ and be equivalent, as a share.
         command: The command line that made it.
     """
 
@@ -94,6 +98,7 @@ class Comparison:
     reused: int = 0
     folder: Path | None = None
     notes: tuple[str, ...] = ()
+    margin: float = MARGIN
     command: str = field(default_factory=provenance.format_command)
 
     @property
@@ -155,6 +160,7 @@ def load(folder: Path) -> Comparison:
         failed_arms=tuple(record.to_arm() for record in file.arms if not record.runs),
         folder=folder,
         notes=file.notes,
+        margin=file.margin,
         command=file.command,
     )
 
@@ -192,8 +198,12 @@ def _find_beside(folder: Path, name: str) -> Path:
     return place
 
 
-def from_runs(finished: Sequence[Run]) -> Comparison:
+def from_runs(finished: Sequence[Run], margin: float = MARGIN) -> Comparison:
     """Compare finished runs.
+
+    Args:
+        finished: The runs.
+        margin: By how much two arms may differ and be equivalent, as a share.
 
     Raises:
         UsageError: Fewer than two runs, or runs on different data, windows or scaling: naming what differs.
@@ -207,7 +217,7 @@ def from_runs(finished: Sequence[Run]) -> Comparison:
     machines = [f"The runs were made with different {key}: errors may differ by it." for key in differing]
     notes = dict.fromkeys(note for run in finished for note in run.metrics.data.notes)
     differences = write_differences([run.experiment for run in finished])
-    return Comparison(arms=arms, notes=(*notes, *differences, *machines))
+    return Comparison(arms=arms, notes=(*notes, *differences, *machines), margin=margin)
 
 
 def _group_by_arm(every: Sequence[Run]) -> dict[Arm, list[Run]]:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from grubench.comparison.pairs import MIN_PAIRS
-from grubench.text import count
+from grubench.comparison.power import MIN_SEEDS
+from grubench.text import count, join_and
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from grubench.comparison.pairs import Pair
-
-Topic = Literal["test part", "pairs", "speed", "error", "power", "baseline", "failed"]
+Topic = Literal["error", "speed", "baseline", "learning", "trials", "seeds", "series", "test part", "pairs", "failed"]
 # Of more arms or pairs of arms than these a sentence gives the span, and a table the rest.
 MAX_NAMED = 3
 
@@ -27,26 +25,32 @@ class Finding:
         text: The statement in words, without the topic.
         numbers: The numbers that it states, by name, before rounding.
         arms: The names of the arms that it names.
+        title: What stands before it in place of the topic.
+        is_detail: Whether it is for those who look twice.
     """
 
     topic: Topic
     text: str
     numbers: Mapping[str, float] = field(default_factory=dict)
     arms: tuple[str, ...] = ()
+    title: str = ""
+    is_detail: bool = False
 
     def __str__(self) -> str:
-        """The topic and the statement: `Speed: GRU trained ...`."""
+        """The topic and the statement: `Speed: GRU trains ...`."""
         return f"{self.heading}: {self.text}"
 
     @property
     def heading(self) -> str:
-        """The topic as a heading."""
-        return self.topic.capitalize()
+        """The title, or the topic, as a heading."""
+        return (self.title or self.topic).capitalize()
 
 
-def explain_too_few(n: int) -> str:
-    """Say that so few seeds are not tested."""
-    return f"undecided, {count(n, 'seed')} {'is' if n == 1 else 'are'} too few for a test"
+def explain_untested(seeds: int) -> str:
+    """Say why nothing is tested: too few seeds, or the same for all of them."""
+    if seeds >= MIN_SEEDS:
+        return f"the same for all {seeds} seeds, so that nothing follows for others"
+    return f"{count(seeds, 'seed')} {'is' if seeds == 1 else 'are'} too few to tell"
 
 
 def format_span(values: Mapping[str, float], decimals: int) -> str:
@@ -65,21 +69,5 @@ def name_arms_together(names: Sequence[str], total: int) -> str:
         total: How many arms there are.
     """
     if total <= MAX_NAMED:
-        return " and ".join(names)
+        return join_and(names)
     return f"all {len(names)} arms" if len(names) == total else f"{len(names)} of {total} arms"
-
-
-def summarize_pairs(topic: Topic, pairs: Sequence[Pair]) -> Finding:
-    """State in one sentence how many of many pairs differ; the table of pairs has the numbers."""
-    most_seeds = max(pair.result.n for pair in pairs)
-    if most_seeds < MIN_PAIRS:
-        return Finding(topic=topic, text=f"{explain_too_few(most_seeds)}.", numbers={"pairs": most_seeds})
-    differing = [f"{pair.first} from {pair.second}" for pair in pairs if pair.differs]
-    how = f"(paired t-tests, Holm's correction over {len(pairs)} pairs)"
-    if not differing:
-        text = f"no difference shown between the arms of any of {len(pairs)} pairs {how}."
-    elif len(differing) <= MAX_NAMED:
-        text = f"the arms of {len(differing)} of {len(pairs)} pairs differ {how}: {'; '.join(differing)}."
-    else:
-        text = f"the arms of {len(differing)} of {len(pairs)} pairs differ {how}."
-    return Finding(topic=topic, text=text, numbers={"differing": len(differing), "tested": len(pairs)})

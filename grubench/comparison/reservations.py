@@ -1,4 +1,4 @@
-"""What limits a verdict, whatever the tests say: a small test part, errors of 0, forecasts that lag."""
+"""What limits a verdict, whatever the tests say: small tests, lost trials, training cut short, forecasts that lag."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from grubench.comparison.decision import decide_baselines
 from grubench.comparison.finding import MAX_NAMED, Finding, name_arms_together
-from grubench.comparison.pairs import ERROR, MIN_PAIRS, find_neighbors, read_quantity
-from grubench.comparison.statistics import ALPHA, compare_paired
+from grubench.comparison.pairs import explain_untested, find_neighbors, name_pair
+from grubench.comparison.reliability import Reliability, find_reliability
 from grubench.spec.baselines import PERSISTENCE
 from grubench.text import count
 
@@ -33,7 +34,7 @@ def explain_small_test(comparison: Comparison) -> str:
     targets = count_test_targets(comparison)
     if targets >= MIN_TARGETS:
         return ""
-    return f"undecided, {count(targets, 'test target')} {'is' if targets == 1 else 'are'} too few"
+    return f"{count(targets, 'test target')} {'is' if targets == 1 else 'are'} too few to tell"
 
 
 def find_small_test(comparison: Comparison) -> list[Finding]:
@@ -41,24 +42,29 @@ def find_small_test(comparison: Comparison) -> list[Finding]:
     if not explain_small_test(comparison):
         return []
     targets = count_test_targets(comparison)
-    text = (
+    return [Finding(topic="test part", text=warn_of_few_targets(targets), numbers={"targets": targets})]
+
+
+def warn_of_few_targets(targets: int) -> str:
+    """Say what so few test targets that do not overlap cannot tell; empty where there are enough."""
+    if targets >= MIN_TARGETS:
+        return ""
+    return (
         f"it has {count(targets, 'target')} that {'does' if targets == 1 else 'do'} not overlap, and fewer than "
         f"{MIN_TARGETS} are too few to tell which forecasts are better on other data. Use more data, a larger --test "
         "or a shorter --horizon."
     )
-    return [Finding(topic="test part", text=text, numbers={"targets": targets})]
 
 
 def find_exact_arms(comparison: Comparison) -> list[Arm]:
     """Find the arms of which a trial has an error of 0: no ratio can be formed with it."""
-    return [arm for arm, runs in comparison.arms.items() if not all(read_quantity(run, ERROR) > 0 for run in runs)]
+    return [arm for arm, runs in comparison.arms.items() if not all(run.metrics.test.rmse_scaled > 0 for run in runs)]
 
 
 def find_exact(comparison: Comparison) -> list[Finding]:
     """Say which arms are not compared because an error of theirs is 0."""
     exact = find_exact_arms(comparison)
-    neighbors = [pair for pair in find_neighbors(comparison) if set(pair) & set(exact)]
-    if not neighbors:
+    if len(comparison.arms) < 2 or not exact:
         return []
     names = name_arms_together([arm.name for arm in exact], len(comparison.arms))
     verb = "has" if len(exact) == 1 else "have"
@@ -66,12 +72,93 @@ def find_exact(comparison: Comparison) -> list[Finding]:
     return [Finding(topic="error", text=text, arms=tuple(arm.name for arm in exact[:MAX_NAMED]))]
 
 
+def find_learning(comparison: Comparison) -> list[Finding]:
+    """Name the arms whose training loss still fell: errors then tell who learns faster, not who learns more."""
+    falls = find_late_falls(comparison)
+    if not falls:
+        return []
+    parts = [f"{name} by {fall / (1 + fall) * 100:.0f} %" for name, fall in list(falls.items())[:MAX_NAMED]]
+    more = f" and {len(falls) - MAX_NAMED} more" if len(falls) > MAX_NAMED else ""
+    epochs = max(run.metrics.loss.epochs for run in comparison.runs)
+    text = f"training losses still fell, {', '.join(parts)}{more}; try --epochs {2 * epochs}."
+    return [Finding(topic="learning", text=text, numbers=falls, arms=tuple(falls))]
+
+
+def find_late_falls(comparison: Comparison) -> dict[str, float]:
+    """By how much the training loss still fell, of each arm of which most trials were still learning, as a share."""
+    falls = {}
+    for arm, runs in comparison.arms.items():
+        known = [run.metrics.loss.late_fall for run in runs if run.metrics.loss.late_fall is not None]
+        if 2 * sum(run.metrics.loss.is_still_learning for run in runs) > len(runs):
+            falls[arm.name] = float(np.median(known))
+    return falls
+
+
+def find_lost(comparison: Comparison) -> list[Finding]:
+    """How many trials of each arm failed or got stuck, and how many could."""
+    reliability = find_reliability(comparison)
+    lost = {name: found for name, found in reliability.items() if found.lost}
+    if not lost:
+        trials = min(found.trials for found in reliability.values())
+        bound = max(found.bound for found in reliability.values())
+        text = f"none of {trials} each failed or got stuck; up to {bound * 100:.0f} % could (95 % bound)."
+        return [Finding(topic="trials", text=text, numbers={"lost": 0, "trials": trials, "bound": bound})]
+    few = reliability if len(reliability) <= MAX_NAMED else lost
+    texts = [_describe_lost(name, found) for name, found in list(few.items())[:MAX_NAMED]]
+    more = f"; {len(lost) - MAX_NAMED} more arms" if len(lost) > MAX_NAMED else ""
+    numbers: dict[str, float] = {name: found.lost for name, found in reliability.items()}
+    stuck = (
+        " A stuck trial's error is more than twice its arm's next." if any(one.stuck for one in lost.values()) else ""
+    )
+    text = f"{'; '.join(texts)}{more}.{stuck}"
+    return [Finding(topic="trials", text=text, numbers=numbers, arms=tuple(lost))]
+
+
+def _describe_lost(name: str, found: Reliability) -> str:
+    stuck = f", {len(found.stuck)} stuck" if found.stuck else ""
+    return f"{name} {len(found.failed)} of {found.trials} failed{stuck} (up to {found.bound * 100:.0f} % could)"
+
+
+def find_unpaired(comparison: Comparison) -> list[Finding]:
+    """Name the seeds that only one arm of a pair has; or say that there are too many pairs."""
+    untested = explain_untested(comparison)
+    if untested:
+        return [Finding(topic="pairs", text=untested)]
+    findings: list[Finding] = []
+    failed = {(failure.arm, failure.seed) for failure in comparison.failures}
+    for pair in find_neighbors(comparison):
+        first, second = pair.arms[0]
+        ours, theirs = (
+            {run.experiment.seed for run in comparison.arms[arm]} | {seed for name, seed in failed if name == arm.name}
+            for arm in (first, second)
+        )
+        single = sorted(ours ^ theirs)
+        if not single:
+            continue
+        if ours & theirs:
+            seeds = f"seed {single[0]}" if len(single) == 1 else f"seeds {', '.join(map(str, single))}"
+            text = (
+                f"{first} and {second} share {count(len(ours & theirs), 'seed')}; {seeds} of one of them alone "
+                f"{'is' if len(single) == 1 else 'are'} left out of their comparison, not of the tables and baselines."
+            )
+        else:
+            text = f"{first} and {second} share no seed, and cannot be compared in pairs."
+        numbers = {"pairs": len(ours & theirs)}
+        findings.append(Finding(topic="pairs", text=text, numbers=numbers, arms=(first.name, second.name)))
+    return findings
+
+
 def find_lagging(comparison: Comparison) -> list[Finding]:
     """Name the arms whose forecasts are the last value again, one step late, and no better than it."""
-    if explain_small_test(comparison):
-        return []
-    lagging = [arm.name for arm, runs in comparison.arms.items() if _lag_by_one_step(runs) and not _beat_it(runs)]
-    if not lagging:
+    lagging = [arm.name for arm, runs in comparison.arms.items() if _lag_by_one_step(runs)]
+    better = {
+        decision.pair.first
+        for decision in decide_baselines(comparison)
+        if decision.pair.second == PERSISTENCE.name and decision.ratio < 1 and (decision.differs or decision.seeds < 3)
+    }
+    exact = {arm.name for arm in find_exact_arms(comparison)}
+    lagging = [name for name in lagging if name not in better | exact]
+    if not lagging or explain_small_test(comparison):
         return []
     names = name_arms_together(lagging, len(comparison.arms))
     text = (
@@ -84,14 +171,35 @@ def find_lagging(comparison: Comparison) -> list[Finding]:
 def _lag_by_one_step(runs: Sequence[Run]) -> bool:
     """Whether most forecasts, over seeds and series, correlate most with the value one step before the actual one."""
     lags = [lag for run in runs for lag in run.metrics.test.lags.values() if lag is not None]
-    return bool(lags) and np.mean(np.array(lags) == 1) > 0.5
+    return bool(lags) and bool(np.mean(np.array(lags) == 1) > 0.5)
 
 
-def _beat_it(runs: Sequence[Run]) -> bool:
-    """Whether an arm's errors are below those of persistence, by the test where there are enough seeds for one."""
-    errors = [read_quantity(run, ERROR) for run in runs]
-    baseline = runs[0].metrics.baselines[PERSISTENCE.name].rmse_scaled
-    if not (baseline > 0 and all(error > 0 for error in errors)):
-        return baseline > 0
-    result = compare_paired(errors, [baseline] * len(errors))
-    return result.ratio < 1 and (result.n < MIN_PAIRS or result.p < ALPHA)
+def find_unseen(comparison: Comparison) -> list[Finding]:
+    """Say whether validation and test are of the same series, and what the ratio is on each kind where both are."""
+    tested = list(comparison.runs[0].metrics.test.series)
+    trained = comparison.spec.data.train_series or tuple(tested)
+    seen = [name for name in tested if name in trained]
+    unseen = [name for name in tested if name not in trained]
+    if not unseen:
+        return []
+    text = f"validation is on the series trained on, the test on {len(unseen)} others too"
+    if not seen:
+        text = f"validation is on the series trained on, the test on {len(unseen)} others"
+    numbers = {"seen": len(seen), "unseen": len(unseen)}
+    exact = set(find_exact_arms(comparison))
+    pairs = [pair for pair in find_neighbors(comparison) if seen and not exact & set(pair.arms[0])]
+    for pair in pairs[:MAX_NAMED]:
+        on_seen, on_unseen = (_ratio_on(comparison, pair.arms[0], names) for names in (seen, unseen))
+        text += f"; RMSE ratio {name_pair(pair)} {on_seen:.3f} on the {len(seen)} seen, {on_unseen:.3f} on the others"
+    return [Finding(topic="series", text=f"{text}.", numbers=numbers, is_detail=True)]
+
+
+def _ratio_on(comparison: Comparison, arms: tuple[Arm, Arm], names: Sequence[str]) -> float:
+    """The ratio of two arms' errors, a geometric mean over their seeds and these series."""
+
+    def mean_logs(runs: Sequence[Run]) -> float:
+        errors = [[run.metrics.test.series[name]["rmse_scaled"] for name in names] for run in runs]
+        return float(np.log(np.array(errors, float)).mean())
+
+    first, second = zip(*comparison.pairs(*arms), strict=True)
+    return float(np.exp(mean_logs(first) - mean_logs(second)))

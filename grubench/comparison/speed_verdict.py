@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from grubench.comparison.finding import MAX_NAMED, Finding, explain_too_few, format_span, summarize_pairs
-from grubench.comparison.pairs import (
-    MIN_PAIRS,
-    TIME,
-    compare_neighbors,
-    explain_other_kernels,
-    explain_untimed,
-    read_quantity,
-)
-from grubench.comparison.statistics import state_p
+from grubench.comparison.decision import decide_times
+from grubench.comparison.finding import MAX_NAMED, Finding, explain_untested, format_span
+from grubench.comparison.measures import pair_times
+from grubench.comparison.power import MIN_SEEDS
+from grubench.comparison.statistics import ALPHA, state_p
+from grubench.comparison.timing import explain_other_kernels, explain_untimed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from grubench.comparison.comparison import Comparison
-    from grubench.comparison.pairs import Pair
+    from grubench.comparison.decision import Decision
 
 # A spread of the time ratio over pairs, as a share, above which the machine was too restless to trust it.
 RESTLESS = 0.1
@@ -34,65 +31,71 @@ def find_speed(comparison: Comparison) -> list[Finding]:
     reason = explain_untimed(comparison)
     if reason:
         return [Finding(topic="speed", text=reason)]
-    pairs = compare_neighbors(comparison, TIME)
+    decisions = decide_times(comparison)
     other_kernels = explain_other_kernels(comparison)
     findings = [Finding(topic="speed", text=other_kernels)] if other_kernels else []
-    if len(pairs) <= MAX_NAMED:
-        findings += [_find_faster(pair) for pair in pairs]
-    else:
-        findings.append(summarize_pairs("speed", pairs))
-        if not other_kernels:
-            findings.append(_find_fastest(comparison, pairs))
-    return findings + _find_restless(pairs) + _find_first_epochs(comparison)
+    cells = [decision for decision in decisions if decision.pair.is_of_cells]
+    arms = [decision for decision in decisions if not decision.pair.is_of_cells]
+    findings += [_state(decision) for decision in cells]
+    if len(arms) <= MAX_NAMED:  # where there are cells over all settings, those are the question
+        findings += [replace(_state(decision), is_detail=bool(cells)) for decision in arms]
+    if len(arms) > MAX_NAMED:
+        findings.append(_find_fastest(comparison, arms))
+    return findings + _find_restless(comparison, decisions) + _find_first_epochs(comparison)
 
 
-def _find_faster(pair: Pair) -> Finding:
-    result, interval = pair.result, pair.result.ratio_interval
-    faster = f"{pair.first} trained {1 / result.ratio:.2f} times as fast as {pair.second}"
-    arms = (pair.first.name, pair.second.name)
-    numbers = {"ratio": 1 / result.ratio, "pairs": result.n}
-    if result.n < MIN_PAIRS:
-        return Finding(topic="speed", text=f"{explain_too_few(result.n)}; {faster}.", numbers=numbers, arms=arms)
-    numbers |= {"ratio_low": 1 / interval.high, "ratio_high": 1 / interval.low, "p": pair.p}
-    text = (
-        f"{'' if pair.differs else 'no difference shown; '}{faster} (95 % interval {1 / interval.high:.2f} to "
-        f"{1 / interval.low:.2f}, {state_p(pair.p)}, {result.n} pairs, epochs after the first)."
-    )
+def _state(decision: Decision) -> Finding:
+    """How many times as fast the faster is."""
+    inverted = decision.ratio if not decision.first_is_lower else 1 / decision.ratio
+    faster = f"{decision.lower} {inverted:.2f} times as fast as {decision.higher}"
+    where = ", all settings" if decision.pair.is_of_cells else ""
+    arms = (decision.pair.first, decision.pair.second)
+    numbers = {"ratio": decision.ratio, "seeds": decision.seeds}
+    if not decision.is_tested:
+        text = f"{faster}{where}; {explain_untested(decision.seeds)}."
+        return Finding(topic="speed", text=text, numbers=numbers, arms=arms)
+    low, high = decision.interval.low, decision.interval.high
+    numbers |= {"ratio_low": low, "ratio_high": high, "p": decision.p}
+    ends = (low, high) if not decision.first_is_lower else (1 / high, 1 / low)
+    level = "" if decision.alpha == ALPHA else f"; {(1 - decision.alpha) * 100:.3g} %"
+    interval = f"{ends[0]:.2f} to {ends[1]:.2f}{level}"
+    text = f"{faster}{where} ({interval}), {state_p(decision.p)}: {decision.outcome.value}."
     return Finding(topic="speed", text=text, numbers=numbers, arms=arms)
 
 
-def _find_fastest(comparison: Comparison, pairs: Sequence[Pair]) -> Finding:
+def _find_fastest(comparison: Comparison, decisions: Sequence[Decision]) -> Finding:
     """Name the arm of many with the shortest epochs, beside the next and the last."""
-    arms = dict.fromkeys(arm for pair in pairs for arm in (pair.first, pair.second))
-    epoch_s = {arm: float(np.mean([read_quantity(run, TIME) for run in comparison.arms[arm]])) for arm in arms}
+    arms = dict.fromkeys(arm for decision in decisions for arm in decision.pair.arms[0])
+    epoch_s = {arm: float(np.mean([run.metrics.timing.epoch_s for run in comparison.arms[arm]])) for arm in arms}
     first, second, *_, last = sorted(epoch_s, key=lambda arm: epoch_s[arm])
-    pair = next((pair for pair in pairs if {pair.first, pair.second} == {first, second}), None)
-    if pair is None:
+    both = {first.name, second.name}
+    decision = next((one for one in decisions if {one.pair.first, one.pair.second} == both), None)
+    if decision is None:
         remark = " (they differ in more than one setting, and are not tested)"
     else:
-        remark = "" if pair.differs else " (no difference shown between these two)"
+        remark = "" if decision.differs else " (no difference shown between these two)"
     to_second, to_last = epoch_s[second] / epoch_s[first], epoch_s[last] / epoch_s[first]
     return Finding(
         topic="speed",
-        text=f"{first} trained fastest, {to_second:.2f} times as fast as {second}, the next{remark}, and {to_last:.2f} "
+        text=f"{first} trains fastest, {to_second:.2f} times as fast as {second}, the next{remark}, and {to_last:.2f} "
         f"times as fast as {last}, the slowest (mean epochs).",
         numbers={"ratio_to_next": to_second, "ratio_to_slowest": to_last},
         arms=(first.name, second.name, last.name),
     )
 
 
-def _find_restless(pairs: Sequence[Pair]) -> list[Finding]:
+def _find_restless(comparison: Comparison, decisions: Sequence[Decision]) -> list[Finding]:
     """Warn of a machine whose times vary much."""
-    restless = [pair for pair in pairs if pair.result.n >= MIN_PAIRS and pair.result.spread > RESTLESS]
-    if not restless:
+    spreads = {}
+    for decision in decisions:
+        logs = pair_times(comparison, decision.pair)
+        if decision.seeds >= MIN_SEEDS and logs is not None and logs.std(ddof=1) > RESTLESS:
+            spreads[decision.pair] = float(logs.std(ddof=1))
+    if not spreads:
         return []
-    worst = max(restless, key=lambda pair: pair.result.spread)
-    text = (
-        f"the ratio of {worst.first} and {worst.second} varies by {worst.result.spread * 100:.0f} % from pair to pair; "
-        "close other programs, or use more --seeds."
-    )
-    arms = (worst.first.name, worst.second.name)
-    return [Finding(topic="speed", text=text, numbers={"spread": worst.result.spread}, arms=arms)]
+    worst = max(spreads, key=lambda pair: spreads[pair])
+    text = f"the time ratio varies by {spreads[worst] * 100:.0f} % from seed to seed; close other programs."
+    return [Finding(topic="speed", text=text, numbers={"spread": spreads[worst]}, arms=(worst.first, worst.second))]
 
 
 def _find_first_epochs(comparison: Comparison) -> list[Finding]:
@@ -108,4 +111,4 @@ def _find_first_epochs(comparison: Comparison) -> list[Finding]:
         f"the first epoch took {format_span(long, 1)} times as long as a later one, because of tracing and "
         "compilation; it is left out, but counts in short trainings."
     )
-    return [Finding(topic="speed", text=text, numbers=long, arms=tuple(long))]
+    return [Finding(topic="speed", text=text, numbers=long, arms=tuple(long), is_detail=True)]

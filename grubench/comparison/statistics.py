@@ -1,15 +1,13 @@
-"""What a few paired trials can tell: differences with intervals, tests, effect sizes, power.
+"""What a few paired trials can tell: means with their uncertainty, tests, and corrections for several of them.
 
-NumPy in, frozen dataclass out. Two questions are kept apart. *Over seeds*: would other seeds show the same? Trials are
-paired by their seed, and the paired t-test on logarithms of ratios decides. *Over series*: do two forecasters differ
-across the series of a dataset? There the Mann-Whitney test decides, as in the study of Velarde et al. Overlapping
-windows are not independent, and are never tested as if they were.
+NumPy in, frozen dataclass out. Trials are paired by their seed. Over seeds Student's t on the logarithms of ratios
+decides; over seeds and series the same with the variance of crossed random effects, so that both would have to be
+others. Windows that overlap are not independent, and are never tested as if they were.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -22,19 +20,10 @@ if TYPE_CHECKING:
 
 K = TypeVar("K")
 
-LEVEL = 0.95
-POWER = 0.8
-ALPHA = 1 - LEVEL
-RESAMPLES = 9999
-# Fewer or more values than these have Student's interval: see `mean_interval`.
-MIN_BOOTSTRAP = 8
-MAX_BOOTSTRAP = 1000
-# A noncentrality at which the power is 1 to the last digit, and SciPy's distribution overflows not far above.
-CERTAIN = 30
+ALPHA = 0.05
+LEVEL = 1 - ALPHA
 # Values that differ by less than this share are equal but for rounding.
 ROUNDING = 1e-12
-# Where a search for a number of seeds stops.
-MAX_SEEDS = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,129 +38,121 @@ class Interval:
     low: float
     high: float
 
+    def exp(self) -> Interval:
+        """That of a ratio, from that of its logarithm."""
+        return Interval(low=float(np.exp(self.low)), high=float(np.exp(self.high)))
+
 
 @dataclass(frozen=True, kw_only=True)
-class PairedComparison:
-    """Two arms over the same seeds, `first` against `second`; both positive, such as errors or times.
+class Estimate:
+    """A mean over seeds, or over seeds and series, and what its uncertainty is made of.
 
     Attributes:
-        n: Pairs.
-        difference: The mean of first - second, in their unit.
-        difference_interval: Its 95 % interval, see `mean_interval`.
-        ratio: The geometric mean of first / second.
-        ratio_interval: Its 95 % interval, that of the mean logarithm.
-        spread: The sample standard deviation of log(first / second); NaN for a single pair.
-        p: Two-sided p of the paired t-test on the logarithms: it decides. NaN for a single pair.
-        wilcoxon_p: Two-sided p of the Wilcoxon signed-rank test on the logarithms, exact where there are no ties; with
-            n pairs it cannot fall below 2 / 2^n.
-        a12: The probability that a trial of the first is larger than one of the second (Vargha-Delaney), ties halved.
+        mean: The mean.
+        seeds: How many seeds there are.
+        series: How many series; 0 where the mean is over seeds alone.
+        of_seeds: Variance of a seed's mean over the seeds; NaN where nothing can be said of other seeds.
+        of_series: Variance of the mean that the series bring.
+        of_both: Variance of the mean that is neither the seeds' nor the series' alone; it is in both of the others.
     """
 
-    n: int
-    difference: float
-    difference_interval: Interval
-    ratio: float
-    ratio_interval: Interval
-    spread: float
-    p: float
-    wilcoxon_p: float
-    a12: float
+    mean: float
+    seeds: int
+    series: int = 0
+    of_seeds: float
+    of_series: float = 0.0
+    of_both: float = 0.0
 
-    def inverse(self) -> PairedComparison:
-        """The same with the arms swapped."""
-        low, high = self.difference_interval.low, self.difference_interval.high
-        return replace(
-            self,
-            difference=-self.difference,
-            difference_interval=Interval(low=-high, high=-low),
-            ratio=1 / self.ratio,
-            ratio_interval=Interval(low=1 / self.ratio_interval.high, high=1 / self.ratio_interval.low),
-            a12=1 - self.a12,
-        )
+    @property
+    def spread(self) -> float:
+        """The sample standard deviation over the seeds."""
+        return float(np.sqrt(self.of_seeds))
+
+    @property
+    def variance(self) -> float:
+        """The variance of the mean."""
+        seeds = self.of_seeds / self.seeds
+        return float(np.max([seeds + self.of_series - self.of_both, seeds, self.of_series]))
+
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom, after Welch and Satterthwaite; of seeds alone one fewer than there are."""
+        if not self.series:
+            return self.seeds - 1
+        seeds = self.of_seeds / self.seeds
+        parts = seeds**2 / (self.seeds - 1) + self.of_series**2 / (self.series - 1)
+        fewest, most = min(self.seeds, self.series) - 1, self.seeds + self.series - 2
+        return float(np.clip(self.variance**2 / parts if parts > 0 else fewest, fewest, most))
+
+    def p(self) -> float:
+        """Two-sided p of a mean of 0; NaN where nothing can be said of other seeds."""
+        if not self.variance > 0:
+            return float("nan")
+        return float(2 * special.stdtr(self.freedom, -abs(self.mean) / np.sqrt(self.variance)))
+
+    def interval(self, level: float = LEVEL) -> Interval:
+        """Student's interval of the mean."""
+        if not self.variance > 0:
+            return Interval(low=float("nan"), high=float("nan"))
+        half = float(special.stdtrit(self.freedom, (1 + level) / 2) * np.sqrt(self.variance))
+        return Interval(low=self.mean - half, high=self.mean + half)
 
 
-def compare_paired(first: ArrayLike, second: ArrayLike, seed: int = 0) -> PairedComparison:
-    """Compare two arms over paired trials.
+def estimate_over_seeds(values: ArrayLike) -> Estimate:
+    """The mean of paired values over seeds. Of one value, or of equal ones, nothing follows for other seeds.
 
     Args:
-        first: `(pair,)`, positive.
-        second: `(pair,)`, positive, the same seeds in the same order.
-        seed: The seed of the bootstrap.
+        values: `(seed,)`.
     """
-    ours, theirs = np.asarray(first, float), np.asarray(second, float)
-    logs = np.log(ours) - np.log(theirs)  # the same bits with another sign where the arms are swapped: ties stay ties
-    ratio = mean_interval(logs, seed)
-    return PairedComparison(
-        n=len(logs),
-        difference=float(np.mean(ours - theirs)),
-        difference_interval=mean_interval(ours - theirs, seed),
-        ratio=float(np.exp(logs.mean())),
-        ratio_interval=Interval(low=float(np.exp(ratio.low)), high=float(np.exp(ratio.high))),
-        spread=float(logs.std(ddof=1)) if len(logs) > 1 else np.nan,
-        p=t_test(logs),
-        wilcoxon_p=float(stats.wilcoxon(logs).pvalue) if len(logs) > 1 and logs.any() else np.nan,
-        a12=a12(ours, theirs),
+    array = np.asarray(values, float)
+    known = len(array) > 1 and not _are_equal(array)
+    return Estimate(
+        mean=float(array.mean()), seeds=len(array), of_seeds=float(array.var(ddof=1)) if known else float("nan")
     )
 
 
-def t_test(values: NDArray[np.float64]) -> float:
-    """Two-sided p of a mean of 0; 1 where all values are 0, NaN for a single one."""
-    if len(values) < 2:
-        return np.nan
-    if np.ptp(values) == 0:
-        return 1.0 if values[0] == 0 else 0.0
-    error = values.std(ddof=1) / np.sqrt(len(values))
-    return float(2 * special.stdtr(len(values) - 1, -abs(values.mean() / error)))
+def estimate_over_series(values: ArrayLike) -> Estimate:
+    """The mean of paired values over seeds and series, both taken as drawn from many.
 
-
-def mean_interval(values: NDArray[np.float64], seed: int = 0) -> Interval:
-    """The 95 % interval of a mean: a widened BCa bootstrap; Student's for fewer than 8 values or more than 1000.
-
-    No bootstrap interval leaves the range of its values, so that of 5 cannot cover more than 94 % and that of 3 not
-    more than 75 %; Student's does. From 8 on the bootstrap, which needs no normal distribution, covers what it should.
-    A bootstrap of n values is too narrow by the factor sqrt((n - 1) / n) and by that of the normal to Student's
-    distribution; its level is raised so that on normal values it is as wide as Student's. The mean of more than 1000
-    is normal enough, and a bootstrap of it takes seconds and gigabytes.
+    With `va` the variance of the seeds' means over n, `vb` that of the series' means over m and `ve` the residual
+    variance over nm, the variance of the mean is `max(va + vb - ve, va, vb)`; its degrees of freedom are
+    Satterthwaite's.
 
     Args:
-        values: `(value,)`.
-        seed: The seed of the bootstrap.
+        values: `(seed, series)`, two or more of each.
 
     References:
-        Efron, "Better Bootstrap Confidence Intervals", 1987. Hesterberg, "What Teachers Should Know About the
-        Bootstrap", 2015, section 3.3 (expanded intervals).
+        Owen, "The pigeonhole bootstrap", 2007 (the variance of crossed random effects).
     """
-    n = len(values)
-    if n < 2:
-        return Interval(low=np.nan, high=np.nan)
-    if np.ptp(values) <= ROUNDING * np.max(np.abs(values)):
-        return Interval(low=float(values[0]), high=float(values[0]))
-    if not MIN_BOOTSTRAP <= n <= MAX_BOOTSTRAP:
-        half = special.stdtrit(n - 1, (1 + LEVEL) / 2) * values.std(ddof=1) / np.sqrt(n)
-        return Interval(low=float(values.mean() - half), high=float(values.mean() + half))
-    return _bootstrap_mean(values.tobytes(), seed)
+    array = np.asarray(values, float)
+    seeds, series = array.shape
+    if seeds < 2 or _are_equal(array):
+        return Estimate(mean=float(array.mean()), seeds=seeds, series=series, of_seeds=float("nan"))
+    of_seed, of_series, mean = array.mean(axis=1), array.mean(axis=0), float(array.mean())
+    residual = array - of_seed[:, None] - of_series + mean
+    freedom = (seeds - 1) * (series - 1)
+    return Estimate(
+        mean=mean,
+        seeds=seeds,
+        series=series,
+        of_seeds=float(of_seed.var(ddof=1)),
+        of_series=float(of_series.var(ddof=1) / series),
+        of_both=float(np.square(residual).sum() / freedom / array.size),
+    )
 
 
-@lru_cache(maxsize=1024)  # the terminal, the files and the report show the same intervals
-def _bootstrap_mean(values_bytes: bytes, seed: int) -> Interval:
-    """The widened BCa interval of a mean, of the bytes of its values."""
-    values = np.frombuffer(values_bytes)
-    n = len(values)
-    tail = float(stats.norm.cdf(np.sqrt(n / (n - 1)) * stats.t.ppf((1 - LEVEL) / 2, n - 1)))
-    interval = stats.bootstrap(
-        (values,), np.mean, confidence_level=1 - 2 * tail, n_resamples=RESAMPLES, rng=np.random.default_rng(seed)
-    ).confidence_interval
-    return Interval(low=float(interval.low), high=float(interval.high))
+def _are_equal(values: NDArray[np.float64]) -> bool:
+    """Whether values are the same but for rounding."""
+    return bool(np.ptp(values) <= ROUNDING * max(1.0, float(np.max(np.abs(values)))))
 
 
-def median_interval(values: Sequence[float]) -> Interval:
-    """The 95 % interval of a median from order statistics; NaN where there are fewer than 6 values, too few for one.
+def wilcoxon(values: NDArray[np.float64]) -> float:
+    """Two-sided p of the Wilcoxon signed-rank test of a median of 0; it cannot fall below 2 / 2^n. NaN without values.
 
-    References:
-        Conover, "Practical Nonparametric Statistics", 1999, section 3.2 (`scipy.stats.quantile_test`).
+    Args:
+        values: `(pair,)`.
     """
-    interval: Any = stats.quantile_test(values, q=float(np.median(values)), p=0.5).confidence_interval(LEVEL)
-    return Interval(low=float(interval.low), high=float(interval.high))
+    return float(stats.wilcoxon(values).pvalue) if len(values) > 1 and values.any() else float("nan")
 
 
 def a12(first: ArrayLike, second: ArrayLike) -> float:
@@ -185,68 +166,55 @@ def a12(first: ArrayLike, second: ArrayLike) -> float:
     return float((ranks[:n].sum() - n * (n + 1) / 2) / (n * m))
 
 
-def holm(p_values: Mapping[K, float]) -> dict[K, float]:
-    """Holm's correction of several p values; NaN stays NaN and does not count.
+def median_interval(values: Sequence[float]) -> Interval:
+    """The 95 % interval of a median from order statistics; NaN where there are fewer than 6 values, too few for one.
+
+    References:
+        Conover, "Practical Nonparametric Statistics", 1999, section 3.2 (`scipy.stats.quantile_test`).
+    """
+    interval: Any = stats.quantile_test(values, q=float(np.median(values)), p=0.5).confidence_interval(LEVEL)
+    return Interval(low=float(interval.low), high=float(interval.high))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Corrected:
+    """One of several tests after Holm's correction.
+
+    Attributes:
+        p: The corrected p; NaN where there was none.
+        alpha: The level at which this test is decided: p before the correction is below it where, and only where, the
+            corrected p is below the level of all tests. An interval of 1 - alpha says the same as the decision.
+    """
+
+    p: float
+    alpha: float
+
+
+def correct(p_values: Mapping[K, float], families: int = 1) -> dict[K, Corrected]:
+    """Holm's correction of several p values, at 5 % for all of them; NaN stays NaN and does not count.
+
+    Args:
+        p_values: By the name of the test.
+        families: Families of tests that share the 5 %, this one among them, each an equal part of it (Bonferroni).
 
     References:
         Holm, "A Simple Sequentially Rejective Multiple Test Procedure", 1979.
     """
     known = sorted(((name, p) for name, p in p_values.items() if not np.isnan(p)), key=lambda item: item[1])
-    corrected, running = dict(p_values), 0.0
+    corrected = {name: Corrected(p=float("nan"), alpha=ALPHA / families / max(len(known), 1)) for name in p_values}
+    largest, alpha = 0.0, 0.0
     for rank, (name, p) in enumerate(known):
-        running = max(running, min(1.0, (len(known) - rank) * p))
-        corrected[name] = running
+        multiplier = (len(known) - rank) * families
+        if largest < ALPHA:  # after the first that is not rejected, no other is
+            alpha = ALPHA / multiplier
+        largest = max(largest, min(1.0, multiplier * p))
+        corrected[name] = Corrected(p=largest, alpha=alpha)
     return corrected
-
-
-def power(effect: float, spread: float, n: int) -> float:
-    """The probability that the two-sided paired t-test at 5 % shows a difference.
-
-    Args:
-        effect: The true mean of the paired differences (here: of logarithms of ratios).
-        spread: Their standard deviation.
-        n: Pairs.
-
-    References:
-        Cohen, "Statistical Power Analysis for the Behavioral Sciences", 1988: the noncentral t distribution.
-    """
-    if n < 2:
-        return 0.0
-    critical = stats.t.ppf((1 + LEVEL) / 2, n - 1)
-    shift = effect / spread * np.sqrt(n)
-    if shift > CERTAIN:
-        return 1.0
-    upper, lower = stats.nct.sf(critical, n - 1, shift), stats.nct.cdf(-critical, n - 1, shift)
-    # Far out SciPy's lower tail underflows to NaN, where it is 0.
-    return float(upper + np.nan_to_num(lower))
-
-
-def smallest_detectable_ratio(spread: float, n: int) -> float:
-    """The smallest ratio above 1 that n pairs of this spread (of logarithms) show in 80 % of repetitions."""
-    from scipy.optimize import brentq
-
-    if n < 2 or not spread > 0:
-        return np.nan
-    return float(np.exp(brentq(lambda effect: power(effect, spread, n) - POWER, 1e-9 * spread, 1e3 * spread)))
-
-
-def seeds_needed(ratio: float, spread: float) -> int | None:
-    """The fewest pairs that show a true ratio in 80 % of repetitions; None where 10,000 are too few."""
-    effect = abs(np.log(ratio))
-    if not spread > 0 or effect == 0:
-        return None
-    low, high = 2, MAX_SEEDS
-    if power(effect, spread, high) < POWER:
-        return None
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if power(effect, spread, middle) >= POWER else (middle + 1, high)
-    return low
 
 
 @dataclass(frozen=True, kw_only=True)
 class MannWhitney:
-    """Two forecasters over the series of a dataset.
+    """Two groups of values by their ranks.
 
     Attributes:
         u: The Mann-Whitney U of the first.
@@ -258,15 +226,25 @@ class MannWhitney:
 
 
 def mann_whitney(first: Sequence[float], second: Sequence[float]) -> MannWhitney:
-    """The two-sided Mann-Whitney test of two forecasters' measures over series, `(series,)` each.
+    """The two-sided Mann-Whitney test of two groups of values; infinite ones are the largest, and equal.
 
     References:
         Mann & Whitney, 1947; SciPy's `mannwhitneyu` with its defaults, as Velarde et al. call it.
     """
     if len({*first, *second}) == 1:  # SciPy would divide by a variance of 0
         return MannWhitney(u=len(first) * len(second) / 2, p=1.0)
-    result = stats.mannwhitneyu(first, second, alternative="two-sided")
+    ranks = stats.rankdata([*first, *second])
+    result = stats.mannwhitneyu(ranks[: len(first)], ranks[len(first) :], alternative="two-sided")
     return MannWhitney(u=float(result.statistic), p=float(result.pvalue))
+
+
+def bound_share(count: int, total: int) -> float:
+    """The upper end of the exact one-sided 95 % interval of a share.
+
+    References:
+        Clopper & Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial", 1934.
+    """
+    return 1.0 if count == total else float(stats.beta.ppf(LEVEL, count + 1, total - count))
 
 
 def format_p(p: float) -> str:

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from grubench.backends import machine
-from grubench.comparison.statistics import mean_interval, median_interval
+from grubench.comparison.statistics import estimate_over_seeds, median_interval
 from grubench.reports.numbers import NONE, format_number
 from grubench.reports.palette import find_color
 from grubench.runs.files import to_json
@@ -184,7 +184,7 @@ def _find_ratios(benchmark: Benchmark, first: BenchmarkArm, second: BenchmarkArm
         if first in step_s and second in step_s:
             rounds = min(len(step_s[first]), len(step_s[second]))
             logs = np.log(np.array(step_s[first][:rounds]) / np.array(step_s[second][:rounds]))
-            interval = mean_interval(logs)
+            interval = estimate_over_seeds(logs).interval()
             ratio, low, high = (float(np.exp(log)) for log in (logs.mean(), interval.low, interval.high))
             ratios.append(Ratio(shape=shape, ratio=ratio, low=low, high=high))
     return ratios

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from grubench.comparison.comparison import SCHEMA, ArmRecord, Failure
+from grubench.comparison.decision import Decision, decide_errors, decide_times
 from grubench.comparison.finding import Finding
-from grubench.comparison.pairs import ERROR, TIME, Pair, compare_neighbors
 from grubench.comparison.series_tests import SeriesTest, compare_over_series
 from grubench.comparison.verdict import write_verdict
 from grubench.reports.header import describe_kernels
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from grubench.comparison.answer import Answer
     from grubench.comparison.comparison import Comparison
     from grubench.runs.run import Run
     from grubench.training.predict import Forecast
@@ -44,9 +45,11 @@ class ComparisonExport:
         settings: The line of what the arms share.
         kernels: What ran each arm.
         rows: The tables' rows, with the values of every seed.
-        pairs: The pairs of arms by `error` and by `time`; the arms by their names.
-        over_series: The tests over series; the forecasters by their names.
-        verdict: The verdict.
+        pairs: What the pairs of arms and of cells show by `error` and by `time`; the arms by their names.
+        over_series: The study's tests over series; the forecasters by their names.
+        margin: By how much two arms may differ and be equivalent, as a share.
+        answer: What to use, and why.
+        findings: The evidence.
     """
 
     schema: int
@@ -60,7 +63,9 @@ class ComparisonExport:
     rows: list[Row]
     pairs: dict[str, list[dict[str, object]]]
     over_series: list[dict[str, object]]
-    verdict: list[Finding]
+    margin: float
+    answer: Answer
+    findings: tuple[Finding, ...]
 
 
 def write_folder(comparison: Comparison) -> None:
@@ -118,7 +123,7 @@ def format_comparison(comparison: Comparison, ending: str) -> str:
 
 
 def _write_json(comparison: Comparison) -> str:
-    arms = comparison.arms.items()
+    arms, verdict = comparison.arms.items(), write_verdict(comparison)
     export = ComparisonExport(
         schema=SCHEMA,
         command=comparison.command,
@@ -133,11 +138,13 @@ def _write_json(comparison: Comparison) -> str:
         kernels={arm.name: describe_kernels([run.environment for run in runs]) for arm, runs in arms},
         rows=_list_measured(comparison),
         pairs={
-            quantity: [_write_names(pair) for pair in compare_neighbors(comparison, quantity)]
-            for quantity in (ERROR, TIME)
+            "error": [_write_decision(decision) for decision in decide_errors(comparison)],
+            "time": [_write_decision(decision) for decision in decide_times(comparison)],
         },
-        over_series=[_write_names(test) for test in compare_over_series(comparison)],
-        verdict=write_verdict(comparison),
+        over_series=[_write_test(test) for test in compare_over_series(comparison)],
+        margin=comparison.margin,
+        answer=verdict.answer,
+        findings=verdict.findings,
     )
     return files.to_json(export).decode()
 
@@ -147,9 +154,15 @@ def _list_measured(comparison: Comparison) -> list[Row]:
     return [row for row in make_rows(comparison) if row.values]
 
 
-def _write_names(result: Pair | SeriesTest) -> dict[str, object]:
-    """The fields of a result, its two arms by their names."""
-    return {**vars(result), "first": result.first.name, "second": result.second.name}
+def _write_decision(decision: Decision) -> dict[str, object]:
+    """The fields of a decision, its two arms or cells by their names."""
+    fields = {key: value for key, value in vars(decision).items() if key != "pair"}
+    return {"first": decision.pair.first, "second": decision.pair.second, **fields}
+
+
+def _write_test(test: SeriesTest) -> dict[str, object]:
+    """The fields of a test, its two forecasters by their names."""
+    return {**vars(test), "first": test.first.name, "second": test.second.name}
 
 
 def _write_csv(comparison: Comparison) -> str:

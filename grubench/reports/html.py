@@ -78,9 +78,11 @@ def render(comparison: Comparison) -> str:
         loader=jinja2.PackageLoader("grubench.reports", "templates"), autoescape=True, undefined=jinja2.StrictUndefined
     )
     cells = dict.fromkeys(arm.cell for arm in comparison.arms)
+    verdict = write_verdict(comparison)
     return environment.get_template("report.html").render(
         title=f"{comparison.spec.data_name}: {' against '.join(cells)}",
-        verdict=write_verdict(comparison),
+        answer=verdict.answer.lines,
+        findings=verdict.findings,
         notes=comparison.notes,
         settings=write_settings(comparison),
         header=write_header(comparison),

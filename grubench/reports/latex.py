@@ -32,14 +32,17 @@ SPECIAL = {
 def write_latex(comparison: Comparison) -> str:
     """Write the tables; what is not a table stands in comments."""
     rows = make_rows(comparison)
-    lines = [_write_comment("Settings", write_settings(comparison))]
+    verdict = write_verdict(comparison)
+    lines = [_write_comment("Answer", line) for line in verdict.answer.lines]
+    lines.append(_write_comment("Settings", write_settings(comparison)))
     lines += [_write_comment("Note", line) for line in (*write_header(comparison), *comparison.notes)]
     for table_rows, columns in ((rows, list_test_columns()), ([row for row in rows if row.seeds], COST_COLUMNS)):
         shown = select_columns(table_rows, columns)
         body = [[row.name, *(format_cell(row, column) for column in shown)] for row in table_rows]
         lines.append(_write_table(["", *(column.heading for column in shown)], body))
-    lines += [_write_table(table.head, table.lines) for table in make_tables(comparison)]
-    lines += [_write_comment(finding.heading, finding.text) for finding in write_verdict(comparison)]
+    for table in make_tables(comparison):
+        lines += [_write_comment("Table", table.title), _write_table(table.head, table.lines)]
+    lines += [_write_comment(finding.heading, finding.text) for finding in verdict.findings]
     return "\n".join(lines) + "\n"
 
 

@@ -27,9 +27,12 @@ ENTITIES = {"<": "&lt;", "&": "&amp;"}
 
 
 def write_markdown(comparison: Comparison) -> str:
-    """Write the comparison: settings, tables, verdict."""
+    """Write the comparison: answer, settings, tables, evidence."""
     rows = make_rows(comparison)
-    lines = [f"**{escape_markdown(write_settings(comparison))}**", ""]
+    verdict = write_verdict(comparison)
+    first, *remarks = verdict.answer.lines
+    lines = [f"**{escape_markdown(first)}**", ""]
+    lines += [f"{escape_markdown(line)}\n" for line in (*remarks, write_settings(comparison))]
     lines += [f"{escape_markdown(line)}\n" for line in write_header(comparison)]
     lines += [f"- {escape_markdown(note)}" for note in comparison.notes]
     if comparison.notes:
@@ -39,8 +42,8 @@ def write_markdown(comparison: Comparison) -> str:
         body = [[row.name, *(format_cell(row, column) for column in shown)] for row in table_rows]
         lines += _write_table(["", *(column.heading for column in shown)], body)
     for table in make_tables(comparison):
-        lines += _write_table(table.head, table.lines)
-    lines += [f"- **{finding.heading}:** {escape_markdown(finding.text)}" for finding in write_verdict(comparison)]
+        lines += [f"{escape_markdown(table.title)}:\n", *_write_table(table.head, table.lines)]
+    lines += [f"- **{finding.heading}:** {escape_markdown(finding.text)}" for finding in verdict.findings]
     return "\n".join(lines) + "\n"
 
 

@@ -7,15 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from grubench.comparison.decision import decide_errors, decide_times
 from grubench.comparison.finding import MAX_NAMED
-from grubench.comparison.pairs import (
-    ERROR,
-    MIN_PAIRS,
-    TIME,
-    compare_neighbors,
-    explain_untimed,
-    name_pair,
-)
+from grubench.comparison.pairs import Pair, name_pair
+from grubench.comparison.power import MIN_SEEDS
 from grubench.comparison.series_tests import PERSISTENCE, average_over_seeds, compare_over_series
 from grubench.comparison.statistics import format_p, state_p
 from grubench.reports.numbers import format_mean
@@ -23,7 +18,7 @@ from grubench.training.metrics import METRICS
 
 if TYPE_CHECKING:
     from grubench.comparison.comparison import Comparison
-    from grubench.comparison.pairs import Pair
+    from grubench.comparison.decision import Decision
 
 # More targets of different units have no lines of their own in a comparison.
 MAX_TARGETS = 6
@@ -44,9 +39,11 @@ class TextTable:
     lines: tuple[tuple[str, ...], ...]
 
 
-def make_tables(comparison: Comparison) -> list[TextTable]:
-    """Make the tables of pairs and of forecasters over series, those that there are."""
-    tables = (tabulate_targets(comparison), tabulate_pairs(comparison), tabulate_series(comparison))
+def make_tables(comparison: Comparison, *, details: bool = True) -> list[TextTable]:
+    """Make the tables of targets and, with details, those of pairs and of the study's test: those that there are."""
+    tables = [tabulate_targets(comparison)]
+    if details:
+        tables += [tabulate_pairs(comparison), tabulate_series(comparison)]
     return [table for table in tables if table]
 
 
@@ -71,31 +68,36 @@ def tabulate_targets(comparison: Comparison) -> TextTable | None:
 
 def tabulate_pairs(comparison: Comparison) -> TextTable | None:
     """Make a line a pair of arms, where there are too many for sentences: ratios, intervals, corrected p."""
-    errors = compare_neighbors(comparison, ERROR)
+    errors = decide_errors(comparison)
     if len(errors) <= MAX_NAMED:
         return None
-    by_time = [] if explain_untimed(comparison) else compare_neighbors(comparison, TIME)
-    times = {frozenset((pair.first, pair.second)): pair for pair in by_time}
-    untimed = ("kernels differ", "") if times else ()
+    times = {decision.pair: decision for decision in decide_times(comparison)}
     lines = []
     # Cell against cell first: that is the question.
-    for pair in sorted(errors, key=lambda pair: pair.first.cell == pair.second.cell):
-        time = times.get(frozenset((pair.first, pair.second)))
-        cells = _format_pair(time.orient_like(pair)) if time else untimed
-        lines.append((name_pair(pair.first, pair.second), *_format_pair(pair), *cells))
+    for decision in sorted(errors, key=_are_of_one_cell):
+        cells = _format_decision(times.get(decision.pair)) if times else ()
+        lines.append((name_pair(decision.pair), *_format_decision(decision), *cells))
     return TextTable(
-        title="Pairs that differ in one setting, first over second, 95 % interval; p of the paired t-test (Holm)",
+        title="Pairs, first over second, with intervals at the level of each test; p of the paired t-test (Holm)",
         head=("", "RMSE ratio", "p", *(("time ratio", "p") if times else ())),
         lines=tuple(lines),
     )
 
 
-def _format_pair(pair: Pair) -> tuple[str, ...]:
-    """The ratio with its interval, and p."""
-    if pair.result.n < MIN_PAIRS:
-        return f"{pair.result.ratio:.3f}", "too few"
-    interval = pair.result.ratio_interval
-    return f"{pair.result.ratio:.3f} ({interval.low:.3f} to {interval.high:.3f})", format_p(pair.p)
+def _are_of_one_cell(decision: Decision) -> bool:
+    first, second = decision.pair.arms[0]
+    return first.cell == second.cell
+
+
+def _format_decision(decision: Decision | None) -> tuple[str, str]:
+    """The ratio with its interval, and p; what ranks decided has no interval."""
+    if decision is None:
+        return "not timed", ""
+    if not decision.is_tested:
+        return f"{decision.ratio:.3f}", "too few" if decision.seeds < MIN_SEEDS else "all same"
+    if decision.lost:
+        return f"{decision.ratio:.3f} (ranks)", format_p(decision.p)
+    return f"{decision.ratio:.3f} ({decision.interval.low:.3f} to {decision.interval.high:.3f})", format_p(decision.p)
 
 
 def tabulate_series(comparison: Comparison) -> TextTable | None:
@@ -115,10 +117,11 @@ def tabulate_series(comparison: Comparison) -> TextTable | None:
     for pair in dict.fromkeys((test.first, test.second) for test in tests):
         of_pair = {test.measure: test for test in tests if (test.first, test.second) == pair}
         cells = (f"U = {of_pair[key].u:g}, {state_p(of_pair[key].corrected_p)}" for key in keys)
-        lines.append((name_pair(*pair), *cells))
+        lines.append((name_pair(Pair(first=pair[0].name, second=pair[1].name, arms=(pair,))), *cells))
     count = len(values[keys[0]][PERSISTENCE])
     return TextTable(
-        title=f"Over the {count} series: mean ± deviation; Mann-Whitney U, two-sided p (Holm)",
+        title=f"The study's test over its {count} series, which says nothing of other seeds: mean ± deviation; "
+        "Mann-Whitney U, two-sided p (Holm)",
         head=("", *(METRICS[key].column for key in keys)),
         lines=tuple(lines),
     )

@@ -51,27 +51,39 @@ def title_test_error(unit: str) -> str:
 def print_table(title: str, rows: Sequence[Row], columns: Sequence[Column], console: Console) -> list[Column]:
     """Print a table as it fits: the spread behind the mean, or below it, or without dispensable columns.
 
+    What several rows have in common is no column, but stands in the title; a score that they have in common is a
+    result, and stays.
+
     Returns:
         The columns that it has.
     """
     shown = select_columns(rows, columns)
-    table = _make_table(title, rows, shown, wide=True)
+    common = [column for column in shown if not column.is_score and _is_common(rows, column)] if len(rows) > 1 else []
+    shown = [column for column in shown if column not in common]
+    title += "".join(f", {column.heading} {format_cell(rows[0], column)}" for column in common)
+    table = _make_table(rows, shown, wide=True)
     for key in ("", *DISPENSABLE):
         if _fits(table, console):
             break
         shown = [column for column in shown if column.key != key]
-        table = _make_table(title, rows, shown, wide=False)
+        table = _make_table(rows, shown, wide=False)
+    console.print(Text(title, style="bold"))
     console.print(table)
+    console.print()
     return shown
+
+
+def _is_common(rows: Sequence[Row], column: Column) -> bool:
+    """Whether every row has the same in a column."""
+    return len({format_cell(row, column) for row in rows}) == 1
 
 
 def _fits(table: Table, console: Console) -> bool:
     return console.measure(table, options=console.options.update(width=10_000)).maximum <= console.width
 
 
-def _make_table(title: str, rows: Sequence[Row], columns: Sequence[Column], *, wide: bool) -> Table:
-    padding = (0, 1 if wide else 0, 0, 0)
-    table = Table(title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=padding)
+def _make_table(rows: Sequence[Row], columns: Sequence[Column], *, wide: bool) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1 if wide else 0, 0, 0))
     settings = list(dict.fromkeys(key for row in rows for key in row.settings))
     for heading in ("", *settings):
         table.add_column(Text(heading.replace("_", "\n")), overflow="fold")

@@ -10,8 +10,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from grubench.comparison.reservations import warn_of_few_targets
 from grubench.comparison.verdict import write_verdict
-from grubench.reports.columns import COST_COLUMNS, list_test_columns
+from grubench.reports.columns import COST_COLUMNS, choose_columns, list_test_columns
 from grubench.reports.header import (
     describe_empty_cells,
     describe_filled,
@@ -42,27 +43,43 @@ if TYPE_CHECKING:
 NARROW = 100
 
 
-def show_comparison(comparison: Comparison, console: Console) -> None:
-    """Print the settings that all share, the tables, and the verdict."""
-    rows = make_rows(comparison)
+def show_comparison(comparison: Comparison, console: Console, *, details: bool = False) -> None:
+    """Print the answer, the settings that all share, the tables, and the evidence.
+
+    Args:
+        comparison: The comparison.
+        console: Where to.
+        details: Print every column, every table and every finding.
+    """
+    rows, verdict = make_rows(comparison), write_verdict(comparison)
+    console.print()
+    for number, line in enumerate(verdict.answer.lines):
+        console.print(Padding(Text(write_on_one_line(line), style="" if number else "bold"), (0, 1)))
     console.print()
     for line in (write_settings(comparison), *write_header(comparison)):
         console.print(Padding(Text(write_on_one_line(line), style="dim"), (0, 1)))
     for note in comparison.notes:
         console.print(Padding(Text(write_on_one_line(note), style="yellow"), (0, 1)))
-    columns = print_table(title_test_error(comparison.runs[0].metrics.data.unit), rows, list_test_columns(), console)
-    columns += print_table("Training", [row for row in rows if row.seeds], COST_COLUMNS, console)
-    for table in make_tables(comparison):
+    console.print()
+    title = title_test_error(comparison.runs[0].metrics.data.unit)
+    columns = print_table(title, rows, choose_columns(list_test_columns(), details=details), console)
+    trained = [row for row in rows if row.seeds]
+    columns += print_table("Training", trained, choose_columns(COST_COLUMNS, details=details), console)
+    for table in make_tables(comparison, details=details):
+        console.print(Text(table.title, style="bold"))
         console.print(_make_text_table(table))
-    console.print(Padding(Text(_explain(comparison, columns), style="dim"), (0, 1)))
-    for finding in write_verdict(comparison):
+        console.print()
+    explained = columns if details else [column for column in columns if column.is_score]
+    console.print(Padding(Text(_explain(comparison, explained), style="dim"), (0, 1)))
+    console.print()
+    for finding in verdict.findings if details else verdict.evidence:
         text = write_on_one_line(finding.text)
-        console.print(Padding(Text.assemble((f"{finding.heading}:", "bold"), f" {text}"), (1, 1, 0, 1)))
+        console.print(Padding(Text.assemble((f"{finding.heading}:", "bold"), f" {text}"), (0, 1)))
     console.print()
 
 
 def _make_text_table(content: TextTable) -> Table:
-    table = Table(title=Text(content.title, "bold"), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     for position, heading in enumerate(content.head):
         justify: Literal["left", "right"] = "right" if position else "left"
         table.add_column(Text(heading), justify=justify, no_wrap=bool(position), overflow="fold")
@@ -74,15 +91,16 @@ def _make_text_table(content: TextTable) -> Table:
 def _explain(comparison: Comparison, columns: Sequence[Column]) -> str:
     """What stands under the tables about the columns that they have."""
     several = max(len(runs) for runs in comparison.arms.values()) > 1
-    parts = ["Mean and standard deviation over the seeds."] if several else []
-    parts.append("Errors are means over series.")
+    parts = ["± standard deviation over seeds; below, 95 % intervals of ratios."] if several else []
+    if len(comparison.runs[0].metrics.test.series) > 1:
+        parts.append("Errors are means over series.")
     parts += [f"{column.heading}: {column.explanation}." for column in columns if column.explanation]
     return " ".join(parts)
 
 
 def show_runs(runs: Sequence[Run], console: Console) -> None:
     """Print a line a run, newest first."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     table.add_column("run", no_wrap=True)
     unusual = [_describe_unusual(run) for run in runs]
     if any(unusual):
@@ -116,7 +134,8 @@ def show_run(run: Run, console: Console) -> None:
         if text:  # as text: what a run says could hold the marks of Rich's markup
             table.add_row(name, Text(text))
     console.print(table)
-    for note in run.metrics.data.notes:
+    few = warn_of_few_targets(run.metrics.data.separate_targets)
+    for note in (*run.metrics.data.notes, *([f"Test part: {few}"] if few else [])):
         console.print(Text(write_on_one_line(note), style="yellow"))
     print_scores(run.metrics.test, run.metrics.baselines, run.metrics.data.unit, run.experiment, console)
 

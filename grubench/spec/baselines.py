@@ -14,18 +14,18 @@ class Baseline:
 
     Attributes:
         name: Its name in tables, in metrics.json and in exports.
-        description: What it does, after "which".
+        action: What it does, in words.
         color: Its color in pictures.
     """
 
     name: str
-    description: str
+    action: str
     color: str
 
 
-PERSISTENCE = Baseline(name="persistence", description="repeats the last value", color="#999999")
-SEASONAL = Baseline(name="seasonal", description="repeats the last season", color="#CC79A7")
-LINEAR = Baseline(name="linear", description="is a linear regression on the same inputs", color="#E69F00")
+PERSISTENCE = Baseline(name="persistence", action="repeating the last value", color="#999999")
+SEASONAL = Baseline(name="seasonal", action="repeating the last season", color="#CC79A7")
+LINEAR = Baseline(name="linear", action="linear regression", color="#E69F00")
 BASELINES = {baseline.name: baseline for baseline in (PERSISTENCE, SEASONAL, LINEAR)}
 
 

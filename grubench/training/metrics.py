@@ -62,6 +62,7 @@ class Metric:
         heading: Its heading in the tables; empty where they do not show it.
         unit: `scaled`, `%`, `data` for the data's unit, or empty for a ratio.
         explanation: What stands below the tables; empty where the heading says it all.
+        is_detail: Whether a comparison shows it with --details alone.
         function: From the forecasts of one series to its score; scores of several series are averaged.
         against_persistence: For a metric that compares instead: from the scores of a forecaster and those of
             persistence to the score.
@@ -71,6 +72,7 @@ class Metric:
     heading: str = ""
     unit: str = ""
     explanation: str = ""
+    is_detail: bool = False
     function: Callable[[SeriesForecasts], float] | None = None
     against_persistence: Callable[[Mapping[str, float], Mapping[str, float]], float] | None = None
 
@@ -234,6 +236,7 @@ _BUILT_IN = (
     ),
     Metric(
         key="mae_scaled",
+        is_detail=True,
         heading="MAE",
         unit="scaled",
         function=lambda series: mae(series.actual, series.predicted),
@@ -246,12 +249,14 @@ _BUILT_IN = (
     ),
     Metric(
         key="mae",
+        is_detail=True,
         heading="MAE",
         unit="data",
         function=lambda series: mae(series.unit_actual, series.unit_predicted),
     ),
     Metric(
         key="smape_percent",
+        is_detail=True,
         heading="sMAPE",
         unit="%",
         explanation="the standard form, 0 to 200 % (the energy article's own is a quarter of it)",
@@ -259,16 +264,19 @@ _BUILT_IN = (
     ),
     Metric(
         key="smape_loye_percent",
+        is_detail=True,
         unit="%",
         function=lambda series: smape_loye(series.unit_actual, series.unit_predicted),
     ),
     Metric(
         key="mase",
+        is_detail=True,
         heading="MASE",
         function=lambda series: mase(series.unit_actual, series.unit_predicted, series.naive_error),
     ),
     Metric(
         key="directional_accuracy",
+        is_detail=True,
         heading="dir. acc.",
         explanation="the share of windows that move the way the actual values do",
         function=lambda series: directional_accuracy(series.unit_actual, series.unit_predicted),
@@ -276,7 +284,7 @@ _BUILT_IN = (
     Metric(
         key="skill",
         heading="skill",
-        explanation="the share of persistence's RMSE that is removed",
+        explanation="the share of persistence's RMSE that it removes",
         against_persistence=lambda scores, persistence: skill(scores["rmse_scaled"], persistence["rmse_scaled"]),
     ),
 )

@@ -15,7 +15,7 @@ from grubench.reports import export, plots, terminal
 TRIALS = ("--epochs", 1, "--stride", 60, "--units", 3, "--seeds", 1, "--in-process")
 
 
-def fail(*_: object) -> None:
+def fail(*_: object, **__: object) -> None:
     raise ValueError("planted")
 
 
@@ -72,7 +72,9 @@ def test_a_comparison_is_kept_before_it_is_shown(
 ) -> None:
     kept: list[str] = []
     monkeypatch.setattr(
-        terminal, "show_comparison", lambda *_: kept.extend(path.name for path in Path("runs").glob("*compare*/*"))
+        terminal,
+        "show_comparison",
+        lambda *_, **__: kept.extend(path.name for path in Path("runs").glob("*compare*/*")),
     )
     assert compare().exit_code == 0
     assert sorted(kept) == ["comparison.json", "comparison.md"]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from conftest import arm, compare_runs, made
 from msgspec import structs
 
-from grubench.comparison import pairs
+from grubench.comparison import timing
 from grubench.comparison.comparable import find_differing_machines
 from grubench.comparison.comparison import Comparison
 from grubench.comparison.verdict import write_verdict
@@ -42,8 +42,9 @@ class TestComparisonsOfBackends:
 
     def test_their_times_are_compared_though_their_kernels_differ(self, trained: dict[str, Run]) -> None:
         found = self.compared(trained, tensorflow={}, torch=LOOP | {"versions": {"torch": "2"}})
-        assert not pairs.explain_other_kernels(found)
-        assert any("GRU backend=tensorflow trained 2.00 times as fast" in one for one in map(str, write_verdict(found)))
+        assert not timing.explain_other_kernels(found)
+        texts = list(map(str, write_verdict(found).findings))
+        assert any("GRU backend=tensorflow 2.00 times as fast" in text for text in texts)
 
     def test_each_has_its_line_of_what_ran(self, trained: dict[str, Run]) -> None:
         found = self.compared(trained, tensorflow={}, torch=LOOP)
@@ -66,9 +67,9 @@ class TestComparisonsOfBackends:
             ]
             for threads in (1, 2)
         }
-        assert pairs.explain_untimed(compare_runs(arms)) == ""
+        assert timing.explain_untimed(compare_runs(arms)) == ""
         unasked = [replace(run, environment=structs.replace(run.environment, threads=7)) for run in found.runs[:1]]
-        assert "different threads" in pairs.explain_untimed(compare_runs({"GRU": [*unasked, *found.runs[1:]]}))
+        assert "different threads" in timing.explain_untimed(compare_runs({"GRU": [*unasked, *found.runs[1:]]}))
 
     def test_versions_that_one_alone_has_are_no_difference(self, trained: dict[str, Run]) -> None:
         def versions(**found: str) -> dict:
@@ -88,8 +89,8 @@ class TestComparisonsOfBackends:
             for name, runs in list(found.arms.items())[1:]
         }
         many = Comparison(arms=found.arms | slower)
-        (said,) = [one for one in map(str, write_verdict(many)) if "fastest" in one]
-        assert said.startswith("Speed: GRU backend=tensorflow trained fastest")
+        (said,) = [one for one in map(str, write_verdict(many).findings) if "fastest" in one]
+        assert said.startswith("Speed: GRU backend=tensorflow trains fastest")
 
     def shown_columns(self, comparison: Comparison) -> list[str]:
         shown = rows.select_columns(rows.make_rows(comparison), columns.COST_COLUMNS)

@@ -9,14 +9,13 @@ from itertools import combinations
 
 import pytest
 from conftest import arm, run_with
-from hypothesis import given
-from hypothesis import strategies as st
 from rich.console import Console
 
 from grubench.comparison import pairs
 from grubench.comparison.comparison import Comparison
-from grubench.comparison.pairs import name_pair
-from grubench.comparison.statistics import compare_paired, format_p
+from grubench.comparison.decision import decide_errors
+from grubench.comparison.pairs import Pair, name_pair
+from grubench.comparison.statistics import format_p
 from grubench.comparison.verdict import write_verdict
 from grubench.reports import export, pair_tables, terminal
 from grubench.runs.run import Run
@@ -44,7 +43,8 @@ def test_neighbors_differ_in_one_setting(trained: dict[str, Run]) -> None:
     kept = pairs.find_neighbors(found)
     # 12 arms: a pair of cells at each of 6 settings, 3 pairs of rates at 4 places, a pair of losses at 6.
     assert len(kept) == 6 + 3 * 4 + 6
-    for first, second in kept:
+    for pair in kept:
+        ((first, second),) = pair.arms
         one, other = specs[first], specs[second]
         apart = [
             one.model.layers != other.model.layers,
@@ -57,9 +57,8 @@ def test_neighbors_differ_in_one_setting(trained: dict[str, Run]) -> None:
 def test_two_arms_are_compared_whatever_they_differ_in(trained: dict[str, Run]) -> None:
     arms = crossed(trained, VARY).arms
     names = list(arms)
-    assert pairs.find_neighbors(Comparison(arms={name: arms[name] for name in (names[0], names[-1])})) == [
-        (names[0], names[-1])
-    ]
+    (pair,) = pairs.find_neighbors(Comparison(arms={name: arms[name] for name in (names[0], names[-1])}))
+    assert pair.arms == ((names[0], names[-1]),)
 
 
 @pytest.mark.parametrize(
@@ -75,22 +74,22 @@ def test_two_arms_are_compared_whatever_they_differ_in(trained: dict[str, Run]) 
     ],
 )
 def test_what_two_arms_share_is_said_once(first: str, second: str, said: str) -> None:
-    assert pairs.name_pair(arm(first), arm(second)) == said
+    assert pairs.name_pair(Pair(first=first, second=second, arms=((arm(first), arm(second)),))) == said
 
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_many_pairs_stand_in_a_table_that_fits(trained: dict[str, Run], width: int) -> None:
     found = crossed(trained, VARY)
     console = Console(file=StringIO(), width=width)
-    terminal.show_comparison(found, console)
+    terminal.show_comparison(found, console, details=True)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert max(map(len, text.splitlines())) <= width
     assert "\N{HORIZONTAL ELLIPSIS}" not in text
     assert "RMSE ratio" in text
     table = pair_tables.tabulate_pairs(found)
     assert table is not None
-    assert len(table.lines) == len(pairs.find_neighbors(found))
-    assert len(write_verdict(found)) < 10
+    assert len(table.lines) == 1 + len(pairs.find_neighbors(found))
+    assert len(write_verdict(found).evidence) < 10
     for ending in (".md", ".tex"):
         assert "GRU / LSTM, 0.01, mse" in export.format_comparison(found, ending)
 
@@ -100,42 +99,41 @@ def test_pairs_of_fewer_than_three_seeds_have_no_p(trained: dict[str, Run], seed
     found = crossed(trained, VARY, seeds)
     table = pair_tables.tabulate_pairs(found)
     assert table is not None
-    errors = {name_pair(pair.first, pair.second): pair for pair in pairs.compare_neighbors(found, pairs.ERROR)}
+    errors = {name_pair(decision.pair): decision for decision in decide_errors(found)}
     for name, ratio, p, *_ in table.lines:
         assert p == (format_p(errors[name].p) if tested else "too few")
-        assert ratio.startswith(f"{errors[name].result.ratio:.3f}")
+        assert ratio.startswith(f"{errors[name].ratio:.3f}")
         assert ("(" in ratio) is tested
 
 
 def test_cells_against_each_other_come_first_in_the_table(trained: dict[str, Run]) -> None:
     table = pair_tables.tabulate_pairs(crossed(trained, VARY))
     assert table is not None
-    of_cells = [line[0].startswith(("GRU / LSTM", "LSTM / GRU")) for line in table.lines]
-    assert sum(of_cells) == 6
+    of_cells = [line[0].startswith("GRU / LSTM") for line in table.lines]
+    assert table.lines[0][0] == "GRU / LSTM, all settings"
+    assert sum(of_cells) == 7
     assert of_cells == sorted(of_cells, reverse=True)
 
 
 def test_few_pairs_have_sentences_and_no_table(trained: dict[str, Run]) -> None:
     found = crossed(trained, {})
     assert pair_tables.tabulate_pairs(found) is None
-    assert any(str(one).startswith("Error: RMSE of GRU") for one in write_verdict(found))
+    assert any(str(one).startswith("Error: GRU / LSTM") for one in write_verdict(found).findings)
 
 
 def test_two_seeds_of_many_arms_tell_nothing(trained: dict[str, Run]) -> None:
-    said = [str(finding) for finding in write_verdict(crossed(trained, VARY, seeds=2))]
-    assert "Error: undecided, 2 seeds are too few for a test." in said
-    assert any("2 seeds are too few to test all 12 arms against persistence" in one for one in said)
+    said = [str(finding) for finding in write_verdict(crossed(trained, VARY, seeds=2)).findings]
+    assert "Error: 2 seeds are too few to tell." in said
+    assert any(one.startswith("Persistence: ") and "2 seeds are too few" in one for one in said)
 
 
-@given(st.lists(st.tuples(st.floats(0.1, 10), st.floats(0.1, 10)), min_size=3, max_size=6, unique=True))
-def test_a_pair_turned_round_is_the_pair_of_the_arms_turned_round(values: list[tuple[float, float]]) -> None:
-    first, second = zip(*values, strict=True)
-    there, back = compare_paired(first, second).inverse(), compare_paired(second, first)
-    for key in ("difference", "ratio", "a12", "n"):
-        assert getattr(there, key) == pytest.approx(getattr(back, key))
-    for key in ("difference_interval", "ratio_interval"):
-        one, other = getattr(there, key), getattr(back, key)
-        assert (one.low, one.high) == (pytest.approx(other.low), pytest.approx(other.high))
+def test_cells_are_paired_over_the_settings_that_both_have(trained: dict[str, Run]) -> None:
+    found = crossed(trained, VARY)
+    (pair,) = pairs.find_cell_pairs(found)
+    assert (pair.first, pair.second) == ("GRU", "LSTM")
+    assert len(pair.arms) == 6
+    assert all(first.settings == second.settings for first, second in pair.arms)
+    assert pairs.find_cell_pairs(crossed(trained, {})) == []
 
 
 def test_neighbors_of_many_arms_are_those_of_the_rule(trained: dict[str, Run]) -> None:
@@ -148,14 +146,14 @@ def test_neighbors_of_many_arms_are_those_of_the_rule(trained: dict[str, Run]) -
         return set(find_differing_settings([arms[first][0].experiment, arms[second][0].experiment]))
 
     expected = [
-        (first, second)
+        ((first, second),)
         for first, second in combinations(arms, 2)
         if not any(
             apart(third, first) < apart(first, second) and apart(third, second) < apart(first, second)
             for third in arms.keys() - {first, second}
         )
     ]
-    assert pairs.find_neighbors(Comparison(arms=arms)) == expected
+    assert [pair.arms for pair in pairs.find_neighbors(Comparison(arms=arms))] == expected
 
 
 def test_of_too_many_pairs_none_is_tested_and_the_verdict_says_so(trained: dict[str, Run]) -> None:
@@ -167,7 +165,7 @@ def test_of_too_many_pairs_none_is_tested_and_the_verdict_says_so(trained: dict[
     }
     found = Comparison(arms=arms)
     assert len(pairs.find_neighbors(found)) == 46 * 45 / 2 > pairs.MAX_TESTED
-    assert pairs.compare_neighbors(found, pairs.ERROR) == []
-    told = [finding.text for finding in write_verdict(found) if finding.topic == "pairs"]
+    assert decide_errors(found) == []
+    told = [finding.text for finding in write_verdict(found).findings if finding.topic == "pairs"]
     assert told == ["1,035 pairs of arms are too many to test (the most is 1,000); compare fewer arms."]
     assert pair_tables.tabulate_pairs(found) is None

@@ -16,6 +16,7 @@ from grubench.comparison.comparison import Comparison
 from grubench.reports import export, pair_tables
 from grubench.runs.records import Evaluation
 from grubench.runs.run import Run
+from grubench.spec.sections import Data
 
 GRU = [0.11, 0.42, 0.35, 0.28, 0.30]
 LSTM = [0.31, 0.52, 0.61, 0.44, 0.48]
@@ -111,3 +112,11 @@ def test_few_series_are_not_tested(trained: dict[str, Run]) -> None:
     found = compare_runs({name.upper(): [run] for name, run in trained.items()})
     assert series_tests.compare_over_series(found) == []
     assert pair_tables.tabulate_series(found) is None
+
+
+def test_other_data_than_the_studys_are_not_tested_so(found: Comparison) -> None:
+    own = {
+        arm: [replace(run, experiment=replace(run.experiment, data=Data(file="my.csv", target=("y",)))) for run in runs]
+        for arm, runs in found.arms.items()
+    }
+    assert series_tests.compare_over_series(Comparison(arms=own)) == []

@@ -41,9 +41,11 @@ def test_nothing_is_fetched(page: Path) -> None:
     assert page.stat().st_size < 3_000_000
 
 
-def test_the_verdict_comes_first(page: Path) -> None:
+def test_the_answer_comes_first_and_one_picture(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    assert 0 < text.index("<strong>Speed:</strong>") < text.index("<table") < text.index("<figure")
+    places = [text.index(part) for part in ('class="answer"', "<figure", "<strong>Speed:</strong>", "<table")]
+    assert places == sorted(places)
+    assert text.index("<figure", places[1] + 1) > places[3]
 
 
 def test_what_comes_from_data_is_escaped(trained: dict[str, Run], found: Comparison) -> None:

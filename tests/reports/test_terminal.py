@@ -34,8 +34,36 @@ def test_the_tables_fit(found: Comparison, width: int) -> None:
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert max(map(len, text.splitlines())) <= width
     assert "\N{HORIZONTAL ELLIPSIS}" not in text
-    for part in ("GRU", "LSTM", "persistence", "seasonal", "activities", "Speed:", "Error:", "Baseline:"):
+    for part in ("GRU", "LSTM", "persistence", "seasonal", "activities", "Speed:", "Error:", "Persistence:"):
         assert part in text
+
+
+def test_the_answer_comes_first_and_all_fits_a_screen(found: Comparison) -> None:
+    console = Console(file=StringIO(), width=80)
+    terminal.show_comparison(found, console)
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert lines[1].strip().startswith(write_verdict(found).answer.text[:60])
+    assert len(lines) <= 38  # the command adds two
+
+
+def test_details_are_all_columns_tables_and_findings(found: Comparison) -> None:
+    texts = []
+    for details in (False, True):
+        console = Console(file=StringIO(), width=200)
+        terminal.show_comparison(found, console, details=details)
+        texts.append(console.file.getvalue())  # type: ignore[attr-defined]
+    for part in ("MASE", "dir. acc.", "train loss", "Wilcoxon", "Mann-Whitney"):
+        assert part not in texts[0]
+        assert part in texts[1] or part == "Mann-Whitney"
+
+
+def test_what_all_rows_have_stands_in_the_title(found: Comparison) -> None:
+    console = Console(file=StringIO(), width=120)
+    made = [rows.Row(name=name, cell=name, values={"x": [3.0], "y": [y]}) for name, y in (("a", 1.0), ("b", 2.0))]
+    score_table.print_table("Training", made, [Column(key=key, heading=key) for key in "xy"], console)
+    title, heading, *_ = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert title.strip() == "Training, x 3"
+    assert heading.split() == ["y"]
 
 
 def test_a_season_longer_than_the_lookback_says_so_in_the_row_of_its_baseline(trained: dict[str, Run]) -> None:
@@ -63,13 +91,25 @@ def test_the_row_of_a_linear_baseline_that_is_not_there_says_why(
     assert [row.name for row in all_of_them][-3:] == ["persistence", "seasonal", "linear"]
 
 
+@pytest.mark.parametrize(("targets", "told"), [(19, True), (20, False)])
+def test_a_trial_says_that_its_test_part_is_small(trained: dict[str, Run], targets: int, told: bool) -> None:
+    run = trained["gru"]
+    data = structs.replace(run.metrics.data, separate_targets=targets)
+    console = Console(file=StringIO(), width=400)
+    terminal.show_run(replace(run, metrics=structs.replace(run.metrics, data=data)), console)
+    assert ("Test part: it has 19 targets that do not overlap" in console.file.getvalue()) is told  # type: ignore[attr-defined]
+
+
 def test_json_holds_every_seed(found: Comparison) -> None:
     tree = json.loads(export.format_comparison(found, ".json"))
     row = next(row for row in tree["rows"] if row["name"] == "GRU")
     assert row["values"]["rmse_scaled"] == [1.0, 1.2, 0.8]
-    assert [(one["topic"], one["text"]) for one in tree["verdict"]] == [
-        (finding.topic, finding.text) for finding in write_verdict(found)
+    verdict = write_verdict(found)
+    assert [(one["topic"], one["text"]) for one in tree["findings"]] == [
+        (finding.topic, finding.text) for finding in verdict.findings
     ]
+    assert (tree["answer"]["choice"], tree["answer"]["text"]) == (verdict.answer.choice, verdict.answer.text)
+    assert tree["margin"] == 0.05
     assert Experiment.from_dict(tree["spec"]) == found.spec
     assert [(pair["first"], pair["second"]) for pair in tree["pairs"]["error"]] == [("GRU", "LSTM")]
 

@@ -34,7 +34,7 @@ def made(sizes: tuple[Shape, ...] = (SHAPE,), complete: bool = True) -> Benchmar
             arm=arm,
             shape=shape,
             first_step_s=1.0,
-            step_s=[1e-3 * (1 + a) * 2**s * (1 + k / 1000) for k in range(9)],
+            step_s=[1e-3 * (1 + a) * 2**s * (1 + k * (1 + a) / 10_000) for k in range(9)],
             forward_s=[1e-3] * 9,
             flops=1e9,
         )

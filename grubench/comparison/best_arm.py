@@ -1,0 +1,21 @@
+"""The best arm of a comparison, chosen on validation: picked by its test error it would look better than it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from grubench.comparison.comparison import Comparison
+    from grubench.spec.arms import Arm
+
+
+def find_best_arm(comparison: Comparison) -> tuple[Arm, str]:
+    """The best arm, and by what it was chosen: the validation loss where there is one, else the test error."""
+    losses = {arm: [run.metrics.loss.validation for run in runs] for arm, runs in comparison.arms.items()}
+    known = {arm: [loss for loss in of_arm if loss is not None] for arm, of_arm in losses.items()}
+    if all(len(known[arm]) == len(losses[arm]) for arm in known):
+        return min(known, key=lambda arm: float(np.mean(known[arm]))), "validation"
+    errors = {arm: np.mean([run.metrics.test.rmse_scaled for run in runs]) for arm, runs in comparison.arms.items()}
+    return min(errors, key=lambda arm: float(errors[arm])), "the test part itself, which flatters it"

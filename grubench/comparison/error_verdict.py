@@ -1,0 +1,143 @@
+"""The part of a verdict that is about the errors: by how much, how sure, and how many seeds would tell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from grubench.comparison.decision import Decision, Outcome, decide_errors
+from grubench.comparison.finding import MAX_NAMED, Finding, explain_untested
+from grubench.comparison.measures import pair_directions, pair_errors
+from grubench.comparison.pairs import name_pair
+from grubench.comparison.power import MAX_SEEDS, MIN_SEEDS
+from grubench.comparison.statistics import ALPHA, a12, correct, estimate_over_series, state_p, wilcoxon
+from grubench.text import count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from grubench.comparison.comparison import Comparison
+
+
+def find_errors(comparison: Comparison, too_few: str = "") -> list[Finding]:
+    """State what each pair's errors show, of many pairs how many differ.
+
+    Args:
+        comparison: The comparison.
+        too_few: Why nothing is claimed; empty where the test part is large enough.
+    """
+    decisions = decide_errors(comparison)
+    cells = [decision for decision in decisions if decision.pair.is_of_cells]
+    arms = [decision for decision in decisions if not decision.pair.is_of_cells]
+    stated = cells + (arms if len(arms) <= MAX_NAMED else [])
+    findings = [_state(comparison, decision, too_few) for decision in stated]
+    if len(arms) > MAX_NAMED and not too_few:
+        findings.append(_summarize(arms))
+    return findings
+
+
+def _state(comparison: Comparison, decision: Decision, too_few: str) -> Finding:
+    name = name_pair(decision.pair)
+    numbers: dict[str, float] = {"ratio": decision.ratio, "seeds": decision.seeds}
+    arms = (decision.pair.first, decision.pair.second)
+    if too_few or not decision.is_tested:
+        reason = too_few or explain_untested(decision.seeds)
+        ratio = f"{decision.ratio:.3f}; " if decision.ratio > 0 else ""
+        return Finding(topic="error", text=f"{name} {ratio}{reason}.", numbers=numbers, arms=arms)
+    numbers |= {"p": decision.p}
+    if decision.lost:
+        numbers |= {"superiority": decision.superiority}
+        text = (
+            f"{name}: {decision.lower} lower in {max(decision.superiority, 1 - decision.superiority) * 100:.0f} % of "
+            f"pairs of trials, lost ones last (Mann-Whitney), {state_p(decision.p)}, {count(decision.seeds, 'seed')}: "
+            f"{decision.outcome.value}."
+        )
+        return Finding(topic="error", text=text, numbers=numbers, arms=arms)
+    numbers |= {"ratio_low": decision.interval.low, "ratio_high": decision.interval.high}
+    text = (
+        f"{name} {decision.ratio:.3f} ({format_interval(decision)}), {state_p(decision.p)}, "
+        f"{_count_samples(decision)}: {decision.outcome.value}{_explain_needed(decision, comparison.margin)}."
+    )
+    return Finding(topic="error", text=text + _share_of_series(comparison, decision), numbers=numbers, arms=arms)
+
+
+def format_interval(decision: Decision, decimals: int = 3) -> str:
+    """The interval of a ratio, with its level where that is not 95 %: `0.612 to 0.801; 98.3 %`."""
+    level = "" if decision.alpha == ALPHA else f"; {(1 - decision.alpha) * 100:.3g} %"
+    return f"{decision.interval.low:.{decimals}f} to {decision.interval.high:.{decimals}f}{level}"
+
+
+def _count_samples(decision: Decision) -> str:
+    seeds = count(decision.seeds, "seed")
+    return f"{seeds} and {decision.series} series" if decision.series else seeds
+
+
+def _explain_needed(decision: Decision, margin: float) -> str:
+    """How many seeds would tell, where these do not."""
+    if decision.outcome is not Outcome.UNDECIDED:
+        return ""
+    needed = decision.count_seeds_needed(margin)
+    if needed is None:
+        return f", {margin * 100:g} % would need more than {MAX_SEEDS:,} seeds"
+    return f", {margin * 100:g} % would need {needed} seeds"
+
+
+def _share_of_series(comparison: Comparison, decision: Decision) -> str:
+    """On how many series each is better."""
+    if not decision.series:
+        return ""
+    values = pair_errors(comparison, decision.pair)
+    assert values is not None
+    lower = int(np.sum(values.mean(axis=0) < 0))
+    return f" {decision.pair.first} is lower on {lower} of {decision.series} series."
+
+
+def _summarize(decisions: Sequence[Decision]) -> Finding:
+    """State in one sentence how many of many pairs differ; the table of pairs has the numbers."""
+    if not any(decision.is_tested for decision in decisions):
+        most = max(decision.seeds for decision in decisions)
+        return Finding(topic="error", text=f"{explain_untested(most)}.", numbers={"seeds": most})
+    differing = [name_pair(decision.pair) for decision in decisions if decision.differs]
+    equivalent = sum(decision.outcome in (Outcome.EQUIVALENT, Outcome.SMALL) for decision in decisions)
+    named = f" ({'; '.join(differing)})" if 0 < len(differing) <= MAX_NAMED else ""
+    verb = "is" if equivalent == 1 else "are"
+    text = f"of {len(decisions)} pairs of arms {len(differing)} differ{named}, {equivalent} {verb} equivalent."
+    return Finding(topic="error", text=text, numbers={"differing": len(differing), "tested": len(decisions)})
+
+
+def find_effects(comparison: Comparison) -> list[Finding]:
+    """For those who look twice: Wilcoxon's test and the effect size of each pair."""
+    findings = []
+    for decision in decide_errors(comparison):
+        values = pair_errors(comparison, decision.pair)
+        if values is None or decision.seeds < MIN_SEEDS or decision.pair.is_of_cells:
+            continue
+        p = wilcoxon(values.mean(axis=1))
+        first, second = (
+            [run.metrics.test.rmse_scaled for run in comparison.arms[arm]] for arm in decision.pair.arms[0]
+        )
+        effect = a12(first, second)
+        text = f"{name_pair(decision.pair)}: Wilcoxon signed-rank {state_p(p)}, A12 {effect:.2f}."
+        numbers = {"wilcoxon_p": p, "a12": effect}
+        findings.append(Finding(topic="error", text=text, numbers=numbers, is_detail=True))
+    return findings[:MAX_NAMED]
+
+
+def find_directions(comparison: Comparison) -> list[Finding]:
+    """For those who look twice: directional accuracy over seeds and series, where enough series are tested."""
+    values = {decision.pair: pair_directions(comparison, decision.pair) for decision in decide_errors(comparison)}
+    estimates = {pair: estimate_over_series(of_pair) for pair, of_pair in values.items() if of_pair is not None}
+    enough = {pair: found for pair, found in estimates.items() if found.seeds >= MIN_SEEDS and found.variance > 0}
+    corrected = correct({pair: found.p() for pair, found in enough.items()})
+    findings = []
+    for pair, found in list(enough.items())[:MAX_NAMED]:
+        interval = found.interval(1 - corrected[pair].alpha)
+        mean, low, high = (value * 100 for value in (found.mean, interval.low, interval.high))
+        text = (
+            f"{name_pair(pair)}: directional accuracy {mean:+.1f} percentage points ({low:+.1f} to {high:+.1f}, "
+            f"{state_p(corrected[pair].p)}, {count(found.seeds, 'seed')} and {found.series} series)."
+        )
+        numbers = {"difference": found.mean, "low": interval.low, "high": interval.high, "p": corrected[pair].p}
+        findings.append(Finding(topic="series", text=text, numbers=numbers, is_detail=True))
+    return findings

@@ -1,0 +1,257 @@
+"""The answer and its evidence, as a user reads them: what to use, how sure that is, and what holds it back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from calibration import make_comparison
+from conftest import compare_runs, made, run_with
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import structs
+
+from grubench.comparison import comparison as comparing
+from grubench.comparison.comparison import Comparison, Failure
+from grubench.comparison.decision import decide_errors
+from grubench.comparison.verdict import Verdict, write_verdict
+from grubench.runs.run import Run
+
+RNG = np.random.default_rng(8)
+# Errors below that of the baseline, which is 1, with a spread of 3 %.
+GRU = 0.5 * np.exp(0.03 * RNG.normal(size=5))
+NOISE = np.exp(0.03 * RNG.normal(size=5))
+TIMES = np.array([[1.0, 1.01, 0.99, 1.0, 1.02], [1.3, 1.31, 1.29, 1.3, 1.33]])
+
+
+def answer(*arms: np.ndarray, times: np.ndarray | None = None, **more: object) -> tuple[str, str]:
+    """The two lines of the answer to made-up errors."""
+    found = replace(make_comparison(np.stack(arms), times), **more)  # type: ignore[arg-type]
+    text, remarks = write_verdict(found).answer.lines
+    return text, remarks
+
+
+def change(comparison: Comparison, changed: Callable[[Run], Run]) -> Comparison:
+    """The comparison with other runs."""
+    return replace(comparison, arms={arm: [changed(run) for run in runs] for arm, runs in comparison.arms.items()})
+
+
+def texts(verdict: Verdict, topic: str) -> list[str]:
+    return [finding.text for finding in verdict.findings if finding.topic == topic]
+
+
+class TestTwoCells:
+    def test_the_better_one_is_named_with_its_interval_and_speed(self) -> None:
+        text, remarks = answer(GRU, 1.4 * GRU * NOISE, times=TIMES)
+        assert text.startswith("GRU: ")
+        assert " % lower RMSE than LSTM (95 % interval " in text
+        assert text.endswith(" %), trained 1.3 times as fast.")
+        assert remarks == "One split of the data."
+
+    def test_the_interval_is_that_of_the_decision(self) -> None:
+        found = make_comparison(np.stack([GRU, 1.4 * GRU * NOISE]))
+        (decision,) = decide_errors(found)
+        least, most = (1 - end for end in (decision.interval.high, decision.interval.low))
+        assert f"({100 * (1 - decision.alpha):.3g} % interval {100 * least:.0f} to {100 * most:.0f} %)" in (
+            write_verdict(found).answer.text
+        )
+
+    def test_a_slower_winner_is_told(self) -> None:
+        assert ", but took 1.3 times as long to train." in answer(GRU, 1.4 * GRU * NOISE, times=TIMES[::-1])[0]
+
+    def test_either_is_equivalent_and_the_faster_is_named(self) -> None:
+        text, _ = answer(GRU, GRU * (1 + 0.005 * RNG.normal(size=5)), times=TIMES)
+        assert text == "Either: equivalent within 5 %; the GRU trains 1.3 times as fast."
+
+    def test_what_is_sure_and_too_small_to_matter_is_either(self) -> None:
+        text, _ = answer(GRU, 1.02 * GRU * (1 + 0.002 * RNG.normal(size=5)))
+        assert text.startswith("Either: GRU has 2 % lower RMSE (95 % interval ")
+        assert "less than the margin of 5 %" in text
+
+    def test_the_margin_is_the_users(self) -> None:
+        arms = GRU, 1.02 * GRU * (1 + 0.002 * RNG.normal(size=5))
+        assert answer(*arms, margin=0.01)[0].startswith("GRU: 2 % lower RMSE than LSTM")
+
+    def test_undecided_says_what_it_may_be_and_what_would_settle_it(self) -> None:
+        found = make_comparison(np.stack([GRU, 1.02 * GRU * np.exp(0.1 * RNG.normal(size=5))]))
+        (decision,) = decide_errors(found)
+        text = write_verdict(found).answer.text
+        needed = decision.count_seeds_needed(0.05)
+        assert needed is not None
+        assert text.startswith("Undecided after 5 seeds: ")
+        assert ", anything from " in text
+        assert text.endswith(f" higher; {needed - 5} more seeds would settle 5 %.")
+        assert "tie" not in text
+
+    @pytest.mark.parametrize(("seeds", "words"), [(1, "1 seed is too few"), (2, "2 seeds are too few")])
+    def test_one_or_two_seeds_tell_nothing(self, seeds: int, words: str) -> None:
+        text, _ = answer(GRU[:seeds], 2 * GRU[:seeds])
+        assert text == f"Undecided: {words} to tell (GRU had 50 % lower RMSE). Use --seeds 3 or more."
+
+    @pytest.mark.parametrize("ratio", [2.0, 1.0])
+    def test_a_ratio_that_no_seed_changes_tells_nothing(self, ratio: float) -> None:
+        assert "the same for all 3 seeds" in answer(GRU[:3], ratio * GRU[:3])[0]
+
+
+class TestBaselines:
+    def test_neither_where_a_baseline_is_better(self) -> None:
+        text, remarks = answer(2.6 * NOISE, 4 * NOISE**2)
+        assert text.startswith("Neither: repeating the last value is 2.")
+        assert text.endswith(" times better than the better network.")
+        assert "beat" not in remarks
+
+    def test_a_little_better_is_a_percentage(self) -> None:
+        assert "repeating the last value has 1" in answer(1.2 * NOISE, 4 * NOISE**2)[0]
+
+    def test_what_is_not_shown_to_be_beaten_is_a_remark(self) -> None:
+        _, remarks = answer(NOISE, 1.4 * NOISE**2)
+        assert "No network is shown to beat repeating the last value." in remarks
+
+    def test_of_exact_baselines_nothing_is_said(self, trained: dict[str, Run]) -> None:
+        found = made(
+            trained, {"GRU": [(1.0, 2.0), (1.1, 2.1), (0.9, 1.9)], "LSTM": [(2.0, 4.1), (2.2, 4.2), (1.8, 3.7)]}
+        )
+        exact = {
+            name: structs.replace(scores, overall={**scores.overall, "rmse_scaled": 0.0})
+            for name, scores in found.runs[0].metrics.baselines.items()
+        }
+        found = change(found, lambda run: replace(run, metrics=structs.replace(run.metrics, baselines=exact)))
+        assert all("there is nothing to beat" in text for text in texts(write_verdict(found), "baseline"))
+
+
+class TestManyArms:
+    def test_the_best_of_many_cells_is_chosen_on_validation(self) -> None:
+        found = make_comparison(np.stack([GRU, 1.4 * GRU * NOISE, 1.5 * GRU / NOISE]))
+        assert write_verdict(found).answer.text == "GRU: best of 3 on validation; lower RMSE than LSTM and RNN."
+
+        def swapped(run: Run) -> Run:
+            loss = structs.replace(run.metrics.loss, validation=1.0 if run.experiment.model.cell == "gru" else 0.1)
+            return replace(run, metrics=structs.replace(run.metrics, loss=loss))
+
+        text = write_verdict(change(found, swapped)).answer.text
+        assert text.startswith("Undecided, ")
+        assert "higher test RMSE than GRU" in text
+
+    def test_without_validation_it_is_said_what_was_picked_by(self) -> None:
+        def without(run: Run) -> Run:
+            loss = structs.replace(run.metrics.loss, validation=None)
+            return replace(run, metrics=structs.replace(run.metrics, loss=loss))
+
+        found = change(make_comparison(np.stack([GRU, 1.4 * GRU * NOISE, 1.5 * GRU / NOISE])), without)
+        assert "best of 3 on the test part itself, which flatters it" in write_verdict(found).answer.text
+
+    def test_settings_that_are_varied_leave_the_question_of_the_cells(self) -> None:
+        values = 0.5 * np.exp(0.05 * np.random.default_rng(1).normal(size=(6, 5)))
+        values[1::2] *= 1.3
+        text, remarks = answer(*values)
+        assert text.startswith("GRU: ")
+        assert " lower RMSE than LSTM over 3 settings (97.5 % interval " in text
+        assert remarks.startswith("Best of 6 arms on validation: GRU learning_rate=")
+
+    def test_identical_arms_are_decided_nowhere(self) -> None:
+        assert answer(GRU, GRU, GRU)[0].startswith("Undecided: ")
+
+
+class TestWhatHoldsItBack:
+    def test_cells_that_still_learn(self) -> None:
+        def learning(run: Run) -> Run:
+            fall = 0.5 if run.experiment.model.cell == "lstm" else 0.05
+            loss = structs.replace(run.metrics.loss, late_fall=fall)
+            return replace(run, metrics=structs.replace(run.metrics, loss=loss))
+
+        verdict = write_verdict(change(make_comparison(np.stack([GRU, 1.4 * GRU * NOISE])), learning))
+        assert "LSTM still learned when training ended: this compares speed of learning" in verdict.answer.lines[1]
+        (text,) = texts(verdict, "learning")
+        assert text == "training losses still fell, LSTM by 33 %; try --epochs 40."
+
+    def test_failed_and_stuck_trials(self) -> None:
+        values, failed = np.stack([GRU, 1.4 * GRU * NOISE]), np.zeros((2, 5), bool)
+        values[1, 0], failed[1, 1] = 9, True
+        verdict = write_verdict(make_comparison(values, failed=failed))
+        assert "Trials failed or got stuck: 2 of 5 LSTM." in verdict.answer.lines[1]
+        (text,) = texts(verdict, "trials")
+        assert "LSTM 1 of 5 failed, 1 stuck (up to 81 % could)" in text
+        assert len(texts(verdict, "failed")) == 1
+
+    def test_none_failed_and_some_could(self) -> None:
+        (text,) = texts(write_verdict(make_comparison(np.stack([GRU[:3], 1.4 * GRU[:3]]))), "trials")
+        assert text == "none of 3 each failed or got stuck; up to 63 % could (95 % bound)."
+
+    def test_an_arm_whose_trials_all_failed(self) -> None:
+        failed = np.zeros((2, 5), bool)
+        failed[1] = True
+        text, remarks = (
+            answer(GRU, GRU)
+            if False
+            else (write_verdict(make_comparison(np.stack([GRU, GRU]), failed=failed)).answer.lines)
+        )
+        assert text == "GRU: every trial of LSTM failed."
+        assert "5 of 5 LSTM" in remarks
+
+    def test_a_small_test_part(self) -> None:
+        def small(run: Run) -> Run:
+            data = structs.replace(run.metrics.data, separate_targets=2)
+            return replace(run, metrics=structs.replace(run.metrics, data=data))
+
+        verdict = write_verdict(change(make_comparison(np.stack([GRU, 2 * GRU * NOISE])), small))
+        assert verdict.answer.text.startswith("Undecided: 2 test targets are too few to tell")
+
+
+class TestSpeed:
+    def test_other_kernels_are_not_raced(self, trained: dict[str, Run]) -> None:
+        found = compare_runs({"GRU": [run_with(trained["gru"])], "LSTM": [run_with(trained["lstm"], kernel="cudnn")]})
+        (text,) = texts(write_verdict(found), "speed")
+        assert "GRU on fused, LSTM on cudnn" in text
+        assert "would compare kernels, not cells" in text
+
+    def test_a_restless_machine_is_told(self) -> None:
+        found = make_comparison(np.stack([GRU, GRU * NOISE]), np.array([[1, 2, 1, 2, 1], [1, 1, 1, 1, 2.0]]))
+        assert any(
+            "varies by" in text and "close other programs" in text for text in texts(write_verdict(found), "speed")
+        )
+
+    def test_times_of_other_machines_are_not_compared(self, trained: dict[str, Run]) -> None:
+        other = replace(trained["lstm"], environment=structs.replace(trained["lstm"].environment, processor="another"))
+        found = comparing.from_runs([trained["gru"], other])
+        assert found.notes == ("The runs were made with different processor: errors may differ by it.",)
+        assert "their times are not compared" in texts(write_verdict(found), "speed")[0]
+
+
+def test_only_seeds_that_both_arms_have_are_paired(trained: dict[str, Run]) -> None:
+    found = made(trained, {"GRU": [(1.0, 1.0)] * 4, "LSTM": [(2.0, 2.0), (2.1, 2.0), (2.2, 2.0)]})
+    verdict = write_verdict(found)
+    assert "3 seeds" in texts(verdict, "error")[0]
+    assert texts(verdict, "pairs")[0].startswith("GRU and LSTM share 3 seeds; seed 3 of one of them alone is left out")
+
+
+def test_a_seed_that_failed_is_no_missing_seed(trained: dict[str, Run]) -> None:
+    found = made(trained, {"GRU": [(1.0, 1.0)] * 4, "LSTM": [(2.0, 2.0), (2.1, 2.0), (2.2, 2.0)]})
+    found = replace(found, failures=(Failure(arm="LSTM", seed=3, message="NaN"),))
+    assert not texts(write_verdict(found), "pairs")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 10_000),
+    st.sampled_from([2, 3, 6]),
+    st.sampled_from([1, 2, 3, 6]),
+    st.sampled_from([0, 5]),
+    st.sampled_from([0.0, 0.2]),
+)
+def test_an_arm_is_named_only_where_the_evidence_says_different(
+    seed: int, arms: int, seeds: int, series: int, failing: float
+) -> None:
+    draw = np.random.default_rng(seed)
+    shape = (arms, seeds, series) if series else (arms, seeds)
+    values = np.exp(0.1 * draw.normal(size=shape) + 0.2 * draw.normal(size=(arms, *[1] * (len(shape) - 1))))
+    failed = draw.random((arms, seeds)) < failing
+    failed[0] = False
+    found = make_comparison(values, failed=failed)
+    verdict = write_verdict(found)
+    lines = [*verdict.answer.lines, *map(str, verdict.findings)]
+    assert not any("nan" in line or "inf" in line for line in lines)
+    named = verdict.answer.choice in {*(arm.name for arm in found.arms), *(arm.cell for arm in found.arms)}
+    if named and not verdict.answer.text.endswith("failed."):
+        assert any(decision.differs and decision.lower == verdict.answer.choice for decision in decide_errors(found))

@@ -1,0 +1,217 @@
+"""What pairs show: different, equivalent, both or undecided; corrected, and never against their interval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from calibration import make_comparison
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from msgspec import structs
+from scipy import stats
+
+from grubench.comparison.comparison import Comparison
+from grubench.comparison.decision import Decision, Outcome, decide_baselines, decide_errors, decide_times, judge
+from grubench.comparison.statistics import ALPHA, Corrected, estimate_over_seeds
+from grubench.comparison.timing import explain_untimed
+from grubench.comparison.verdict import write_verdict
+
+RNG = np.random.default_rng(4)
+logs = st.lists(st.floats(-0.3, 0.3), min_size=3, max_size=10)
+
+
+def errors(*arms: Sequence[float]) -> np.ndarray:
+    """Errors of arms, `(arm, seed)`."""
+    return np.array(arms)
+
+
+def one(decisions: list[Decision]) -> Decision:
+    (decision,) = decisions
+    return decision
+
+
+class TestOutcome:
+    @settings(max_examples=100)
+    @given(logs, st.floats(0.01, 0.3), st.integers(1, 5))
+    def test_it_is_student_and_two_one_sided_tests(self, logs: list[float], margin: float, tests: int) -> None:
+        found = estimate_over_seeds(logs)
+        assume(found.p() == found.p())
+        corrected = Corrected(p=min(1.0, found.p() * tests), alpha=ALPHA / tests)
+        assume(abs(corrected.p - ALPHA) > 1e-9)
+        limit = np.log1p(margin)
+        upper = stats.ttest_1samp(logs, limit, alternative="less").pvalue
+        lower = stats.ttest_1samp(logs, -limit, alternative="greater").pvalue
+        different, equivalent = corrected.p < ALPHA, max(upper, lower) < ALPHA / tests
+        assume(abs(max(upper, lower) - ALPHA / tests) > 1e-9)
+        expected = {
+            (True, True): Outcome.SMALL,
+            (True, False): Outcome.DIFFERENT,
+            (False, True): Outcome.EQUIVALENT,
+            (False, False): Outcome.UNDECIDED,
+        }
+        assert judge(found, corrected, margin) is expected[different, equivalent]
+
+    def test_two_seeds_decide_nothing(self) -> None:
+        found = estimate_over_seeds([0.5, 0.5001])
+        assert judge(found, Corrected(p=found.p(), alpha=ALPHA), 0.05) is Outcome.UNDECIDED
+
+    def test_a_difference_of_a_billionth_is_too_small_to_matter(self) -> None:
+        gru = np.array([0.5, 0.6, 0.55, 0.58])
+        decision = one(decide_errors(make_comparison(np.stack([gru, gru * (1 + 1e-9 + 1e-11 * RNG.normal(size=4))]))))
+        assert decision.outcome is Outcome.SMALL
+
+    @pytest.mark.parametrize("factor", [1.0, 2.0])
+    def test_the_same_ratio_for_every_seed_decides_nothing(self, factor: float) -> None:
+        gru = np.array([0.5, 0.25, 1.0])
+        decision = one(decide_errors(make_comparison(np.stack([gru, gru * factor]))))
+        assert decision.outcome is Outcome.UNDECIDED
+        assert np.isnan(decision.p)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([2, 3, 6]), st.sampled_from([3, 5, 8]), st.sampled_from([0, 5]))
+def test_interval_and_decision_never_contradict_each_other(seed: int, arms: int, seeds: int, series: int) -> None:
+    draw = np.random.default_rng(seed)
+    shape = (arms, seeds, series) if series else (arms, seeds)
+    values = np.exp(0.1 * draw.normal(size=shape) + 0.1 * draw.normal(size=(arms, *[1] * (len(shape) - 1))))
+    found = make_comparison(values, np.exp(0.05 * draw.normal(size=shape[:2])))
+    for decision in (*decide_errors(found), *decide_times(found), *decide_baselines(found)):
+        if decision.lost:
+            continue
+        assert decision.differs is not (decision.interval.low <= 1 <= decision.interval.high)
+        assert decision.interval.low <= decision.ratio <= decision.interval.high
+        assert decision.differs is (decision.p < ALPHA)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000))
+def test_the_order_of_the_arms_changes_nothing(seed: int) -> None:
+    values = np.exp(0.1 * np.random.default_rng(seed).normal(size=(2, 5)))
+    there = make_comparison(values)
+    back = Comparison(arms=dict(reversed(there.arms.items())), command="")
+    first, second = one(decide_errors(there)), one(decide_errors(back))
+    assert (first.outcome, first.lower) == (second.outcome, second.lower)
+    assert first.ratio * second.ratio == pytest.approx(1)
+
+
+class TestLostTrials:
+    GRU = (0.30, 0.31, 0.29, 0.32, 0.30)
+    LSTM = (0.33, 0.35, 1.40, 0.34, 1.50)
+
+    def test_all_trials_are_ranked_with_the_lost_ones_last(self) -> None:
+        decision = one(decide_errors(make_comparison(errors(self.GRU, self.LSTM))))
+        assert decision.lost
+        assert decision.p == pytest.approx(stats.mannwhitneyu([1, 4, 0, 5, 1], [6, 8, 9.5, 7, 9.5]).pvalue)
+        assert decision.lower == "GRU"
+
+    def test_a_failed_trial_and_a_stuck_one_count_alike(self) -> None:
+        failed = np.zeros((2, 5), bool)
+        failed[1, [2, 4]] = True
+        decisions = [
+            one(decide_errors(make_comparison(errors(self.GRU, self.LSTM), failed=lost))) for lost in (None, failed)
+        ]
+        assert decisions[0].p == decisions[1].p
+        assert decisions[0].outcome is decisions[1].outcome
+
+    def test_cells_over_settings_are_ranked_within_each_setting(self) -> None:
+        values = np.exp(0.05 * RNG.normal(size=(6, 6)))
+        values[1::2] *= 1.2
+        values[1, 0] = 9
+        cells, *_ = decide_errors(make_comparison(values))
+        assert cells.pair.is_of_cells
+        assert cells.lost
+        differences = []
+        for setting in range(3):
+            both = values[2 * setting : 2 * setting + 2]
+            ranks = stats.rankdata(both, axis=None).reshape(2, 6)
+            differences.append(ranks[0] - ranks[1])
+        expected = 2 * stats.ttest_1samp(np.mean(differences, axis=0), 0).pvalue  # two families share the 5 %
+        assert cells.p == pytest.approx(expected)
+        assert cells.lower == "GRU"
+
+    def test_baselines_count_lost_trials_as_worse(self) -> None:
+        values = errors([0.3] * 7 + [9.0], [0.5, 0.6, 0.55, 0.5, 0.6, 0.55, 0.5, 0.6])
+        against = {decision.pair.first: decision for decision in decide_baselines(make_comparison(values))}
+        assert against["GRU"].lost
+        assert against["GRU"].p == pytest.approx(stats.binomtest(1, 8).pvalue)
+        assert against["LSTM"].differs
+
+
+class TestSeriesToo:
+    def test_a_difference_has_to_hold_for_other_series(self) -> None:
+        """Sure over seeds on each of four series, of which two say the one and two the other."""
+        values = 1 + 0.001 * RNG.normal(size=(2, 5, 4))
+        values[0, :, :2] *= 0.8
+        values[0, :, 2:] *= 1.3
+        decision = one(decide_errors(make_comparison(values)))
+        assert decision.series == 4
+        assert decision.outcome is Outcome.UNDECIDED
+        values[0] = 0.8 * (1 + 0.001 * RNG.normal(size=(5, 4)))
+        assert one(decide_errors(make_comparison(values))).outcome is Outcome.DIFFERENT
+
+    def test_three_series_are_one_mean(self) -> None:
+        assert one(decide_errors(make_comparison(1 + 0.1 * RNG.random((2, 4, 3))))).series == 0
+
+
+class TestSpeed:
+    ERRORS = np.exp(0.1 * RNG.normal(size=(2, 4)))
+    TIMES = np.array([[1.0, 1.01, 0.99, 1.0], [1.5, 1.52, 1.49, 1.51]])
+
+    def test_trials_that_took_turns_are_compared(self) -> None:
+        decision = one(decide_times(make_comparison(self.ERRORS, self.TIMES)))
+        assert (decision.outcome, decision.lower) == (Outcome.DIFFERENT, "GRU")
+
+    def test_trials_of_another_call_are_not(self) -> None:
+        """Such as those of an arm that was finished before."""
+        found = make_comparison(self.ERRORS, self.TIMES)
+        arms = {
+            arm: [replace(run, environment=structs.replace(run.environment, call=f"call of {arm}")) for run in runs]
+            for arm, runs in found.arms.items()
+        }
+        found = Comparison(arms=arms, command="")
+        assert decide_times(found) == []
+        assert "not timed together" in explain_untimed(found)
+        assert "--fresh" in explain_untimed(found)
+        verdict = write_verdict(found)
+        assert not any("times as fast" in str(finding) for finding in verdict.findings)
+        assert "times as fast" not in verdict.answer.text
+
+    def test_resumed_trials_are_not(self) -> None:
+        found = make_comparison(self.ERRORS, self.TIMES)
+        for runs in found.arms.values():
+            for place, run in enumerate(runs):
+                timing = structs.replace(run.metrics.timing, resumed_after_epochs=(3,))
+                runs[place] = replace(run, metrics=structs.replace(run.metrics, timing=timing))
+        assert decide_times(found) == []
+
+    def test_settings_that_cannot_change_it_are_neither_tested_nor_corrected_for(self) -> None:
+        values = np.exp(0.1 * RNG.normal(size=(6, 4)))
+        decisions = decide_times(make_comparison(values, np.exp(0.1 * RNG.normal(size=(6, 4)))))
+        names = {(decision.pair.first, decision.pair.second) for decision in decisions}
+        rates = ("0.001", "0.003", "0.01")
+        assert names == {
+            ("GRU", "LSTM"),
+            *((f"GRU learning_rate={rate}", f"LSTM learning_rate={rate}") for rate in rates),
+        }
+
+
+def test_baselines_are_corrected_over_arms_and_baselines() -> None:
+    values = np.exp(0.3 * RNG.normal(size=(3, 4)) - 0.4)
+    found = make_comparison(values)
+    raw = [stats.ttest_1samp(np.log(own), 0).pvalue for own in values]
+    assert min(decision.p for decision in decide_baselines(found)) == pytest.approx(3 * min(raw))
+
+
+def test_of_cells_and_settings_the_cells_are_a_family_of_their_own() -> None:
+    """A difference of the cells at every setting is found by one test, which the pairs do not bury."""
+    values = np.exp(0.1 * np.random.default_rng(5).normal(size=(6, 5)))
+    values[1::2] *= 1.15
+    cells, *pairs = decide_errors(make_comparison(values))
+    assert cells.pair.is_of_cells
+    logs = np.log(values[::2] / values[1::2]).mean(axis=0)
+    assert cells.p == pytest.approx(2 * stats.ttest_1samp(logs, 0).pvalue)
+    assert cells.differs
+    assert not all(pair.differs for pair in pairs)
