@@ -17,9 +17,9 @@ from grubench.comparison.error_verdict import find_directions
 from grubench.presets import resolve
 from grubench.runs.run import Run
 
-TRIES = 200
+TRIES = 100
 # Of claims with a rate of 5 % so many more are found by chance once in a thousand times.
-CHANCE = 0.05
+CHANCE = 0.075
 RUNS = 24
 SPLITS = 200
 

@@ -64,7 +64,7 @@ def test_trials_at_a_time_give_the_same_weights_and_say_that_their_times_are_sha
         (place, event.seed) for place, event in enumerate(order)
     }
     assert {run.environment.threads for run in comparison.runs} == {max(1, machine.count_cores() // 3)}
-    assert any("shared a machine" in sentence for sentence in map(str, write_verdict(comparison)))
+    assert any("shared a machine" in sentence for sentence in map(str, write_verdict(comparison).findings))
     running, most = 0, 0
     for event in events:
         running += {TrialStart: 1, TrialEnd: -1}.get(type(event), 0)
