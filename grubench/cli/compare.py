@@ -191,7 +191,8 @@ def _compare_runs(names: list[str], output: Path, margin: float) -> Comparison:
 
 def _deliver(comparison: Comparison, export: list[Path], report: Path | None, pictures: str, *, details: bool) -> None:
     """Keep the comparison, then show it and write the rest; the exit code says that trials failed, if any did."""
-    from grubench.comparison.best_arm import find_best_arm
+    from grubench.comparison.answer import NEITHER, answer
+    from grubench.comparison.best_arm import find_best_run
     from grubench.reports import export as record
     from grubench.reports import terminal
     from grubench.reports.console import Console
@@ -205,8 +206,9 @@ def _deliver(comparison: Comparison, export: list[Path], report: Path | None, pi
     if folder and folder.is_dir():
         _draw(comparison, folder, pictures, delivery)
         console.print_path("Tables and pictures:", folder)
-        best, _ = find_best_arm(comparison)
-        console.print_path("Next: grubench predict", comparison.arms[best][0].folder)
+        if answer(comparison).choice != NEITHER:
+            steps = comparison.spec.window.horizon
+            console.print_path(f"Next: grubench predict --steps {steps}", find_best_run(comparison).folder)
     for path in export:
         with delivery.step(f"{path}"):
             record.export_comparison(comparison, path)

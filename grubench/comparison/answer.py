@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # From this ratio on a difference is said as "times", below it as a percentage.
 TIMES = 1.5
+MANY_TIMES = 1000
 EITHER = "either"
 NEITHER = "neither"
 UNDECIDED = "undecided"
@@ -110,8 +111,12 @@ def _find_better_baseline(comparison: Comparison) -> Answer | None:
 def _say_better(ratio: float) -> str:
     """How much better a forecaster is whose error is 1 / ratio of another's; the other follows."""
     if ratio >= TIMES:
-        return f"is {ratio:.1f} times better than"
+        return f"is {_say_times(ratio)} times better than"
     return f"has {(1 - 1 / ratio) * 100:.0f} % lower RMSE than"
+
+
+def _say_times(ratio: float) -> str:
+    return f"{ratio:.1f}" if ratio < MANY_TIMES else f"more than {MANY_TIMES:,}"
 
 
 def _answer_pair(comparison: Comparison, decision: Decision) -> Answer:
@@ -270,7 +275,7 @@ def _list_remarks(comparison: Comparison, found: Answer) -> list[str]:
     if lost:
         texts = [f"{one.lost} of {one.trials} {name}" for name, one in lost.items()]
         remarks.append(f"Trials failed or got stuck: {join_and(texts[:MAX_NAMED])}.")
-    remarks.append("One split of the data.")
+    remarks.append("Seen on one split in time.")
     return remarks
 
 
@@ -289,5 +294,5 @@ def _find_unbeaten(comparison: Comparison) -> str:
         return ""
     name = min(errors, key=lambda name: errors[name])
     best = min(decision.ratio for decision in decisions if decision.pair.second == name)
-    so_far = f"; so far it is {best:.1f} times better" if best >= TIMES else ""
+    so_far = f"; so far it is {_say_times(best)} times better" if best >= TIMES else ""
     return f"{describe_baseline(name)}{so_far}"

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from grubench.comparison.comparison import Comparison
     from grubench.comparison.decision import Decision
 
+# From this ratio on decimals say nothing.
+LARGE_RATIO = 100
+
 
 def find_against_baselines(comparison: Comparison, too_few: str = "") -> list[Finding]:
     """Set the arms against each baseline.
@@ -71,8 +74,16 @@ def _judge(decisions: Sequence[Decision]) -> str:
 
 def _format_ratio(decision: Decision) -> str:
     if not decision.is_tested or decision.lost:
-        return f"{decision.ratio:.2f}"
-    return f"{decision.ratio:.2f} ({decision.interval.low:.2f} to {decision.interval.high:.2f})"
+        return _write_ratio(decision.ratio)
+    return (
+        f"{_write_ratio(decision.ratio)} ({_write_ratio(decision.interval.low)} to "
+        f"{_write_ratio(decision.interval.high)})"
+    )
+
+
+def _write_ratio(ratio: float) -> str:
+    """A ratio to two decimals; a large one, of which they say nothing, as a whole number."""
+    return f"{ratio:.2f}" if ratio < LARGE_RATIO else f"{ratio:,.0f}"
 
 
 def _list_numbers(decisions: Sequence[Decision]) -> dict[str, float]:

@@ -8,6 +8,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from grubench.comparison.comparison import Comparison
+    from grubench.runs.run import Run
     from grubench.spec.arms import Arm
 
 
@@ -19,3 +20,14 @@ def find_best_arm(comparison: Comparison) -> tuple[Arm, str]:
         return min(known, key=lambda arm: float(np.mean(known[arm]))), "validation"
     errors = {arm: np.mean([run.metrics.test.rmse_scaled for run in runs]) for arm, runs in comparison.arms.items()}
     return min(errors, key=lambda arm: float(errors[arm])), "the test part itself, which flatters it"
+
+
+def find_best_run(comparison: Comparison) -> Run:
+    """The run of the best arm that was chosen by the same."""
+    arm, _ = find_best_arm(comparison)
+
+    def read_loss(run: Run) -> float:
+        loss = run.metrics.loss.validation
+        return run.metrics.test.rmse_scaled if loss is None else loss
+
+    return min(comparison.arms[arm], key=read_loss)

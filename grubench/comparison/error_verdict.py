@@ -79,8 +79,8 @@ def _explain_needed(decision: Decision, margin: float) -> str:
         return ""
     needed = decision.count_seeds_needed(margin)
     if needed is None:
-        return f", {margin * 100:g} % would need more than {MAX_SEEDS:,} seeds"
-    return f", {margin * 100:g} % would need {needed} seeds"
+        return f"; not even {MAX_SEEDS:,} seeds would show {margin * 100:g} %"
+    return f"; {needed} seeds would show {margin * 100:g} %"
 
 
 def _share_of_series(comparison: Comparison, decision: Decision) -> str:

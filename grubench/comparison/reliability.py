@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from grubench.comparison.comparison import Comparison
 
-# A trial is stuck where its error is more than this many times that of the next better trial of its arm.
+# A trial is stuck where it no longer learns, and its error is more than this many times that of the next better one.
 STUCK = 2.0
 # Of fewer trials it cannot be told which are stuck.
 MIN_TRIALS = 3
@@ -55,7 +55,8 @@ def find_reliability(comparison: Comparison) -> dict[str, Reliability]:
     found = {}
     for name, seeds in failed.items():
         errors = [run.metrics.test.rmse_scaled for run in runs.get(name, [])]
-        stuck = {run.experiment.seed for run, flag in zip(runs.get(name, []), find_stuck(errors), strict=True) if flag}
+        far = [run for run, flag in zip(runs.get(name, []), find_stuck(errors), strict=True) if flag]
+        stuck = {run.experiment.seed for run in far if not run.metrics.loss.is_still_learning}
         found[name] = Reliability(trials=len(errors) + len(seeds), failed=frozenset(seeds), stuck=frozenset(stuck))
     return found
 

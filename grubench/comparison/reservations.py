@@ -169,9 +169,8 @@ def find_lagging(comparison: Comparison) -> list[Finding]:
 
 
 def _lag_by_one_step(runs: Sequence[Run]) -> bool:
-    """Whether most forecasts, over seeds and series, correlate most with the value one step before the actual one."""
-    lags = [lag for run in runs for lag in run.metrics.test.lags.values() if lag is not None]
-    return bool(lags) and bool(np.mean(np.array(lags) == 1) > 0.5)
+    """Whether most forecasts, of all seeds and series, correlate most with the value one step before the actual one."""
+    return float(np.mean([lag == 1 for run in runs for lag in run.metrics.test.lags.values()])) > 0.5
 
 
 def find_unseen(comparison: Comparison) -> list[Finding]:

@@ -91,7 +91,9 @@ def _make_text_table(content: TextTable) -> Table:
 def _explain(comparison: Comparison, columns: Sequence[Column]) -> str:
     """What stands under the tables about the columns that they have."""
     several = max(len(runs) for runs in comparison.arms.values()) > 1
-    parts = ["± standard deviation over seeds; below, 95 % intervals of ratios."] if several else []
+    parts = (
+        ["± standard deviation over seeds; below, ratios are geometric means with 95 % intervals."] if several else []
+    )
     if len(comparison.runs[0].metrics.test.series) > 1:
         parts.append("Errors are means over series.")
     parts += [f"{column.heading}: {column.explanation}." for column in columns if column.explanation]

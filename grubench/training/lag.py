@@ -40,7 +40,8 @@ def find_lag(predicted: NDArray[np.floating], recent: NDArray[np.float64]) -> in
         recent: `(forecast, lag)`, from `read_recent`.
 
     Returns:
-        The lag, 0 for forecasts in time and 1 for the last value seen again; None where no correlation reaches 0.5.
+        The lag, 0 for forecasts in time and 1 for the last value seen again; None where no correlation reaches 0.5, or
+        where the forecasts are no nearer to the value so many steps before than the actual values are.
     """
     known = ~np.isnan(recent).any(axis=1)
     columns = np.column_stack([predicted, recent])[known]
@@ -52,4 +53,6 @@ def find_lag(predicted: NDArray[np.floating], recent: NDArray[np.float64]) -> in
         return None
     correlations = centered[:, 1:].T @ centered[:, 0] / (lengths[1:] * lengths[0])
     lag = int(correlations.argmax())
-    return lag if correlations[lag] >= MIN_CORRELATION else None
+    before = columns[:, 1 + lag]
+    is_near = np.square(columns[:, 0] - before).sum() < np.square(columns[:, 1] - before).sum()
+    return lag if correlations[lag] >= MIN_CORRELATION and (is_near or not lag) else None

@@ -48,7 +48,7 @@ class TestTwoCells:
         assert text.startswith("GRU: ")
         assert " % lower RMSE than LSTM (95 % interval " in text
         assert text.endswith(" %), trained 1.3 times as fast.")
-        assert remarks == "One split of the data."
+        assert remarks == "Seen on one split in time."
 
     def test_the_interval_is_that_of_the_decision(self) -> None:
         found = make_comparison(np.stack([GRU, 1.4 * GRU * NOISE]))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from calibration import make_comparison
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from grubench.comparison.reliability import STUCK, find_reliability, find_stuck
 
@@ -37,6 +40,16 @@ def test_the_unit_does_not_matter_and_most_trials_are_never_stuck(errors: list[f
     if any(stuck):
         fine = [error for error, flag in zip(errors, stuck, strict=True) if not flag]
         assert min(error for error, flag in zip(errors, stuck, strict=True) if flag) > STUCK * max(fine)
+
+
+def test_a_trial_that_still_learns_is_not_stuck() -> None:
+    values = np.ones((2, 5))
+    values[0, 1] = 4
+    found = make_comparison(values)
+    (runs, *_) = found.arms.values()
+    loss = structs.replace(runs[1].metrics.loss, late_fall=0.5)
+    runs[1] = replace(runs[1], metrics=structs.replace(runs[1].metrics, loss=loss))
+    assert find_reliability(found)["GRU"].lost == 0
 
 
 def test_failed_and_stuck_trials_are_counted_with_their_bound() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +127,16 @@ class TestCalendars:
     def test_ten_days_of_the_month(self) -> None:
         days = pd.date_range("2019-01-01", "2019-12-31")
         assert follow(stamps(days[np.isin(days.day, [1, 11, 21])]), 2) == ["2020-01-01", "2020-01-11"]
+
+    def test_a_missing_month_is_a_gap_and_a_missing_weekday_may_be_a_holiday(self) -> None:
+        months = stamps(pd.date_range("2010-01-31", periods=60, freq="ME").delete([20, 40]))
+        days = stamps(pd.date_range("2024-01-01", periods=200, freq="B").delete([20, 40]))
+        spec = Data(file="a.csv", target=("v",))
+        for time, missing in ((months, 2), (days, 0)):
+            values = np.arange(len(time), dtype=float)[:, None]
+            assert timestamps.arrange("a", time, values, ("v",), spec).missing == missing
+        with pytest.raises(DataError, match="2 missing timestamps"):
+            timestamps.arrange("a", months, np.ones((58, 1)), ("v",), replace(spec, gaps="error"))
 
     def test_a_calendar_is_filled_where_that_is_asked_for(self) -> None:
         months = stamps(["2020-01-31", "2020-02-29", "2020-03-31", "2020-05-31", "2020-06-30"])

@@ -154,6 +154,14 @@ def test_forecasts_that_never_change_have_no_lag() -> None:
     assert find_lag(target[1:-1][:5], recent[:5]) is None
 
 
+def test_forecasts_far_from_the_last_value_do_not_repeat_it() -> None:
+    """They move with it, and are at half its level."""
+    target = 1000 + np.cumsum(RNG.normal(size=300))
+    recent = np.column_stack([target[2:], target[1:-1], target[:-2]])
+    assert find_lag(target[1:-1] + 0.01, recent) == 1
+    assert find_lag(target[1:-1] / 2, recent) is None
+
+
 def two_targets(units: tuple[str, str], columns: tuple[str, str]):
     """The scores of persistence over two series, one of thousands and one of thousandths."""
     walks = [np.cumsum(RNG.normal(size=200)) * size for size in (1e3, 1e-3)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from grubench.data.calendar import find_calendar
+from grubench.data.calendar import Slots, find_calendar
 from grubench.data.series import Series
 from grubench.data.zones import choose_clock
 from grubench.errors import DataError, SpecError
@@ -158,7 +158,8 @@ def _count_steps(timestamps: NDArray[np.datetime64], step: np.timedelta64) -> ND
 def _apply_gap_rule(name: str, rows: _TimedRows, rule: str) -> tuple[_TimedRows, int]:
     """The rows with their gaps filled where that is the rule, and how many timestamps were missing."""
     calendar = find_calendar(rows.time)
-    if calendar is None or (calendar.kind != "regular" and rule != "fill"):
+    # Of days of the week nobody knows whether a missing one is a holiday; months have none.
+    if calendar is None or (rule != "fill" and (calendar.kind == "irregular" or isinstance(calendar, Slots))):
         return rows, 0
     if calendar.kind == "irregular":
         raise DataError(
@@ -178,7 +179,7 @@ def _apply_gap_rule(name: str, rows: _TimedRows, rule: str) -> tuple[_TimedRows,
             f"data.gaps: series {list_names([name])} has {missing:,} missing timestamps, too many to fill.",
             "Look for a wrong timestamp, years before or after the others; or use --gaps keep.",
         )
-    if calendar.kind == "calendar":
+    if calendar.kind == "calendar" and rule == "fill":
         return _fill_calendar(rows, calendar, int(counts.sum()))
     return (_fill_gaps(rows, calendar.step) if missing and rule == "fill" else rows), missing
 
