@@ -119,3 +119,11 @@ class TestBounds:
         monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
         with pytest.raises(UsageError, match="extra `excel`"):
             read(path)
+
+
+def test_a_code_that_is_said_is_missing_among_numbers_too(tmp_path: Path) -> None:
+    days = [dt.datetime(2026, 1, 1) + dt.timedelta(days=day) for day in range(62)]
+    prices = [*range(60), -999, 61.5]
+    path = write(tmp_path, [["date", "price"], *map(list, zip(days, prices, strict=True))])
+    series = read(path, na=("-999",), missing="drop")
+    assert (len(series), series.empty, series.target.min()) == (61, 1, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -43,3 +44,14 @@ def test_cells_that_are_no_values_are_refused(cells: list) -> None:
     frame = pd.DataFrame({"date": DAYS, "price": [1, 2, 3], "other": cells})
     with pytest.raises(DataError, match="column 'other' holds no numbers, but"):
         read(frame, time="date", features=("other",))
+
+
+@pytest.mark.parametrize("code", ["-999", "-999.5", "12345678.9"])
+@pytest.mark.parametrize("kind", [float, "float32", "Float64", object])
+def test_a_code_that_is_said_is_missing_among_numbers_too(code: str, kind: object) -> None:
+    values = np.arange(60.0)
+    values[[5, 50]] = float(code)
+    frame = pd.DataFrame({"price": pd.Series(values).astype(kind)})  # type: ignore[call-overload]
+    series = read(frame, na=(code,), missing="drop")
+    assert (len(series), series.empty) == (58, 2)
+    assert series.target.max() == 59

@@ -36,7 +36,9 @@ def parse_numbers(column: pd.Series[Any], where: str, style: NumberFormat | None
         raise DataError(
             f"{where}, column {quote(column.name)} holds no numbers, but {column.dtype}.", "Name another column."
         ) from error
-    bad = np.abs(values) > LARGEST_VALUE
+    codes = style.codes if style else ()
+    is_code = np.isin(values, codes) if codes else np.zeros(len(values), bool)
+    bad = (np.abs(values) > LARGEST_VALUE) & ~is_code
     if column.dtype.kind not in "iuf":
         bad |= np.isnan(values) & column.notna().to_numpy()
     if bad.any():
@@ -48,7 +50,7 @@ def parse_numbers(column: pd.Series[Any], where: str, style: NumberFormat | None
             "Fix or remove the row; or say --na TEXT if it stands for a missing number, "
             "or --decimal and --thousands if it is written in another way.",
         )
-    return values
+    return np.where(is_code, np.nan, values) if is_code.any() else values
 
 
 def _convert(column: pd.Series[Any], style: NumberFormat, where: str) -> tuple[pd.Series[Any], NDArray[np.float64]]:

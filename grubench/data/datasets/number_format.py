@@ -59,6 +59,14 @@ class NumberFormat:
     doubts: tuple[tuple[str, str], ...] = ()
     is_guess: bool = False
 
+    @property
+    def codes(self) -> tuple[float, ...]:
+        """The texts for missing numbers that are numbers themselves, such as -999; as float32 has them too."""
+        texts = (text.replace(self.decimal, ".") for text in self.na)
+        codes = [float(text) for text in texts if PLAIN.fullmatch(text)]
+        with np.errstate(over="ignore"):
+            return (*codes, *(float(np.float32(code)) for code in codes))
+
     def check(self, names: Iterable[str], where: str) -> None:
         """Refuse columns whose numbers can be read in two ways.
 
