@@ -23,7 +23,7 @@ def predict(
     csv: Annotated[
         Path | None,
         typer.Option(
-            "--csv", "--parquet", "--file", metavar="FILE", help="New data of the same shape, CSV or Parquet."
+            "--csv", "--parquet", "--file", metavar="FILE", help="New data of the same shape, CSV, Excel or Parquet."
         ),
     ] = None,
     steps: Annotated[

@@ -39,7 +39,8 @@ def show_inspection(inspection: Inspection, console: Console) -> None:
     for warning in inspection.warnings:
         console.print(Text(f"Look at this: {warning}", style="yellow"))
     console.print()
-    console.print(Text("To compare GRU and LSTM on it:", style="bold"))
+    settled = "" if inspection.is_settled else ", once what is wrong above is mended or said by a flag"
+    console.print(Text(f"To compare GRU and LSTM on it{settled}:", style="bold"))
     console.print(Text(f"  {inspection.command()}"), soft_wrap=True)
 
 

@@ -174,3 +174,19 @@ def test_the_command_names_codes_of_the_target_as_missing(tmp_path: Path) -> Non
     assert seen.codes == ("-9999",)
     assert shlex.split(seen.command())[-4:] == ["--na", "-9999", "--missing", "fill"]
     assert inspect_table(path, Data(file=str(path), na=("-9999",)), max_mb=500).command().count("--na ") == 1
+
+
+@pytest.mark.parametrize("clock", [np.arange(300) * 0.5, np.arange(1, 301), np.linspace(0, 1, 300).round(6)])
+def test_a_clock_is_no_target(tmp_path: Path, clock: np.ndarray) -> None:
+    seen = look(write(tmp_path, seconds=clock, temperature=VALUES))
+    assert seen.target == "temperature"
+    assert any(text.startswith("seconds rises in equal steps") for text in seen.warnings)
+    assert look(write(tmp_path, seconds=clock)).command().endswith("--target COLUMN")
+
+
+def test_what_has_to_be_settled_first_is_said(tmp_path: Path) -> None:
+    assert look(write(tmp_path, date=DAYS, sales=VALUES)).is_settled
+    total = write(tmp_path, date=[*DAYS, "Total"], sales=[*VALUES, VALUES.sum()])
+    seen = look(total)
+    assert not seen.is_settled
+    assert any("'Total'" in text for text in seen.warnings)

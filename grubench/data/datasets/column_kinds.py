@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from grubench.spec.sections import Data
 
 T = TypeVar("T")
+# Steps that differ by a smaller share of the typical one are equal.
+EVEN = 1e-3
 # Cells by which a column is told that holds numbers or times but for some cells.
 FIRST_CELLS = 50
 
@@ -176,16 +178,19 @@ def find_series_column(frame: pd.DataFrame, time: Column | None) -> str:
 
 
 def choose_target(every: Sequence[Column], time: Column | None, series_column: str) -> Column | None:
-    """The column to forecast: one that is named so, else the first of numbers that neither are constant nor count."""
+    """The column to forecast: one that is named so, else the first of numbers that are neither constant nor a clock."""
     used = {*(time.name.split(",") if time else []), time.name if time else "", series_column}
     numbers = [
         column for column in every if column.kind == "number" and column.distinct > 1 and column.name not in used
     ]
     named = [column for column in numbers if column.name.lower() in TARGET_NAMES]
-    return next(iter([*named, *(column for column in numbers if not _counts_rows(column)), *numbers]), None)
+    return next(iter([*named, *(column for column in numbers if not rises_evenly(column))]), None)
 
 
-def _counts_rows(column: Column) -> bool:
-    """Whether its numbers are those of the rows."""
-    assert column.numbers is not None
-    return bool((np.diff(column.numbers) == 1).all())
+def rises_evenly(column: Column) -> bool:
+    """Whether its numbers rise in equal steps, but for rounding: as those of the rows do, or a clock."""
+    if column.numbers is None or len(column.numbers) < 3:
+        return False
+    steps = np.diff(column.numbers)
+    step = np.median(steps)
+    return bool(step > 0 and (np.abs(steps - step) <= EVEN * step).all())

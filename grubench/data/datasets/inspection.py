@@ -16,6 +16,7 @@ from grubench.data.datasets.column_kinds import (
     choose_time,
     describe_column,
     find_series_column,
+    rises_evenly,
 )
 from grubench.data.datasets.tables import drop_empty_rows, load_columns, open_table
 from grubench.data.season import find_season
@@ -61,6 +62,7 @@ class Inspection:
         codes: Values of it that seem to stand for missing ones.
         findings: What was found of times, series and season, a sentence each.
         warnings: What looks wrong, a sentence each.
+        is_settled: Whether nothing is left to decide or to mend before the command can be called.
     """
 
     path: Path
@@ -75,6 +77,7 @@ class Inspection:
     codes: tuple[str, ...]
     findings: tuple[str, ...]
     warnings: tuple[str, ...]
+    is_settled: bool
 
     def command(self) -> str:
         """The command that compares on this table, as far as it can be guessed."""
@@ -121,6 +124,7 @@ def inspect_table(path: Path, spec: Data, *, max_mb: int) -> Inspection:
         codes=() if spec.na else _list_codes(target),
         findings=(*findings, *_list_findings(frame, time, series_column, target)),
         warnings=(*doubts, *_list_warnings(every, time, target, series_column)),
+        is_settled=not doubts and not any(column.trouble for column in every),
     )
 
 
@@ -191,6 +195,8 @@ def _list_warnings(
         if column.numbers is None:
             continue
         warnings += [explain_code(column.name, code) for code in find_missing_codes(column.numbers)]
+        if rises_evenly(column):
+            warnings.append(f"{column.name} rises in equal steps, as a clock does: it is no target.")
         if is_constant(column.numbers):
             warnings.append(f"{column.name} is constant.")
         if target is column and column.missing:
