@@ -168,7 +168,7 @@ def _percent(decision: Decision) -> str:
 def _say_lower(decision: Decision) -> str:
     if decision.lost:
         share = max(decision.superiority, 1 - decision.superiority) * 100
-        return f"lower RMSE than {decision.higher} in {share:.0f} % of pairs of trials, lost ones counted last"
+        return f"lower RMSE than {decision.higher} in {share:.0f} % of all pairs of trials, failed ones the worst"
     return f"{_percent(decision)} lower RMSE than {decision.higher}"
 
 

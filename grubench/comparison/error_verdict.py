@@ -50,8 +50,8 @@ def _state(comparison: Comparison, decision: Decision, too_few: str) -> Finding:
         numbers |= {"superiority": decision.superiority}
         text = (
             f"{name}: {decision.lower} lower in {max(decision.superiority, 1 - decision.superiority) * 100:.0f} % of "
-            f"pairs of trials, lost ones last (Mann-Whitney), {state_p(decision.p)}, {count(decision.seeds, 'seed')}: "
-            f"{decision.outcome.value}."
+            f"all pairs of trials, failed and stuck ones counted as worst (Mann-Whitney), {state_p(decision.p)}, "
+            f"{count(decision.seeds, 'seed')}: {decision.outcome.value}."
         )
         return Finding(topic="error", text=text, numbers=numbers, arms=arms)
     numbers |= {"ratio_low": decision.interval.low, "ratio_high": decision.interval.high}

@@ -101,7 +101,7 @@ def find_lost(comparison: Comparison) -> list[Finding]:
     if not lost:
         trials = min(found.trials for found in reliability.values())
         bound = max(found.bound for found in reliability.values())
-        text = f"none of {trials} each failed or got stuck; up to {bound * 100:.0f} % could (95 % bound)."
+        text = f"none of {trials} each failed or got stuck; up to {bound * 100:.0f} % still may (95 % bound)."
         return [Finding(topic="trials", text=text, numbers={"lost": 0, "trials": trials, "bound": bound})]
     few = reliability if len(reliability) <= MAX_NAMED else lost
     texts = [_describe_lost(name, found) for name, found in list(few.items())[:MAX_NAMED]]
@@ -116,7 +116,7 @@ def find_lost(comparison: Comparison) -> list[Finding]:
 
 def _describe_lost(name: str, found: Reliability) -> str:
     stuck = f", {len(found.stuck)} stuck" if found.stuck else ""
-    return f"{name} {len(found.failed)} of {found.trials} failed{stuck} (up to {found.bound * 100:.0f} % could)"
+    return f"{name} {len(found.failed)} of {found.trials} failed{stuck} (up to {found.bound * 100:.0f} % may)"
 
 
 def find_unpaired(comparison: Comparison) -> list[Finding]:

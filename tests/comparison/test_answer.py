@@ -172,12 +172,12 @@ class TestWhatHoldsItBack:
         verdict = write_verdict(make_comparison(values, failed=failed))
         assert "Trials failed or got stuck: 2 of 5 LSTM." in verdict.answer.lines[1]
         (text,) = texts(verdict, "trials")
-        assert "LSTM 1 of 5 failed, 1 stuck (up to 81 % could)" in text
+        assert "LSTM 1 of 5 failed, 1 stuck (up to 81 % may)" in text
         assert len(texts(verdict, "failed")) == 1
 
     def test_none_failed_and_some_could(self) -> None:
         (text,) = texts(write_verdict(make_comparison(np.stack([GRU[:3], 1.4 * GRU[:3]]))), "trials")
-        assert text == "none of 3 each failed or got stuck; up to 63 % could (95 % bound)."
+        assert text == "none of 3 each failed or got stuck; up to 63 % still may (95 % bound)."
 
     def test_an_arm_whose_trials_all_failed(self) -> None:
         failed = np.zeros((2, 5), bool)
