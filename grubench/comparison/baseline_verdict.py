@@ -73,8 +73,10 @@ def _judge(decisions: Sequence[Decision]) -> str:
 
 
 def _format_ratio(decision: Decision) -> str:
-    if not decision.is_tested or decision.lost:
+    if not decision.is_tested:
         return _write_ratio(decision.ratio)
+    if decision.lost:  # the ratio is of what finished, and says nothing of the trials that failed
+        return f"{_write_ratio(decision.ratio)} (worse in {decision.superiority * 100:.0f} % of trials, lost ones too)"
     return (
         f"{_write_ratio(decision.ratio)} ({_write_ratio(decision.interval.low)} to "
         f"{_write_ratio(decision.interval.high)})"

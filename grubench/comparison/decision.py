@@ -180,7 +180,7 @@ def _test_ranks(comparison: Comparison, pair: Pair, mean: float) -> _Tested:
     Cells are tested over seeds, by the mean over settings of the difference of a seed's ranks within each setting.
     """
     groups = [tuple(_list_errors(comparison, arm) for arm in arms) for arms in pair.arms]
-    seeds = min(len(errors) for arms in groups for errors in arms)
+    seeds = len(_share_seeds(groups)) if pair.is_of_cells else min(map(len, groups[0]))
     superiority = float(np.mean([a12(list(first.values()), list(second.values())) for first, second in groups]))
     if seeds < MIN_SEEDS:
         p = float("nan")
@@ -193,11 +193,16 @@ def _test_ranks(comparison: Comparison, pair: Pair, mean: float) -> _Tested:
 
 def _mean_rank_differences(groups: Sequence[tuple[dict[int, float], ...]]) -> NDArray[np.float64]:
     """For each seed that all arms have, the mean over settings of the first's rank less the second's."""
-    seeds = sorted(set.intersection(*(set(errors) for arms in groups for errors in arms)))
+    seeds = _share_seeds(groups)
     ranks = [stats.rankdata([[errors[seed] for seed in seeds] for errors in arms], axis=None) for arms in groups]
     differences = [of_both[: len(seeds)] - of_both[len(seeds) :] for of_both in ranks]
     mean: NDArray[np.float64] = np.mean(differences, axis=0)
     return mean
+
+
+def _share_seeds(groups: Sequence[tuple[dict[int, float], ...]]) -> list[int]:
+    """The seeds that all arms have."""
+    return sorted(set.intersection(*(set(errors) for arms in groups for errors in arms)))
 
 
 def _list_errors(comparison: Comparison, arm: Arm) -> dict[int, float]:
@@ -227,13 +232,20 @@ def _correct_pairs(tested: Sequence[_Tested], margin: float) -> list[Decision]:
     """Decide tested pairs; those of cells and the others are two families where there are both."""
     of_cells, of_arms = ([one for one in tested if one.pair.is_of_cells == flag] for flag in (True, False))
     families = [family for family in (of_cells, of_arms) if family]
-    corrected: dict[Pair, Corrected] = {}
+    differ: dict[Pair, Corrected] = {}
+    within: dict[Pair, Corrected] = {}
     for family in families:
-        corrected |= correct({one.pair: one.p for one in family}, len(families))
-    return [_decide(one, corrected[one.pair], margin) for one in tested]
+        differ |= correct({one.pair: one.p for one in family}, len(families))
+        within |= correct({one.pair: _test_within(one, margin) for one in family}, len(families))
+    return [_decide(one, differ[one.pair], within[one.pair]) for one in tested]
 
 
-def _decide(tested: _Tested, corrected: Corrected, margin: float) -> Decision:
+def _test_within(tested: _Tested, margin: float) -> float:
+    """The p of a difference that is not within the margin; NaN where nothing is tested."""
+    return float("nan") if np.isnan(tested.p) or not tested.estimate else tested.estimate.p_within(np.log1p(margin))
+
+
+def _decide(tested: _Tested, corrected: Corrected, within: Corrected) -> Decision:
     found = tested.estimate
     if not found:
         outcome = Outcome.DIFFERENT if corrected.p < ALPHA else Outcome.UNDECIDED
@@ -256,24 +268,20 @@ def _decide(tested: _Tested, corrected: Corrected, margin: float) -> Decision:
         interval=found.interval(1 - corrected.alpha).exp() if enough else UNKNOWN,
         p=corrected.p,
         alpha=corrected.alpha,
-        outcome=judge(found, corrected, margin),
+        outcome=judge(corrected.p, within.p),
         estimate=found,
     )
 
 
-def judge(found: Estimate, corrected: Corrected, margin: float) -> Outcome:
-    """What an estimated logarithm of a ratio shows.
+def judge(different_p: float, within_p: float) -> Outcome:
+    """What a pair shows.
+
+    Each p is corrected on its own: a level that grew because pairs differ does not hold for how many are equivalent.
 
     Args:
-        found: The estimate.
-        corrected: Its p and level, corrected for the other tests.
-        margin: The share by which two may differ and be equivalent. Equivalence is shown by two one-sided tests
-            (Schuirmann 1987): the interval of 1 - 2 alpha lies within the margin.
+        different_p: The corrected p of no difference; NaN where nothing is tested.
+        within_p: The corrected p of a difference that is not within the margin.
     """
-    if found.seeds < MIN_SEEDS or np.isnan(corrected.p):
-        return Outcome.UNDECIDED
-    within = found.interval(1 - 2 * corrected.alpha)
-    equivalent = -np.log1p(margin) < within.low and within.high < np.log1p(margin)
-    if corrected.p < ALPHA:
-        return Outcome.SMALL if equivalent else Outcome.DIFFERENT
-    return Outcome.EQUIVALENT if equivalent else Outcome.UNDECIDED
+    if different_p < ALPHA:
+        return Outcome.SMALL if within_p < ALPHA else Outcome.DIFFERENT
+    return Outcome.EQUIVALENT if within_p < ALPHA else Outcome.UNDECIDED

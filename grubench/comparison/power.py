@@ -69,7 +69,9 @@ def count_seeds_needed(estimate: Estimate, effect: float, alpha: float = ALPHA) 
         return None
 
     def reaches(seeds: int) -> bool:
-        planned = replace(bound, seeds=seeds, of_both=bound.of_both * bound.seeds / seeds)
+        of_both = bound.of_both * bound.seeds / seeds
+        of_series = max(bound.of_series - bound.of_both, 0.0) + of_both if bound.series else 0.0
+        planned = replace(bound, seeds=seeds, of_series=of_series, of_both=of_both)
         return compute_power(effect, float(np.sqrt(planned.variance)), planned.freedom, alpha) >= POWER
 
     low, high = MIN_SEEDS, MAX_SEEDS

@@ -9,16 +9,18 @@ import numpy as np
 
 from grubench.comparison.decision import decide_times
 from grubench.comparison.finding import MAX_NAMED, Finding, explain_untested, format_span
-from grubench.comparison.measures import pair_times
+from grubench.comparison.measures import pair_times, took_turns
 from grubench.comparison.power import MIN_SEEDS
 from grubench.comparison.statistics import ALPHA, state_p
 from grubench.comparison.timing import explain_other_kernels, explain_untimed
+from grubench.text import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from grubench.comparison.comparison import Comparison
     from grubench.comparison.decision import Decision
+    from grubench.runs.run import Run
 
 # A spread of the time ratio over pairs, as a share, above which the machine was too restless to trust it.
 RESTLESS = 0.1
@@ -66,7 +68,12 @@ def _state(decision: Decision) -> Finding:
 def _find_fastest(comparison: Comparison, decisions: Sequence[Decision]) -> Finding:
     """Name the arm of many with the shortest epochs, beside the next and the last."""
     arms = dict.fromkeys(arm for decision in decisions for arm in decision.pair.arms[0])
-    epoch_s = {arm: float(np.mean([run.metrics.timing.epoch_s for run in comparison.arms[arm]])) for arm in arms}
+    in_turns = _list_in_turns([comparison.arms[arm] for arm in arms])
+    if len(in_turns) < MIN_SEEDS:
+        text = f"{count(len(in_turns), 'seed')} of which all arms took turns in one call, too few to tell."
+        return Finding(topic="speed", text=text, numbers={"seeds": len(in_turns)})
+    times = np.mean([[run.metrics.timing.epoch_s for run in runs] for runs in in_turns], axis=0)
+    epoch_s = dict(zip(arms, times.tolist(), strict=True))
     first, second, *_, last = sorted(epoch_s, key=lambda arm: epoch_s[arm])
     both = {first.name, second.name}
     decision = next((one for one in decisions if {one.pair.first, one.pair.second} == both), None)
@@ -82,6 +89,14 @@ def _find_fastest(comparison: Comparison, decisions: Sequence[Decision]) -> Find
         numbers={"ratio_to_next": to_second, "ratio_to_slowest": to_last},
         arms=(first.name, second.name, last.name),
     )
+
+
+def _list_in_turns(arms: Sequence[Sequence[Run]]) -> list[tuple[Run, ...]]:
+    """The runs of each seed that every arm trained in the same call, one of each arm."""
+    by_seed = [{run.experiment.seed: run for run in runs} for runs in arms]
+    seeds = sorted(set.intersection(*map(set, by_seed)))
+    matched = [tuple(runs[seed] for runs in by_seed) for seed in seeds]
+    return [runs for runs in matched if all(took_turns(runs[0], run) for run in runs)]
 
 
 def _find_restless(comparison: Comparison, decisions: Sequence[Decision]) -> list[Finding]:

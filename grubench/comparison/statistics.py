@@ -90,6 +90,12 @@ class Estimate:
             return float("nan")
         return float(2 * special.stdtr(self.freedom, -abs(self.mean) / np.sqrt(self.variance)))
 
+    def p_within(self, limit: float) -> float:
+        """The p of two one-sided tests of a mean that is not between -limit and limit (Schuirmann 1987)."""
+        if not self.variance > 0:
+            return float("nan")
+        return float(special.stdtr(self.freedom, (abs(self.mean) - limit) / np.sqrt(self.variance)))
+
     def interval(self, level: float = LEVEL) -> Interval:
         """Student's interval of the mean."""
         if not self.variance > 0:

@@ -50,8 +50,9 @@ def explain_untimed(comparison: Comparison) -> str:
 
 
 def is_untimed_together(comparison: Comparison) -> bool:
-    """Whether no two trials took turns, such as where those of one arm are reused."""
-    return not any(took_turns(*two) for pair in find_neighbors(comparison) for two in comparison.pairs(*pair.arms[0]))
+    """Whether there are pairs of trials, and none took turns, such as where those of one arm are reused."""
+    turns = [took_turns(*two) for pair in find_neighbors(comparison) for two in comparison.pairs(*pair.arms[0])]
+    return bool(turns) and not any(turns)
 
 
 def can_be_timed(comparison: Comparison, pair: Pair) -> bool:

@@ -15,7 +15,7 @@ from scipy import stats
 
 from grubench.comparison.comparison import Comparison
 from grubench.comparison.decision import Decision, Outcome, decide_baselines, decide_errors, decide_times, judge
-from grubench.comparison.statistics import ALPHA, Corrected, estimate_over_seeds
+from grubench.comparison.statistics import ALPHA, estimate_over_seeds
 from grubench.comparison.timing import explain_untimed
 from grubench.comparison.verdict import write_verdict
 
@@ -39,24 +39,37 @@ class TestOutcome:
     def test_it_is_student_and_two_one_sided_tests(self, logs: list[float], margin: float, tests: int) -> None:
         found = estimate_over_seeds(logs)
         assume(found.p() == found.p())
-        corrected = Corrected(p=min(1.0, found.p() * tests), alpha=ALPHA / tests)
-        assume(abs(corrected.p - ALPHA) > 1e-9)
         limit = np.log1p(margin)
         upper = stats.ttest_1samp(logs, limit, alternative="less").pvalue
         lower = stats.ttest_1samp(logs, -limit, alternative="greater").pvalue
-        different, equivalent = corrected.p < ALPHA, max(upper, lower) < ALPHA / tests
-        assume(abs(max(upper, lower) - ALPHA / tests) > 1e-9)
+        within = max(upper, lower)
+        assert found.p_within(limit) == pytest.approx(within, rel=1e-6, abs=1e-12)
+        assume(abs(found.p() * tests - ALPHA) > 1e-9)
+        assume(abs(within * tests - ALPHA) > 1e-9)
+        different, equivalent = found.p() * tests < ALPHA, within * tests < ALPHA
         expected = {
             (True, True): Outcome.SMALL,
             (True, False): Outcome.DIFFERENT,
             (False, True): Outcome.EQUIVALENT,
             (False, False): Outcome.UNDECIDED,
         }
-        assert judge(found, corrected, margin) is expected[different, equivalent]
+        assert judge(tests * found.p(), tests * found.p_within(limit)) is expected[different, equivalent]
 
     def test_two_seeds_decide_nothing(self) -> None:
-        found = estimate_over_seeds([0.5, 0.5001])
-        assert judge(found, Corrected(p=found.p(), alpha=ALPHA), 0.05) is Outcome.UNDECIDED
+        found = make_comparison(errors([0.5, 0.6], [0.9, 1.081]), errors([1.0, 1.1], [2.0, 2.201]))
+        for decision in (*decide_errors(found), *decide_times(found), *decide_baselines(found)):
+            assert decision.outcome is Outcome.UNDECIDED
+            assert not decision.is_tested
+
+    def test_equivalence_is_corrected_for_how_many_are_tested(self) -> None:
+        """Of six arms that differ by the margin from the baseline, one is called equivalent in 5 % of tries."""
+        draw, limit, called = np.random.default_rng(6), np.log1p(0.05), []
+        for _ in range(300):
+            logs = limit + 0.01 * draw.normal(size=(6, 10))
+            decisions = decide_baselines(make_comparison(np.exp(logs)))
+            assert all(decision.alpha <= ALPHA for decision in decisions)
+            called.append(any(one.outcome in (Outcome.SMALL, Outcome.EQUIVALENT) for one in decisions))
+        assert np.mean(called) <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 300)
 
     def test_a_difference_of_a_billionth_is_too_small_to_matter(self) -> None:
         gru = np.array([0.5, 0.6, 0.55, 0.58])
@@ -132,6 +145,25 @@ class TestLostTrials:
         assert cells.p == pytest.approx(expected)
         assert cells.lower == "GRU"
 
+    @pytest.mark.parametrize("shared", [0, 2, 3])
+    def test_cells_are_tested_over_three_shared_seeds_or_not_at_all(self, shared: int) -> None:
+        values = np.exp(0.05 * np.random.default_rng(2).normal(size=(4, 8)))
+        values[0, 0] = 9
+        found = make_comparison(values)
+        arms = {arm: runs[:4] if arm.cell == "GRU" else runs[4 - shared :] for arm, runs in found.arms.items()}
+        cells, *_ = decide_errors(Comparison(arms=arms, command=""))
+        assert cells.pair.is_of_cells
+        assert cells.lost
+        assert cells.seeds == shared
+        assert cells.is_tested is (shared >= 3)
+
+    def test_what_finished_better_than_a_baseline_is_not_called_worse_without_its_lost_trials(self) -> None:
+        failed = np.zeros((2, 10), bool)
+        failed[0, 1:] = True
+        found = make_comparison(0.9 * np.exp(0.01 * RNG.normal(size=(2, 10))), failed=failed)
+        (text,) = [finding.text for finding in write_verdict(found).findings if finding.topic == "baseline"]
+        assert "(worse in 90 % of trials, lost ones too)" in text
+
     def test_baselines_count_lost_trials_as_worse(self) -> None:
         values = errors([0.3] * 7 + [9.0], [0.5, 0.6, 0.55, 0.5, 0.6, 0.55, 0.5, 0.6])
         against = {decision.pair.first: decision for decision in decide_baselines(make_comparison(values))}
@@ -178,6 +210,33 @@ class TestSpeed:
         verdict = write_verdict(found)
         assert not any("times as fast" in str(finding) for finding in verdict.findings)
         assert "times as fast" not in verdict.answer.text
+
+    def test_an_arm_that_is_alone_has_none_to_be_timed_with(self) -> None:
+        found = make_comparison(self.ERRORS, self.TIMES)
+        alone = Comparison(arms=dict(list(found.arms.items())[:1]), command="")
+        assert explain_untimed(alone) == ""
+        assert not any("timed together" in str(finding) for finding in write_verdict(alone).findings)
+
+    @pytest.mark.parametrize("in_turns", [0, 1, 2, 3, 5])
+    def test_the_fastest_of_many_is_that_of_trials_that_took_turns(self, in_turns: int) -> None:
+        """One arm was trained in a slow hour, but for some seeds; in those it is the fastest."""
+        times = np.ones((8, 5)) + 0.01 * RNG.random((8, 5))
+        times[0] = 0.5
+        times[0, in_turns:] = 5.0
+        found = make_comparison(np.exp(0.1 * RNG.normal(size=(8, 5))), times)
+        first = found.arms[next(iter(found.arms))]
+        for place, run in enumerate(first[in_turns:], in_turns):
+            first[place] = replace(run, environment=structs.replace(run.environment, call="another hour"))
+        said = [finding.text for finding in write_verdict(found).findings if finding.topic == "speed"]
+        fastest = [text for text in said if "trains fastest" in text]
+        assert not any("GRU learning_rate=0.001," in text and "the slowest" in text for text in said)
+        if in_turns == 0:  # that arm is in no pair; the others are
+            assert all("GRU learning_rate=0.001" not in text for text in said)
+        elif in_turns < 3:
+            assert fastest == []
+            assert any("too few to tell" in text for text in said)
+        else:
+            assert fastest[0].startswith("GRU learning_rate=0.001 trains fastest, 2.0")
 
     def test_resumed_trials_are_not(self) -> None:
         found = make_comparison(self.ERRORS, self.TIMES)

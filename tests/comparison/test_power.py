@@ -59,5 +59,31 @@ def test_more_seeds_do_not_help_where_the_series_differ() -> None:
     assert needed == pytest.approx(count_seeds_needed(estimate_over_seeds(alike.mean(axis=1)), math.log(1.05)), abs=1)
 
 
+@pytest.mark.parametrize(("seeds", "series", "spread"), [(5, 8, 0.1), (5, 8, 0.2)])
+def test_more_seeds_help_where_luck_differs_from_series_to_series(seeds: int, series: int, spread: float) -> None:
+    """What is neither the seeds' nor the series' own shrinks with more seeds: a number is named, and it suffices."""
+    draw, effect = np.random.default_rng(seeds), math.log(1.05)
+    needed = [
+        count_seeds_needed(estimate_over_series(spread * draw.normal(size=(seeds, series))), effect) for _ in range(60)
+    ]
+    assert np.mean([one is None for one in needed]) <= 0.5
+    enough = int(np.median([one for one in needed if one is not None]))
+    repetitions = [
+        estimate_over_series(effect + spread * draw.normal(size=(enough, series))).p() < 0.05 for _ in range(300)
+    ]
+    assert np.mean(repetitions) >= 0.75
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.05 / 6])
+def test_the_search_finds_the_fewest_seeds(alpha: float) -> None:
+    """Against trying one number after the other."""
+    draw = np.random.default_rng(9)
+    for _ in range(20):
+        found = estimate_over_seeds(0.05 * draw.normal(size=4))
+        spread = bound_spread(found).spread
+        fewest = next(n for n in range(3, 10_000) if power(0.1, spread, n, alpha) >= 0.8)
+        assert count_seeds_needed(found, 0.1, alpha) == fewest
+
+
 def test_without_a_spread_nothing_is_said() -> None:
     assert count_seeds_needed(Estimate(mean=0.1, seeds=3, of_seeds=math.nan), 0.05) is None
