@@ -113,7 +113,7 @@ def test_what_looks_wrong_stands_above_a_comparison(call: Callable[..., Result],
 
 def test_flags_that_say_how_the_file_is_written(call: Callable[..., Result], tmp_path: Path) -> None:
     path = tmp_path / "my.csv"
-    path.write_text("day;price\n" + "".join(f"{day:02}/01/2026;1,{day:03}\n" for day in range(1, 12)))
+    path.write_text("day;price\n" + "".join(f"{day:02}/01/2026;1,{day**2:03}\n" for day in range(1, 12)))
     flags = ["--decimal", ",", "--time-format", "%d/%m/%Y"]
     shown = call("datasets", "--csv", str(path), *flags).stdout
     assert "--decimal , --time-format %d/%m/%Y --time day --target price" in " ".join(shown.split())
@@ -176,17 +176,94 @@ def test_the_command_names_codes_of_the_target_as_missing(tmp_path: Path) -> Non
     assert inspect_table(path, Data(file=str(path), na=("-9999",)), max_mb=500).command().count("--na ") == 1
 
 
-@pytest.mark.parametrize("clock", [np.arange(300) * 0.5, np.arange(1, 301), np.linspace(0, 1, 300).round(6)])
-def test_a_clock_is_no_target(tmp_path: Path, clock: np.ndarray) -> None:
-    seen = look(write(tmp_path, seconds=clock, temperature=VALUES))
+CLOCK = np.arange(300) * 0.5
+CLOCKS = [
+    CLOCK,
+    np.arange(1, 301),
+    np.linspace(0, 1, 300).round(6),
+    (np.arange(300) / 3).round(2),
+    CLOCK + np.random.default_rng(0).normal(0, 1e-3, 300).round(4),
+    np.where(CLOCK > 70, CLOCK + 9, CLOCK),
+]
+
+
+@pytest.mark.parametrize("clock", CLOCKS)
+@pytest.mark.parametrize("name", ["seconds", "value"])
+def test_a_clock_is_no_target(tmp_path: Path, clock: np.ndarray, name: str) -> None:
+    seen = look(write(tmp_path, **{name: clock, "temperature": VALUES}))
     assert seen.target == "temperature"
-    assert any(text.startswith("seconds rises in equal steps") for text in seen.warnings)
-    assert look(write(tmp_path, seconds=clock)).command().endswith("--target COLUMN")
+    assert any(text.startswith(f"{name} rises in equal steps") for text in seen.findings)
+    assert any(f"--time {name} --time-format s" in text for text in seen.findings)
+    assert look(write(tmp_path, **{name: clock})).command().endswith("--target COLUMN")
 
 
-def test_what_has_to_be_settled_first_is_said(tmp_path: Path) -> None:
-    assert look(write(tmp_path, date=DAYS, sales=VALUES)).is_settled
-    total = write(tmp_path, date=[*DAYS, "Total"], sales=[*VALUES, VALUES.sum()])
-    seen = look(total)
+def test_what_rises_in_unequal_steps_is_a_target(tmp_path: Path) -> None:
+    assert look(write(tmp_path, meter=VALUES.cumsum(), temperature=VALUES)).target == "meter"
+
+
+@pytest.mark.parametrize("file", ["shop.csv", "shop.xlsx"])
+@pytest.mark.parametrize("words", [["Total"], ["Grand total", "Average"]])
+def test_a_row_of_totals_is_named_and_hides_nothing(tmp_path: Path, file: str, words: list[str]) -> None:
+    day = [*np.repeat(DAYS[:100], 3), *words]
+    columns = {
+        "Day": day,
+        "shop": [*["A", "B", "C"] * 100, *[None] * len(words)],
+        "sales": [*VALUES, *[9e4] * len(words)],
+    }
+    path = tmp_path / file
+    frame = pd.DataFrame(columns)
+    frame.to_csv(path, index=False) if file.endswith("csv") else frame.to_excel(path, index=False)
+    seen = look(path)
+    assert (seen.time, seen.series_column, seen.target, seen.is_settled) == ("Day", "shop", "sales", False)
+    for row, word in enumerate(words, 301):
+        assert any(f"data row {row}: '{word}' is no time, and looks like" in text for text in seen.warnings)
+
+
+def test_a_row_of_totals_below_years(tmp_path: Path) -> None:
+    seen = look(write(tmp_path, year=[*range(1990, 2020), "Total"], sales=[*VALUES[:30], VALUES[:30].sum()]))
+    assert (seen.time, seen.is_settled) == ("year", False)
+
+
+def test_names_in_a_column_of_text_are_no_totals(tmp_path: Path) -> None:
+    seen = look(write(tmp_path, date=DAYS, shop=[*["A1"] * 299, "Total"], sales=VALUES))
+    assert seen.is_settled
+    assert not seen.warnings
+
+
+def test_a_decimal_sign_to_be_decided_is_left_open_in_the_command(call: Callable[..., Result], tmp_path: Path) -> None:
+    path = tmp_path / "my.csv"
+    path.write_text("day,price\n" + "".join(f'{day},"{10 + row % 7},{row % 9}00"\n' for row, day in enumerate(DAYS)))
+    seen = look(path)
     assert not seen.is_settled
-    assert any("'Total'" in text for text in seen.warnings)
+    words = shlex.split(seen.command())
+    assert words[words.index("--decimal") + 1] == "SIGN"
+    refused = call(*words[1:])
+    assert refused.exit_code == 2
+    assert "decimal" in refused.output
+    assert "SIGN" not in inspect_table(path, Data(file=str(path), decimal=","), max_mb=500).command()
+
+
+@pytest.mark.parametrize("shops", [1, 3])
+def test_a_date_format_to_be_decided_is_left_open_in_the_command(tmp_path: Path, shops: int) -> None:
+    days = [f"{day:02}/{month:02}/{year}" for year in (2023, 2024) for month in range(1, 13) for day in range(1, 13)]
+    names = [f"shop{shop}" for shop in range(shops)] * len(days)
+    path = write(tmp_path, day=np.repeat(days, shops), shop=names, sales=np.resize(VALUES, len(names)))
+    seen = look(path)
+    assert (seen.time, seen.series_column, seen.is_settled) == ("day", "shop" if shops > 1 else "", False)
+    assert "--time-format FORMAT --time day" in seen.command()
+    said = inspect_table(path, Data(file=str(path), time_format="%d/%m/%Y"), max_mb=500)
+    assert said.is_settled
+    assert "FORMAT" not in said.command()
+
+
+def test_a_date_format_to_be_decided_beside_times_of_the_day(tmp_path: Path) -> None:
+    rows = [(f"{day:02}/{month:02}/2024", f"{hour:02}:00") for month in (1, 2) for day in (1, 2) for hour in range(24)]
+    path = write(tmp_path, date=[date for date, _ in rows], clock=[time for _, time in rows], load=VALUES[: len(rows)])
+    seen = look(path)
+    assert (seen.time, seen.series_column) == ("date,clock", "")
+
+
+def test_a_table_of_which_nothing_is_left_open_is_settled(tmp_path: Path) -> None:
+    seen = look(write(tmp_path, date=DAYS, sales=VALUES))
+    assert seen.is_settled
+    assert not seen.undecided

@@ -121,3 +121,11 @@ def test_names_are_stripped_and_empty_rows_left_out(tmp_path: Path) -> None:
 def test_truth_values_with_empty_cells_are_numbers(tmp_path: Path) -> None:
     path = write(tmp_path, {"price": [1.5, 2.5, 3.5], "open": [True, None, False]})
     assert read(path, features=("open",), missing="fill").series[0].values[:, 1].tolist() == [1, 1, 0]
+
+
+@pytest.mark.parametrize(("code", "kind"), [("-999", "int64"), ("-999.0", "int64"), ("-999.5", "float32")])
+def test_a_code_that_is_said_is_missing_among_numbers_too(tmp_path: Path, code: str, kind: str) -> None:
+    values = np.arange(60.0)
+    values[[5, 50]] = float(code)
+    (series,) = read(write(tmp_path, {"price": values.astype(kind)}), na=(code,), missing="drop").series
+    assert (len(series), series.empty, series.target.min()) == (58, 2, 0)

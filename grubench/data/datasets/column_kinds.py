@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,7 +11,13 @@ import numpy as np
 
 from grubench.data.datasets import columns as cells
 from grubench.data.datasets.number_format import NumberFormat
-from grubench.data.datasets.row_order import MAX_REPEATED, TIME_NAMES, find_series_columns, holds_times_of_day
+from grubench.data.datasets.row_order import (
+    MAX_REPEATED,
+    TIME_NAMES,
+    find_dates,
+    find_series_columns,
+    holds_times_of_day,
+)
 from grubench.data.datasets.stamp_formats import find_formats
 from grubench.data.datasets.stamps import join_columns, parse_stamps
 from grubench.errors import GrubenchError
@@ -25,10 +32,14 @@ if TYPE_CHECKING:
     from grubench.spec.sections import Data
 
 T = TypeVar("T")
-# Steps that differ by a smaller share of the typical one are equal.
-EVEN = 1e-3
+# Steps that differ by a smaller share of the typical one are equal; of a clock's, nearly all are.
+EVEN, MIN_EVEN = 0.05, 0.95
+# Rows of totals that may stand at the end.
+MAX_TOTALS = 3
 # Cells by which a column is told that holds numbers or times but for some cells.
 FIRST_CELLS = 50
+
+WORD = re.compile(r"[^\d]*[^\W\d_][^\d]*")
 
 # Of columns that each hold a part of a time.
 PART_NAMES = (("year", "jahr", "yyyy"), ("month", "monat", "mm"), ("day", "tag", "dd"), ("hour", "stunde", "hr", "hh"))
@@ -61,6 +72,21 @@ class Column:
     numbers: NDArray[np.float64] | None = None
     times: NDArray[np.datetime64] | None = None
     trouble: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnreadTime:
+    """A column of dates that cannot be read yet.
+
+    Attributes:
+        name: Its name, or those of the columns of dates and of times of the day.
+        series_column: The column that names the series, as far as the dates tell.
+        needs_format: Whether all cells are dates, in one of several formats.
+    """
+
+    name: str
+    series_column: str
+    needs_format: bool
 
 
 def describe_column(column: pd.Series[Any], style: NumberFormat, spec: Data) -> Column:
@@ -177,20 +203,59 @@ def find_series_column(frame: pd.DataFrame, time: Column | None) -> str:
     return columns[0] if len(columns) == 1 else ""
 
 
+def find_totals(frame: pd.DataFrame, every: Sequence[Column], spec: Data) -> pd.Series[Any] | None:
+    """The last cells of a column of times that are words, such as Total; None where there are none.
+
+    Args:
+        frame: The table.
+        every: What its columns hold.
+        spec: Flags that say how the file is written.
+    """
+    for column in every:
+        if column.kind != "text":
+            continue
+        are_words = [isinstance(cell, str) and bool(WORD.fullmatch(cell)) for cell in frame[column.name]]
+        length = next((place for place, is_word in enumerate(reversed(are_words)) if not is_word), 0)
+        if not 0 < length <= MAX_TOTALS:
+            continue
+        rest = frame[column.name].iloc[:-length]
+        is_time = describe_column(rest, NumberFormat(), spec).kind == "time"
+        if is_time or find_dates(rest.to_frame(), (), column.name) is not None:
+            return frame[column.name].iloc[-length:]
+    return None
+
+
+def find_unread_time(frame: pd.DataFrame, every: Sequence[Column]) -> UnreadTime | None:
+    """The column of dates that cannot be read yet; None where there is none."""
+    names = [column.name for column in every if column.kind == "text" and column.trouble]
+    dates = find_dates(frame[names], (), "")
+    if dates is None:
+        return None
+    needs_format = bool(dates.values.notna().all())
+    times, distinct = dates.values.to_numpy("datetime64[us]"), dates.values.nunique()
+    time = Column(name=dates.name, kind="time", missing=0, distinct=distinct, lowest="", highest="", times=times)
+    series_column = find_series_column(frame, time)
+    if series_column and holds_times_of_day(frame[series_column]):
+        return UnreadTime(name=f"{dates.name},{series_column}", series_column="", needs_format=needs_format)
+    return UnreadTime(name=dates.name, series_column=series_column, needs_format=needs_format)
+
+
 def choose_target(every: Sequence[Column], time: Column | None, series_column: str) -> Column | None:
     """The column to forecast: one that is named so, else the first of numbers that are neither constant nor a clock."""
     used = {*(time.name.split(",") if time else []), time.name if time else "", series_column}
     numbers = [
         column for column in every if column.kind == "number" and column.distinct > 1 and column.name not in used
     ]
+    numbers = [column for column in numbers if not rises_evenly(column)]
     named = [column for column in numbers if column.name.lower() in TARGET_NAMES]
-    return next(iter([*named, *(column for column in numbers if not rises_evenly(column))]), None)
+    return next(iter([*named, *numbers]), None)
 
 
 def rises_evenly(column: Column) -> bool:
-    """Whether its numbers rise in equal steps, but for rounding: as those of the rows do, or a clock."""
-    if column.numbers is None or len(column.numbers) < 3:
+    """Whether its numbers rise in steps that are nearly equal, but for gaps: as those of the rows do, or a clock."""
+    numbers = np.empty(0) if column.numbers is None else column.numbers[np.isfinite(column.numbers)]
+    if len(numbers) < 3:
         return False
-    steps = np.diff(column.numbers)
+    steps = np.diff(numbers)
     step = np.median(steps)
-    return bool(step > 0 and (np.abs(steps - step) <= EVEN * step).all())
+    return bool((steps > 0).all() and (np.abs(steps - step) <= EVEN * step).mean() >= MIN_EVEN)

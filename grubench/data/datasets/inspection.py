@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from grubench.data.datasets.column_kinds import (
     choose_time,
     describe_column,
     find_series_column,
+    find_totals,
+    find_unread_time,
     rises_evenly,
 )
 from grubench.data.datasets.tables import drop_empty_rows, load_columns, open_table
@@ -30,7 +32,7 @@ from grubench.data.suspicions import (
     write_code,
 )
 from grubench.spec.sections import WRITTEN
-from grubench.text import count, list_names
+from grubench.text import count, list_names, quote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,6 +64,7 @@ class Inspection:
         codes: Values of it that seem to stand for missing ones.
         findings: What was found of times, series and season, a sentence each.
         warnings: What looks wrong, a sentence each.
+        undecided: Flags that somebody has to decide, and in place of their values what these are.
         is_settled: Whether nothing is left to decide or to mend before the command can be called.
     """
 
@@ -77,11 +80,12 @@ class Inspection:
     codes: tuple[str, ...]
     findings: tuple[str, ...]
     warnings: tuple[str, ...]
+    undecided: tuple[str, ...]
     is_settled: bool
 
     def command(self) -> str:
         """The command that compares on this table, as far as it can be guessed."""
-        words = ["grubench", "compare", "--csv", str(self.path), *self.flags]
+        words = ["grubench", "compare", "--csv", str(self.path), *self.flags, *self.undecided]
         for flag, name in (("--time", self.time), ("--series-column", self.series_column)):
             words += [flag, name] if name else []
         words += ["--target", _write_item(self.target) or "COLUMN"]
@@ -106,26 +110,55 @@ def inspect_table(path: Path, spec: Data, *, max_mb: int) -> Inspection:
     table = open_table(path, spec, max_mb=max_mb)
     frame, empty = drop_empty_rows(load_columns(table, table.columns[:MAX_COLUMNS]))
     findings = [f"{count(empty, 'row')} without a value: left out."] if empty else []
-    every = tuple(describe_column(frame[name], table.dialect.numbers, spec) for name in frame.columns)
+    rows, style = len(frame), table.dialect.numbers
+    every = tuple(describe_column(frame[name], style, spec) for name in frame.columns)
+    totals = find_totals(frame, every, spec)
+    if totals is not None:
+        frame = frame.drop(index=totals.index)
+        every = tuple(describe_column(frame[name], style, spec) for name in frame.columns)
     time = choose_time(frame, every, spec)
-    series_column = find_series_column(frame, time)
+    unread = find_unread_time(frame, every) if time is None else None
+    series_column = unread.series_column if unread else find_series_column(frame, time)
     target = choose_target(every, time, series_column)
-    doubts = [f"{name}: {doubt}; say --decimal." for name, doubt in table.dialect.numbers.doubts if name in frame]
+    doubts = [f"{name}: {doubt}; say --decimal." for name, doubt in style.doubts if name in frame]
+    undecided = [] if not doubts or spec.decimal else ["--decimal", "SIGN"]
+    undecided += ["--time-format", "FORMAT"] if unread and unread.needs_format and not spec.time_format else []
     return Inspection(
         path=path,
         flags=_write_flags(spec),
-        rows=len(frame),
+        rows=rows,
         format=table.dialect.describe(),
         columns=every,
         more_columns=len(table.columns) - len(every),
-        time=time.name if time else "",
+        time=time.name if time else unread.name if unread else "",
         series_column=series_column,
         target=target.name if target else "",
         codes=() if spec.na else _list_codes(target),
-        findings=(*findings, *_list_findings(frame, time, series_column, target)),
-        warnings=(*doubts, *_list_warnings(every, time, target, series_column)),
-        is_settled=not doubts and not any(column.trouble for column in every),
+        findings=(*findings, *_list_findings(frame, time, series_column, target), *_list_clocks(every, time)),
+        warnings=(*doubts, *_explain_totals(totals), *_list_warnings(every, time, target, series_column)),
+        undecided=tuple(undecided),
+        is_settled=not doubts and totals is None and not any(column.trouble for column in every),
     )
+
+
+def _explain_totals(totals: pd.Series[Any] | None) -> list[str]:
+    """What looks like rows of totals, a sentence each."""
+    if totals is None:
+        return []
+    return [
+        f"column {quote(totals.name)}, data row {row + 1}: {quote(cell)} is no time, and looks like a row of totals; "
+        "delete the row."
+        for row, cell in zip(totals.index.tolist(), totals.tolist(), strict=True)
+    ]
+
+
+def _list_clocks(every: Sequence[Column], time: Column | None) -> list[str]:
+    """The columns that rise as a clock does, a sentence each."""
+    findings = []
+    for name in (column.name for column in every if rises_evenly(column)):
+        advice = "" if time else f"; if it holds seconds, say --time {shlex.quote(name)} --time-format s"
+        findings.append(f"{name} rises in equal steps, as a clock does: it is no target{advice}.")
+    return findings
 
 
 def _list_codes(target: Column | None) -> tuple[str, ...]:
@@ -195,8 +228,6 @@ def _list_warnings(
         if column.numbers is None:
             continue
         warnings += [explain_code(column.name, code) for code in find_missing_codes(column.numbers)]
-        if rises_evenly(column):
-            warnings.append(f"{column.name} rises in equal steps, as a clock does: it is no target.")
         if is_constant(column.numbers):
             warnings.append(f"{column.name} is constant.")
         if target is column and column.missing:
