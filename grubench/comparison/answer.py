@@ -5,16 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from grubench.comparison.baseline_verdict import describe_baseline
 from grubench.comparison.best_arm import find_best_arm
 from grubench.comparison.decision import Decision, Outcome, decide_baselines, decide_errors, decide_times
 from grubench.comparison.finding import MAX_NAMED, explain_untested
 from grubench.comparison.pairs import find_cell_pairs
+from grubench.comparison.phrases import (
+    say_baseline_is_better,
+    say_ends,
+    say_how_much_lower,
+    say_how_sure,
+    say_lower,
+)
 from grubench.comparison.power import MIN_SEEDS
 from grubench.comparison.reliability import find_reliability
-from grubench.comparison.reservations import explain_small_test, find_exact_arms, find_late_falls
+from grubench.comparison.remarks import list_remarks
+from grubench.comparison.reservations import explain_small_test, find_exact_arms
 from grubench.comparison.timing import is_untimed_together
 from grubench.text import count, join_and
 
@@ -22,10 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from grubench.comparison.comparison import Comparison
+    from grubench.spec.arms import Arm
 
-# From this ratio on a difference is said as "times", below it as a percentage.
-TIMES = 1.5
-MANY_TIMES = 1000
 EITHER = "either"
 NEITHER = "neither"
 UNDECIDED = "undecided"
@@ -54,8 +58,7 @@ class Answer:
 def answer(comparison: Comparison) -> Answer:
     """Answer the question that a comparison asks."""
     found = _answer(comparison)
-    remarks = (*found.remarks, *_list_remarks(comparison, found))
-    return replace(found, remarks=remarks)
+    return replace(found, remarks=list_remarks(comparison, is_neither=found.choice == NEITHER))
 
 
 def _answer(comparison: Comparison) -> Answer:
@@ -64,16 +67,11 @@ def _answer(comparison: Comparison) -> Answer:
         return Answer(
             choice=UNDECIDED, text=f"Undecided: {explain_small_test(comparison)}; use more data or a larger --test."
         )
-    if comparison.failed_arms and len(comparison.arms) == 1:
-        (left,) = comparison.arms
-        failed = join_and(arm.name for arm in comparison.failed_arms)
-        return Answer(choice=left.name, text=f"{left}: every trial of {failed} failed.")
     beaten = _find_better_baseline(comparison)
     if beaten:
         return beaten
     if len(comparison.arms) == 1:
-        (alone,) = comparison.arms
-        return Answer(choice=UNDECIDED, text=f"{alone} alone: there is no other arm to compare it with.")
+        return _answer_alone(comparison)
     decisions = _list_main_decisions(comparison)
     if len(decisions) == 1:
         return _answer_pair(comparison, decisions[0])
@@ -87,36 +85,49 @@ def _list_main_decisions(comparison: Comparison) -> list[Decision]:
 
 
 def _find_better_baseline(comparison: Comparison) -> Answer | None:
-    """The answer where a baseline is better than the best network; None where none is shown to be."""
-    errors = {
-        arm.name: np.mean([run.metrics.test.rmse_scaled for run in runs]) for arm, runs in comparison.arms.items()
-    }
-    best = min(errors, key=lambda name: float(errors[name]))
-    if len(errors) > 2:
-        best = find_best_arm(comparison)[0].name
+    """The answer where a baseline is better than the best network, and no other beats it; None where none is."""
+    best = _find_better_arm(comparison).name
+    decisions = decide_baselines(comparison)
+    beaten = {one.pair.second for one in decisions if one.differs and one.first_is_lower}
     worse = [
-        decision
-        for decision in decide_baselines(comparison)
-        if decision.pair.first == best and decision.outcome is Outcome.DIFFERENT and not decision.first_is_lower
+        one
+        for one in decisions
+        if one.pair.first == best
+        and one.outcome is Outcome.DIFFERENT
+        and not one.first_is_lower
+        and one.pair.second not in beaten
     ]
     if not worse:
         return None
     worst = max(worse, key=lambda decision: decision.ratio)
-    name = {1: "the network", 2: "the better network"}.get(len(errors), f"the best of {len(errors)} networks")
-    word = "Neither" if len(errors) == 2 else "None"
-    text = f"{word}: {describe_baseline(worst.pair.second)} {_say_better(worst.ratio)} {name}."
+    number = len(comparison.arms)
+    network = {1: "the network", 2: "the better network"}.get(number, f"the best of {number} networks")
+    word = "Neither" if number + len(comparison.failed_arms) == 2 else "None"
+    text = f"{word}: {describe_baseline(worst.pair.second)} {say_baseline_is_better(worst, network)}."
     return Answer(choice=NEITHER, text=text)
 
 
-def _say_better(ratio: float) -> str:
-    """How much better a forecaster is whose error is 1 / ratio of another's; the other follows."""
-    if ratio >= TIMES:
-        return f"is {_say_times(ratio)} times better than"
-    return f"has {(1 - 1 / ratio) * 100:.0f} % lower RMSE than"
+def _find_better_arm(comparison: Comparison) -> Arm:
+    """The best arm: of many the one chosen on validation, of two that with the lower test error."""
+    if len(comparison.arms) > 2:
+        return find_best_arm(comparison)[0]
+    return min(
+        comparison.arms,
+        key=lambda arm: sum(run.metrics.test.rmse_scaled for run in comparison.arms[arm]) / len(comparison.arms[arm]),
+    )
 
 
-def _say_times(ratio: float) -> str:
-    return f"{ratio:.1f}" if ratio < MANY_TIMES else f"more than {MANY_TIMES:,}"
+def _answer_alone(comparison: Comparison) -> Answer:
+    """The answer where a single arm has trials that finished."""
+    (alone,) = comparison.arms
+    failed = [arm.name for arm in comparison.failed_arms]
+    if not failed:
+        return Answer(choice=UNDECIDED, text=f"{alone} alone: there is no other arm to compare it with.")
+    trials = min(find_reliability(comparison)[name].trials for name in (alone.name, *failed))
+    every = f"every trial of {join_and(failed)} failed"
+    if trials < MIN_SEEDS:
+        return Answer(choice=UNDECIDED, text=f"Undecided: {every}, and {explain_untested(trials)}.")
+    return Answer(choice=alone.name, text=f"{alone}: {every}.")
 
 
 def _answer_pair(comparison: Comparison, decision: Decision) -> Answer:
@@ -125,10 +136,10 @@ def _answer_pair(comparison: Comparison, decision: Decision) -> Answer:
     margin = f"{comparison.margin * 100:g} %"
     if decision.outcome is Outcome.DIFFERENT:
         speed = _say_speed(comparison, decision, decision.lower)
-        text = f"{decision.lower}: {_say_lower(decision)}{over}{_say_how_sure(decision)}{speed}."
+        text = f"{decision.lower}: {say_lower(decision)}{over}{say_how_sure(decision)}{speed}."
         return Answer(choice=decision.lower, text=text)
     if decision.outcome is Outcome.SMALL:
-        small = f"{decision.lower} has {_percent(decision)} lower RMSE{over}{_say_how_sure(decision)}"
+        small = f"{decision.lower} has {say_how_much_lower(decision)} lower RMSE{over}{say_how_sure(decision)}"
         speed = _say_speed(comparison, decision)
         return Answer(choice=EITHER, text=f"Either: {small}, less than the margin of {margin}{speed}.")
     if decision.outcome is Outcome.EQUIVALENT:
@@ -139,13 +150,16 @@ def _answer_pair(comparison: Comparison, decision: Decision) -> Answer:
 
 def _answer_undecided(comparison: Comparison, decision: Decision, over: str) -> Answer:
     if not decision.is_tested:
-        lower = f" ({decision.lower} had {_percent(decision)} lower RMSE{over})" if decision.ratio > 0 else ""
+        lower = f" ({decision.lower} had {say_how_much_lower(decision)} lower RMSE{over})" if decision.ratio > 0 else ""
         remedy = f" Use --seeds {MIN_SEEDS} or more." if decision.seeds < MIN_SEEDS else ""
         return Answer(choice=UNDECIDED, text=f"Undecided: {explain_untested(decision.seeds)}{lower}.{remedy}")
     text = f"Undecided after {decision.seeds} seeds: "
     if decision.lost:
-        return Answer(choice=UNDECIDED, text=f"{text}trials failed or got stuck, and the others do not tell{over}.")
-    ends = _say_ends(decision)
+        return Answer(
+            choice=UNDECIDED,
+            text=f"{text}trials failed or got stuck, and the others do not tell{over}; use more --seeds.",
+        )
+    ends = say_ends(decision)
     margin = f"{comparison.margin * 100:g} %"
     needed = decision.count_seeds_needed(comparison.margin)
     more = (needed or 0) - decision.seeds
@@ -155,41 +169,9 @@ def _answer_undecided(comparison: Comparison, decision: Decision, over: str) -> 
         what = f"{count(more, 'more seed')} would settle {margin}"
     else:
         what = f"a difference of {margin} would have shown"
-    return Answer(choice=UNDECIDED, text=f"{text}{decision.lower} {_percent(decision)} lower{over}, {ends}; {what}.")
-
-
-def _percent(decision: Decision) -> str:
-    """By how much the lower is lower: `4 %`."""
-    ratio = decision.ratio if decision.ratio < 1 else 1 / decision.ratio
-    share = (1 - ratio) * 100
-    return f"{share:.0f} %" if share >= 1 else f"{share:.1g} %"
-
-
-def _say_lower(decision: Decision) -> str:
-    if decision.lost:
-        share = max(decision.superiority, 1 - decision.superiority) * 100
-        return f"lower RMSE than {decision.higher} in {share:.0f} % of all pairs of trials, failed ones the worst"
-    return f"{_percent(decision)} lower RMSE than {decision.higher}"
-
-
-def _say_how_sure(decision: Decision) -> str:
-    """The interval of the share by which the lower is lower."""
-    if decision.lost:
-        return ""
-    low, high = decision.interval.low, decision.interval.high
-    shares = (1 - high, 1 - low) if decision.first_is_lower else (1 - 1 / low, 1 - 1 / high)
-    level = f"{(1 - decision.alpha) * 100:.3g} % interval "
-    least, most = sorted(shares)
-    decimals = 0 if most >= 0.02 else 1
-    return f" ({level}{least * 100:.{decimals}f} to {most * 100:.{decimals}f} %)"
-
-
-def _say_ends(decision: Decision) -> str:
-    """How much lower and how much higher the lower may be."""
-    low, high = decision.interval.low, decision.interval.high
-    if not decision.first_is_lower:
-        low, high = 1 / high, 1 / low
-    return f"anything from {(1 - low) * 100:.0f} % lower to {(high - 1) * 100:.0f} % higher"
+    return Answer(
+        choice=UNDECIDED, text=f"{text}{decision.lower} {say_how_much_lower(decision)} lower{over}, {ends}; {what}."
+    )
 
 
 def _say_speed(comparison: Comparison, decision: Decision, winner: str = "") -> str:
@@ -216,19 +198,24 @@ def _answer_many(comparison: Comparison) -> Answer:
     with_best = [decision for decision in decisions if name in (decision.pair.first, decision.pair.second)]
     if not any(decision.is_tested for decision in with_best):
         return Answer(choice=UNDECIDED, text=f"Undecided: {_explain_no_test(comparison, decisions)}.")
+    others = {arm.cell if cells else arm.name for arm in comparison.arms} - {name}
     worse, equal, unclear, better = _sort_others(with_best, name)
-    parts = []
-    if worse:
-        parts.append(f"lower RMSE than {_name(worse)}")
-    if equal:
-        parts.append(f"equivalent to {_name(equal)} within {comparison.margin * 100:g} %")
-    if unclear:
-        parts.append(f"undecided against {_name(unclear)}")
-    if better:
-        parts.append(f"higher test RMSE than {_name(better)}")
-    number = len({arm.cell for arm in comparison.arms}) if cells else len(comparison.arms)
-    reason = f"best of {number} on {chosen_on}; {', '.join(parts)}."
-    if worse and not unclear and not better:
+    untested = sorted(others - {*worse, *equal, *unclear, *better})
+    margin = f"{comparison.margin * 100:g} %"
+    if len(equal) == len(others):
+        return Answer(
+            choice=EITHER, text=f"Any of {len(others) + 1}: {name}, {_name(equal)} are equivalent within {margin}."
+        )
+    parts = (
+        ("lower RMSE than", worse, ""),
+        ("equivalent to", equal, f" within {margin}"),
+        ("undecided against", unclear, ""),
+        ("higher test RMSE than", better, ""),
+        ("not tested against", untested, ""),
+    )
+    found = ", ".join(f"{words} {_name(names)}{more}" for words, names, more in parts if names)
+    reason = f"best of {len(others) + 1} on {chosen_on}; {found}."
+    if worse and not (unclear or better or untested):
         return Answer(choice=name, text=f"{name}: {reason}")
     return Answer(choice=UNDECIDED, text=f"Undecided, {name} for now: {reason}")
 
@@ -256,43 +243,3 @@ def _sort_others(decisions: Sequence[Decision], name: str) -> tuple[list[str], l
 
 def _name(names: Sequence[str]) -> str:
     return join_and(names) if len(names) <= MAX_NAMED else f"{len(names)} others"
-
-
-def _list_remarks(comparison: Comparison, found: Answer) -> list[str]:
-    """What holds an answer back: no better than a baseline, training cut short, lost trials, one split."""
-    remarks = []
-    if len(comparison.arms) > 2 and find_cell_pairs(comparison):
-        best, chosen_on = find_best_arm(comparison)
-        remarks.append(f"Best of {len(comparison.arms)} arms on {chosen_on}: {best.name}.")
-    undecided = "" if found.choice == NEITHER else _find_unbeaten(comparison)
-    if undecided:
-        remarks.append(f"No network is shown to beat {undecided}.")
-    falls = find_late_falls(comparison)
-    if falls:
-        names = join_and(falls) if len(falls) <= MAX_NAMED else f"{len(falls)} arms"
-        remarks.append(f"{names} still learned when training ended: this compares speed of learning (--until-learned).")
-    lost = {name: one for name, one in find_reliability(comparison).items() if one.lost}
-    if lost:
-        texts = [f"{one.lost} of {one.trials} {name}" for name, one in lost.items()]
-        remarks.append(f"Trials failed or got stuck: {join_and(texts[:MAX_NAMED])}.")
-    remarks.append("Seen on one split in time.")
-    return remarks
-
-
-def _find_unbeaten(comparison: Comparison) -> str:
-    """The baseline with the lowest error that no network is shown to beat, in words; empty where there is none."""
-    if explain_small_test(comparison):
-        return ""
-    decisions = [decision for decision in decide_baselines(comparison) if decision.is_tested]
-    beaten = {one.pair.second for one in decisions if one.differs and one.first_is_lower}
-    errors = {
-        name: scores.rmse_scaled
-        for name, scores in comparison.runs[0].metrics.baselines.items()
-        if name not in beaten and any(one.pair.second == name for one in decisions)
-    }
-    if not errors:
-        return ""
-    name = min(errors, key=lambda name: errors[name])
-    best = min(decision.ratio for decision in decisions if decision.pair.second == name)
-    so_far = f"; so far it is {_say_times(best)} times better" if best >= TIMES else ""
-    return f"{describe_baseline(name)}{so_far}"

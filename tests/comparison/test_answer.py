@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from calibration import make_comparison
+from calibration import make_comparison, make_run
 from conftest import compare_runs, made, run_with
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from grubench.comparison.comparison import Comparison, Failure
 from grubench.comparison.decision import decide_errors
 from grubench.comparison.verdict import Verdict, write_verdict
 from grubench.runs.run import Run
+from grubench.spec.arms import Arm
 
 RNG = np.random.default_rng(8)
 # Errors below that of the baseline, which is 1, with a spread of 3 %.
@@ -105,6 +107,14 @@ class TestBaselines:
     def test_a_little_better_is_a_percentage(self) -> None:
         assert "repeating the last value has 1" in answer(1.2 * NOISE, 4 * NOISE**2)[0]
 
+    def test_a_network_whose_trials_are_lost_is_worse_in_a_share_of_them(self) -> None:
+        values = np.stack([0.9 * np.ones(12), np.ones(12)]) * np.exp(0.01 * RNG.normal(size=(2, 12)))
+        values[:, 1:] *= 3.0
+        values[:, 11] *= 20
+        text, _ = answer(*values)
+        start = "Neither: repeating the last value is better than the better network in "
+        assert re.fullmatch(start + r"9\d % of its trials, lost ones too\.", text)
+
     def test_what_is_not_shown_to_be_beaten_is_a_remark(self) -> None:
         _, remarks = answer(NOISE, 1.4 * NOISE**2)
         assert "No network is shown to beat repeating the last value." in remarks
@@ -150,6 +160,42 @@ class TestManyArms:
         assert " lower RMSE than LSTM over 3 settings (97.5 % interval " in text
         assert remarks.startswith("Best of 6 arms on validation: GRU learning_rate=")
 
+    def test_any_of_equivalent_arms(self) -> None:
+        found = make_comparison(np.stack([GRU, *(GRU * np.exp(0.003 * RNG.normal(size=(2, 5))))]))
+        result = write_verdict(found).answer
+        assert result.choice == "either"
+        assert result.text.startswith("Any of 3: ")
+        assert result.text.endswith("are equivalent within 5 %.")
+
+    def test_one_cell_in_two_settings_is_not_named_against_what_was_not_tested(self) -> None:
+        values = GRU * np.array([1.0, 1.3, 1.4, 1.8])[:, None] * np.exp(0.03 * RNG.normal(size=(4, 5)))
+        rates, batches = (0.001, 0.001, 0.01, 0.01), (32, 64, 32, 64)
+        arms = {
+            Arm(name=f"GRU {rate} {batch}", cell="GRU", settings={"rate": str(rate), "batch": str(batch)}): [
+                make_run("gru", seed, float(error), learning_rate=rate, batch_size=batch)
+                for seed, error in enumerate(errors)
+            ]
+            for errors, rate, batch in zip(values, rates, batches, strict=True)
+        }
+        found = Comparison(arms=arms, failed_arms=(), failures=(), command="")
+        result = write_verdict(found).answer
+        assert result.choice == "undecided"
+        assert result.text == (
+            "Undecided, GRU 0.001 32 for now: best of 4 on validation; lower RMSE than GRU 0.001 64 and GRU 0.01 32, "
+            "not tested against GRU 0.01 64."
+        )
+
+    def test_a_baseline_that_another_arm_beats_does_not_beat_all(self) -> None:
+        values = np.stack([1.5 * NOISE, GRU, 1.4 * GRU * NOISE])
+
+        def chosen(run: Run) -> Run:
+            loss = structs.replace(run.metrics.loss, validation=0.1 if run.experiment.model.cell == "gru" else 1.0)
+            return replace(run, metrics=structs.replace(run.metrics, loss=loss))
+
+        text, remarks = write_verdict(change(make_comparison(values), chosen)).answer.lines
+        assert text.startswith("Undecided, GRU for now: best of 3 on validation; higher test RMSE than LSTM and RNN")
+        assert remarks.startswith("Repeating the last value ")
+
     def test_identical_arms_are_decided_nowhere(self) -> None:
         assert answer(GRU, GRU, GRU)[0].startswith("Undecided: ")
 
@@ -182,13 +228,21 @@ class TestWhatHoldsItBack:
     def test_an_arm_whose_trials_all_failed(self) -> None:
         failed = np.zeros((2, 5), bool)
         failed[1] = True
-        text, remarks = (
-            answer(GRU, GRU)
-            if False
-            else (write_verdict(make_comparison(np.stack([GRU, GRU]), failed=failed)).answer.lines)
-        )
+        text, remarks = write_verdict(make_comparison(np.stack([GRU, GRU]), failed=failed)).answer.lines
         assert text == "GRU: every trial of LSTM failed."
         assert "5 of 5 LSTM" in remarks
+
+    def test_one_seed_whose_trial_failed_tells_nothing(self) -> None:
+        failed = np.array([[False], [True]])
+        found = write_verdict(make_comparison(np.stack([GRU[:1], GRU[:1]]), failed=failed)).answer
+        assert found.choice == "undecided"
+        assert found.text == "Undecided: every trial of LSTM failed, and 1 seed is too few to tell."
+
+    def test_an_arm_alone_may_be_no_better_than_a_baseline(self) -> None:
+        failed = np.zeros((2, 5), bool)
+        failed[1] = True
+        text, _ = write_verdict(make_comparison(np.stack([4 * GRU, GRU]), failed=failed)).answer.lines
+        assert re.fullmatch(r"Neither: repeating the last value is \d\.\d times better than the network\.", text)
 
     def test_a_small_test_part(self) -> None:
         def small(run: Run) -> Run:

@@ -1,0 +1,72 @@
+"""Ratios of errors in words: how much lower an error is, how sure that is, and how much better a baseline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from grubench.comparison.decision import Decision
+
+# From this ratio on a difference is said as "times", below it as a percentage.
+TIMES = 1.5
+MANY_TIMES = 1000
+
+
+def say_times(ratio: float) -> str:
+    """A ratio as so many times; of a large one decimals say nothing."""
+    return f"{ratio:.1f}" if ratio < MANY_TIMES else f"more than {MANY_TIMES:,}"
+
+
+def say_share(share: float) -> str:
+    """A share of 1 as a percentage; of a small one the first digit, and none of one that nobody would see."""
+    percent = share * 100
+    if percent >= 1:
+        return f"{percent:.0f} %"
+    return f"{percent:.1g} %" if percent >= 0.1 else "less than 0.1 %"
+
+
+def say_how_much_lower(decision: Decision) -> str:
+    """By how much the lower is lower: `4 %`."""
+    return say_share(1 - (decision.ratio if decision.ratio < 1 else 1 / decision.ratio))
+
+
+def say_lower(decision: Decision) -> str:
+    """How the lower compares with the other: `4 % lower RMSE than LSTM`."""
+    if decision.lost:
+        share = max(decision.superiority, 1 - decision.superiority) * 100
+        return f"lower RMSE than {decision.higher} in {share:.0f} % of all pairs of trials, lost ones the worst"
+    return f"{say_how_much_lower(decision)} lower RMSE than {decision.higher}"
+
+
+def say_how_sure(decision: Decision) -> str:
+    """The interval of the share by which the lower is lower, in brackets; empty where ranks decided."""
+    if decision.lost:
+        return ""
+    low, high = decision.interval.low, decision.interval.high
+    shares = (1 - high, 1 - low) if decision.first_is_lower else (1 - 1 / low, 1 - 1 / high)
+    level = f"{(1 - decision.alpha) * 100:.3g} % interval "
+    least, most = sorted(shares)
+    decimals = 0 if most >= 0.02 else 1
+    return f" ({level}{least * 100:.{decimals}f} to {most * 100:.{decimals}f} %)"
+
+
+def say_ends(decision: Decision) -> str:
+    """How much lower and how much higher the lower may be."""
+    low, high = decision.interval.low, decision.interval.high
+    if not decision.first_is_lower:
+        low, high = 1 / high, 1 / low
+    return f"anything from {say_share(1 - low)} lower to {say_share(high - 1)} higher"
+
+
+def say_baseline_is_better(decision: Decision, network: str) -> str:
+    """How a baseline compares with a network that is shown to be worse: `is 2.6 times better than the network`.
+
+    Args:
+        decision: The network against the baseline.
+        network: The network in words.
+    """
+    if decision.lost:
+        return f"is better than {network} in {decision.superiority * 100:.0f} % of its trials, lost ones too"
+    if decision.ratio >= TIMES:
+        return f"is {say_times(decision.ratio)} times better than {network}"
+    return f"has {say_share(1 - 1 / decision.ratio)} lower RMSE than {network}"

@@ -1,0 +1,83 @@
+"""What holds an answer back, a sentence each: baselines, training cut short, lost trials, one split in time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from grubench.comparison.baseline_verdict import describe_baseline
+from grubench.comparison.best_arm import find_best_arm
+from grubench.comparison.decision import decide_baselines
+from grubench.comparison.finding import MAX_NAMED
+from grubench.comparison.pairs import find_cell_pairs
+from grubench.comparison.phrases import TIMES, say_baseline_is_better, say_times
+from grubench.comparison.reliability import find_reliability
+from grubench.comparison.reservations import explain_small_test, find_late_falls
+from grubench.text import join_and
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from grubench.comparison.comparison import Comparison
+
+
+def list_remarks(comparison: Comparison, *, is_neither: bool) -> tuple[str, ...]:
+    """List what holds an answer back.
+
+    Args:
+        comparison: The comparison.
+        is_neither: Whether the answer says already that a baseline is better.
+    """
+    return (
+        *_name_best_arm(comparison),
+        *([] if is_neither or explain_small_test(comparison) else _name_baseline(comparison)),
+        *_name_learning(comparison),
+        *_count_lost(comparison),
+        "Seen on one split in time.",
+    )
+
+
+def _name_best_arm(comparison: Comparison) -> Iterator[str]:
+    """The best arm, where the answer names a cell."""
+    if len(comparison.arms) > 2 and find_cell_pairs(comparison):
+        best, chosen_on = find_best_arm(comparison)
+        yield f"Best of {len(comparison.arms)} arms on {chosen_on}: {best.name}."
+
+
+def _name_baseline(comparison: Comparison) -> Iterator[str]:
+    """The baseline that is shown to be better than the best arm, else that with the lowest error that none beats."""
+    decisions = decide_baselines(comparison)
+    best = find_best_arm(comparison)[0].name
+    worse = [one for one in decisions if one.pair.first == best and one.differs and not one.first_is_lower]
+    if worse:
+        worst = max(worse, key=lambda decision: decision.ratio)
+        described = describe_baseline(worst.pair.second)
+        yield f"{described[0].upper()}{described[1:]} {say_baseline_is_better(worst, best)}."
+        return
+    tested = [decision for decision in decisions if decision.is_tested]
+    beaten = {one.pair.second for one in tested if one.differs and one.first_is_lower}
+    errors = {
+        name: scores.rmse_scaled
+        for name, scores in comparison.runs[0].metrics.baselines.items()
+        if name not in beaten and any(one.pair.second == name for one in tested)
+    }
+    if errors:
+        name = min(errors, key=lambda name: errors[name])
+        ratio = min(decision.ratio for decision in tested if decision.pair.second == name)
+        so_far = f"; so far it is {say_times(ratio)} times better" if ratio >= TIMES else ""
+        yield f"No network is shown to beat {describe_baseline(name)}{so_far}."
+
+
+def _name_learning(comparison: Comparison) -> Iterator[str]:
+    """The arms that still learned."""
+    falls = find_late_falls(comparison)
+    if falls:
+        names = join_and(falls) if len(falls) <= MAX_NAMED else f"{len(falls)} arms"
+        yield f"{names} still learned when training ended: this compares speed of learning (--until-learned)."
+
+
+def _count_lost(comparison: Comparison) -> Iterator[str]:
+    """The trials that failed or got stuck."""
+    lost = {name: one for name, one in find_reliability(comparison).items() if one.lost}
+    if lost:
+        texts = [f"{one.lost} of {one.trials} {name}" for name, one in lost.items()]
+        yield f"Trials failed or got stuck: {join_and(texts[:MAX_NAMED])}."
