@@ -103,7 +103,7 @@ def _find_better_baseline(comparison: Comparison) -> Answer | None:
     number = len(comparison.arms)
     network = {1: "the network", 2: "the better network"}.get(number, f"the best of {number} networks")
     word = "Neither" if number + len(comparison.failed_arms) == 2 else "None"
-    text = f"{word}: {describe_baseline(worst.pair.second)} {say_baseline_is_better(worst, network)}."
+    text = f"{word}: {describe_baseline(comparison, worst.pair.second)} {say_baseline_is_better(worst, network)}."
     return Answer(choice=NEITHER, text=text)
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from grubench.comparison.decision import decide_baselines
 from grubench.comparison.finding import MAX_NAMED, Finding, explain_untested, format_span, name_arms_together
-from grubench.spec.baselines import BASELINES
+from grubench.spec.baselines import BASELINES, SEASONAL
+from grubench.text import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,17 +30,19 @@ def find_against_baselines(comparison: Comparison, too_few: str = "") -> list[Fi
     findings = []
     for name, scores in comparison.runs[0].metrics.baselines.items():
         against = [decision for decision in decisions if decision.pair.second == name]
-        findings.append(_state(name, scores.rmse_scaled, against, too_few))
+        findings.append(_state(name, describe_baseline(comparison, name), scores.rmse_scaled, against, too_few))
     return findings
 
 
-def describe_baseline(name: str) -> str:
-    """A baseline in words: `repeating the last value`."""
+def describe_baseline(comparison: Comparison, name: str) -> str:
+    """A baseline in words: `repeating the last value`, `repeating the last 7 steps`."""
+    if name == SEASONAL.name:
+        return f"repeating the last {count(comparison.spec.data.season, 'step')}"
     return BASELINES[name].action if name in BASELINES else name
 
 
-def _state(name: str, error: float, decisions: Sequence[Decision], too_few: str) -> Finding:
-    described = f"{name} ({describe_baseline(name)})"
+def _state(name: str, words: str, error: float, decisions: Sequence[Decision], too_few: str) -> Finding:
+    described = f"{name} ({words})"
     if not error > 0:
         text = f"the error of {described} is exactly 0: there is nothing to beat, and no ratio to it."
         return Finding(topic="baseline", title=name, text=text, arms=(name,))

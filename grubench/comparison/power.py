@@ -45,12 +45,22 @@ def compute_power(effect: float, error: float, freedom: float, alpha: float = AL
 
 
 def bound_spread(estimate: Estimate) -> Estimate:
-    """The estimate with the variance over seeds that is below the true one in only 1 of 5 repetitions.
+    """The estimate with variances that are below the true ones in only 1 of 5 repetitions.
 
-    The spread of 3 seeds is often half of the true one by chance: seeds counted from it alone are too few.
+    The spread of 3 seeds is often half of the true one by chance: seeds counted from it alone are too few. The same
+    holds for few series.
     """
-    freedom = estimate.seeds - 1
-    return replace(estimate, of_seeds=estimate.of_seeds * freedom / float(stats.chi2.ppf(1 - BOUND, freedom)))
+    of_seeds = estimate.of_seeds * _bound_variance(estimate.seeds - 1)
+    if not estimate.series:
+        return replace(estimate, of_seeds=of_seeds)
+    own = max(estimate.of_series - estimate.of_both, 0.0) * _bound_variance(estimate.series - 1)
+    of_both = estimate.of_both * _bound_variance((estimate.seeds - 1) * (estimate.series - 1))
+    return replace(estimate, of_seeds=of_seeds, of_series=own + of_both, of_both=of_both)
+
+
+def _bound_variance(freedom: int) -> float:
+    """The upper bound of a variance as a multiple of that of a sample with these degrees of freedom."""
+    return freedom / float(stats.chi2.ppf(1 - BOUND, freedom))
 
 
 def count_seeds_needed(estimate: Estimate, effect: float, alpha: float = ALPHA) -> int | None:

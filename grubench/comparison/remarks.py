@@ -50,7 +50,7 @@ def _name_baseline(comparison: Comparison) -> Iterator[str]:
     worse = [one for one in decisions if one.pair.first == best and one.differs and not one.first_is_lower]
     if worse:
         worst = max(worse, key=lambda decision: decision.ratio)
-        described = describe_baseline(worst.pair.second)
+        described = describe_baseline(comparison, worst.pair.second)
         yield f"{described[0].upper()}{described[1:]} {say_baseline_is_better(worst, best)}."
         return
     tested = [decision for decision in decisions if decision.is_tested]
@@ -64,7 +64,7 @@ def _name_baseline(comparison: Comparison) -> Iterator[str]:
         name = min(errors, key=lambda name: errors[name])
         ratio = min(decision.ratio for decision in tested if decision.pair.second == name)
         so_far = f"; so far it is {say_times(ratio)} times better" if ratio >= TIMES else ""
-        yield f"No network is shown to beat {describe_baseline(name)}{so_far}."
+        yield f"No network is shown to beat {describe_baseline(comparison, name)}{so_far}."
 
 
 def _name_learning(comparison: Comparison) -> Iterator[str]:

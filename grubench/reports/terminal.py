@@ -56,7 +56,8 @@ def show_comparison(comparison: Comparison, console: Console, *, details: bool =
     for number, line in enumerate(verdict.answer.lines):
         console.print(Padding(Text(write_on_one_line(line), style="" if number else "bold"), (0, 1)))
     console.print()
-    for line in (write_settings(comparison), *write_header(comparison)):
+    kernels, *more = write_header(comparison)
+    for line in (f"{write_settings(comparison)} · {kernels}", *more):
         console.print(Padding(Text(write_on_one_line(line), style="dim"), (0, 1)))
     for note in comparison.notes:
         console.print(Padding(Text(write_on_one_line(note), style="yellow"), (0, 1)))

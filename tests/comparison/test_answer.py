@@ -104,6 +104,15 @@ class TestBaselines:
         assert text.endswith(" times better than the better network.")
         assert "beat" not in remarks
 
+    def test_the_season_is_a_number_of_steps(self) -> None:
+        def seasonal(run: Run) -> Run:
+            spec = replace(run.experiment, data=replace(run.experiment.data, period=7))
+            baselines = {"seasonal": run.metrics.baselines["persistence"]}
+            return replace(run, experiment=spec, metrics=structs.replace(run.metrics, baselines=baselines))
+
+        found = change(make_comparison(np.stack([2.6 * NOISE, 4 * NOISE**2])), seasonal)
+        assert write_verdict(found).answer.text.startswith("Neither: repeating the last 7 steps is 2.")
+
     def test_a_little_better_is_a_percentage(self) -> None:
         assert "repeating the last value has 1" in answer(1.2 * NOISE, 4 * NOISE**2)[0]
 

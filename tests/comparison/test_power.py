@@ -74,6 +74,14 @@ def test_more_seeds_help_where_luck_differs_from_series_to_series(seeds: int, se
     assert np.mean(repetitions) >= 0.75
 
 
+@pytest.mark.parametrize("series", [4, 10])
+def test_what_series_differ_by_is_bounded_in_four_of_five_cases(series: int) -> None:
+    draw = np.random.default_rng(series)
+    values = draw.normal(size=(1000, 1, series)) + 0.01 * draw.normal(size=(1000, 5, series))
+    bounds = [bound_spread(estimate_over_series(one)).of_series for one in values]
+    assert np.mean(np.array(bounds) > 1 / series) == pytest.approx(0.8, abs=0.04)
+
+
 @pytest.mark.parametrize("alpha", [0.05, 0.05 / 6])
 def test_the_search_finds_the_fewest_seeds(alpha: float) -> None:
     """Against trying one number after the other."""
