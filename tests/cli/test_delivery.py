@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import Result
+from typer.testing import CliRunner, Result
 
 from grubench.cli.delivery import Delivery
 from grubench.errors import RunError, UsageError
@@ -34,8 +35,22 @@ def test_every_step_runs_and_the_last_failure_is_raised(capsys: pytest.CaptureFi
     Delivery().finish()
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The trials of the comparison, trained once."""
+    from grubench.cli import app
+
+    root = tmp_path_factory.mktemp("finished") / "runs"
+    result = CliRunner().invoke(app, [str(word) for word in ("compare", *TRIALS, "--output", root)])
+    assert result.exit_code == 0, result.output
+    for folder in root.glob("*-compare-*"):
+        shutil.rmtree(folder)
+    return root
+
+
 @pytest.fixture
-def compare(call: Callable[..., Result]) -> Callable[[], Result]:
+def compare(call: Callable[..., Result], finished: Path) -> Callable[[], Result]:
+    shutil.copytree(finished, "runs")
     exports = ("--export", "a.csv", "--export", "a.tex", "--export", "a.json", "--report", "a.html")
     return lambda: call("compare", *TRIALS, *exports)
 
