@@ -35,13 +35,13 @@ def test_finished_trials_are_reused_until_fresh(tmp_path: Path) -> None:
 
     def call(**more: object) -> Comparison:
         events.clear()
-        return api.compare(spec, seeds=2, output=tmp_path, options=IN_PROCESS, on_event=events.append, **more)  # type: ignore[arg-type]
+        return api.compare(spec, seeds=1, output=tmp_path, options=IN_PROCESS, on_event=events.append, **more)  # type: ignore[arg-type]
 
     first = call(cells=["gru"])
-    assert (first.reused, len(first.runs)) == (0, 2)
+    assert (first.reused, len(first.runs)) == (0, 1)
     second = call(cells=["gru", "rnn"])
-    assert second.reused == 2
-    assert Counter(event.arm for event in events if isinstance(event, TrialStart)) == {"RNN": 2}
+    assert second.reused == 1
+    assert Counter(event.arm for event in events if isinstance(event, TrialStart)) == {"RNN": 1}
     assert [run.name for run in second.runs_of("GRU")] == [run.name for run in first.runs]
     assert call(cells=["gru"], fresh=True).reused == 0
 
@@ -230,15 +230,20 @@ class TestUntilLearned:
     """Epochs are doubled, the same for all cells, until no trial is still learning."""
 
     @pytest.mark.parametrize(
-        ("falls_until", "epochs", "note"),
+        ("falls_until", "cells", "epochs", "note"),
         [
-            (0, [2], "epochs were not doubled. Still learning at the end: no trial."),
-            (3, [2, 4], "epochs were doubled once, from 2 to 4. Still learning at the end: no trial."),
-            (9, [2, 4, 8], "epochs were doubled 2 times, from 2 to 8. Still learning at the end: 2 of 2 trials. "),
+            (0, ["gru"], [2], "epochs were not doubled. Still learning at the end: no trial."),
+            (3, ["gru"], [2, 4], "epochs were doubled once, from 2 to 4. Still learning at the end: no trial."),
+            (
+                9,
+                ["gru", "lstm"],
+                [2, 4, 8],
+                "epochs were doubled 2 times, from 2 to 8. Still learning at the end: 2 of 2 trials. ",
+            ),
         ],
     )
     def test_until_no_loss_falls_or_the_limit(
-        self, falls_until: int, epochs: list[int], note: str, tmp_path: Path, monkeypatch
+        self, falls_until: int, cells: list[str], epochs: list[int], note: str, tmp_path: Path, monkeypatch
     ) -> None:
         """Only the longest are compared; the others are runs of their own, and a second call trains none."""
         monkeypatch.setattr(api, "MAX_LONGER", 4)
@@ -250,16 +255,23 @@ class TestUntilLearned:
         def call() -> Comparison:
             events.clear()
             return api.compare(
-                tiny(), seeds=1, until_learned=True, output=tmp_path, options=IN_PROCESS, on_event=events.append
+                tiny(),
+                cells=cells,
+                seeds=1,
+                until_learned=True,
+                output=tmp_path,
+                options=IN_PROCESS,
+                on_event=events.append,
             )
 
         for started in (epochs, []):
             comparison = call()
-            assert [event.epochs for event in events if isinstance(event, TrialStart)] == np.repeat(started, 2).tolist()
-            assert [run.metrics.loss.epochs for run in comparison.runs] == epochs[-1:] * 2
+            trained = [event.epochs for event in events if isinstance(event, TrialStart)]
+            assert trained == np.repeat(started, len(cells)).tolist()
+            assert [run.metrics.loss.epochs for run in comparison.runs] == epochs[-1:] * len(cells)
             assert comparison.notes[0].startswith(f"--until-learned: {note}")
             assert comparison.notes[0].endswith("This is the limit.") == (falls_until > epochs[-1])
-        assert len(visible(tmp_path)) == 2 * len(epochs)
+        assert len(visible(tmp_path)) == len(cells) * len(epochs)
 
     def test_of_a_single_epoch_it_cannot_be_told(self, tmp_path: Path) -> None:
         slow = tiny(epochs=1, optimizer="sgd", learning_rate=1e-6)

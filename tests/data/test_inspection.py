@@ -11,7 +11,11 @@ import pandas as pd
 import pytest
 from typer.testing import Result
 
+from grubench import api
+from grubench.data import datasets
 from grubench.data.datasets.inspection import Inspection, inspect_table
+from grubench.errors import UsageError
+from grubench.spec.experiment import Experiment
 from grubench.spec.sections import Data
 
 DAYS = pd.date_range("2024-01-01", periods=300, freq="D").strftime("%Y-%m-%d")
@@ -157,13 +161,24 @@ def test_points_that_may_stand_between_thousands_are_told(tmp_path: Path) -> Non
     assert "price: '1.200' can be read as 1200 and as 1.200" in " ".join(look(path).warnings)
 
 
-def test_the_command_quotes_a_name_with_a_comma(call: Callable[..., Result], tmp_path: Path) -> None:
+def test_the_command_quotes_a_name_with_a_comma(
+    call: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Experiment] = []
+
+    def compare(spec: Experiment, **_: object) -> None:
+        asked.append(spec)
+        raise UsageError("read")
+
+    monkeypatch.setattr(api, "compare", compare)
     path = tmp_path / "my.csv"
     path.write_text('day,"load, MW"\n' + "".join(f"a,{row % 7}\n" for row in range(60)))
     command = look(path).command()
     assert command.endswith("""--target '"load, MW"'""")
-    sizes = ["--lookback", "6", "--units", "2", "--epochs", "1", "--seeds", "1", "--output", str(tmp_path / "runs")]
-    assert call(*shlex.split(command)[1:], *sizes, "--in-process").exit_code == 0
+    assert "read" in call(*shlex.split(command)[1:], "--lookback", 6).output
+    (spec,) = asked
+    assert spec.data.target == ("load, MW",)
+    assert datasets.load(spec.data, "my").series[0].target.tolist() == [row % 7 for row in range(60)]
 
 
 def test_the_command_names_codes_of_the_target_as_missing(tmp_path: Path) -> None:
