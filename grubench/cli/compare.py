@@ -206,7 +206,9 @@ def _deliver(comparison: Comparison, export: list[Path], report: Path | None, pi
     if folder and folder.is_dir():
         _draw(comparison, folder, pictures, delivery)
         console.print_path("Tables and pictures:", folder)
-        if answer(comparison).choice != NEITHER:
+        if answer(comparison).choice == NEITHER:
+            console.print_path("Next: grubench report", folder)
+        else:
             steps = comparison.spec.window.horizon
             console.print_path(f"Next: grubench predict --steps {steps}", find_best_run(comparison).folder)
     for path in export:

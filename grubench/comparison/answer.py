@@ -9,18 +9,21 @@ from grubench.comparison.baseline_verdict import describe_baseline
 from grubench.comparison.best_arm import find_best_arm
 from grubench.comparison.decision import Decision, Outcome, decide_baselines, decide_errors, decide_times
 from grubench.comparison.finding import MAX_NAMED, explain_untested
+from grubench.comparison.measures import has_series
 from grubench.comparison.pairs import find_cell_pairs
 from grubench.comparison.phrases import (
     say_baseline_is_better,
     say_ends,
+    say_faster,
     say_how_much_lower,
     say_how_sure,
     say_lower,
+    say_settings,
 )
 from grubench.comparison.power import MIN_SEEDS
 from grubench.comparison.reliability import find_reliability
 from grubench.comparison.remarks import list_remarks
-from grubench.comparison.reservations import explain_small_test, find_exact_arms
+from grubench.comparison.reservations import explain_small_test, find_exact_arms, find_late_falls
 from grubench.comparison.timing import is_untimed_together
 from grubench.text import count, join_and
 
@@ -28,8 +31,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from grubench.comparison.comparison import Comparison
-    from grubench.spec.arms import Arm
 
+# Of fewer trials each, all of one arm and none of the other fail too often by chance (Fisher's exact test: 0.1 for 3).
+MIN_FAILED = 4
+# More seeds than these nobody trains.
+MANY_SEEDS = 100
+# A ratio nearer to 1 is 1.
+EQUAL = 1e-9
 EITHER = "either"
 NEITHER = "neither"
 UNDECIDED = "undecided"
@@ -58,7 +66,7 @@ class Answer:
 def answer(comparison: Comparison) -> Answer:
     """Answer the question that a comparison asks."""
     found = _answer(comparison)
-    return replace(found, remarks=list_remarks(comparison, is_neither=found.choice == NEITHER))
+    return replace(found, remarks=list_remarks(comparison, found.choice, is_neither=found.choice == NEITHER))
 
 
 def _answer(comparison: Comparison) -> Answer:
@@ -85,36 +93,26 @@ def _list_main_decisions(comparison: Comparison) -> list[Decision]:
 
 
 def _find_better_baseline(comparison: Comparison) -> Answer | None:
-    """The answer where a baseline is better than the best network, and no other beats it; None where none is."""
-    best = _find_better_arm(comparison).name
-    decisions = decide_baselines(comparison)
-    beaten = {one.pair.second for one in decisions if one.differs and one.first_is_lower}
-    worse = [
-        one
-        for one in decisions
-        if one.pair.first == best
-        and one.outcome is Outcome.DIFFERENT
-        and not one.first_is_lower
-        and one.pair.second not in beaten
+    """The answer where a baseline is better than every network; None where none is shown to be."""
+    against: dict[str, list[Decision]] = {}
+    for decision in decide_baselines(comparison):
+        against.setdefault(decision.pair.second, []).append(decision)
+    better = [
+        min(decisions, key=lambda decision: decision.ratio)
+        for decisions in against.values()
+        if len(decisions) == len(comparison.arms)
+        and all(one.outcome is Outcome.DIFFERENT and not one.first_is_lower for one in decisions)
     ]
-    if not worse:
+    if not better:
         return None
-    worst = max(worse, key=lambda decision: decision.ratio)
-    number = len(comparison.arms)
-    network = {1: "the network", 2: "the better network"}.get(number, f"the best of {number} networks")
-    word = "Neither" if number + len(comparison.failed_arms) == 2 else "None"
-    text = f"{word}: {describe_baseline(comparison, worst.pair.second)} {say_baseline_is_better(worst, network)}."
-    return Answer(choice=NEITHER, text=text)
-
-
-def _find_better_arm(comparison: Comparison) -> Arm:
-    """The best arm: of many the one chosen on validation, of two that with the lower test error."""
-    if len(comparison.arms) > 2:
-        return find_best_arm(comparison)[0]
-    return min(
-        comparison.arms,
-        key=lambda arm: sum(run.metrics.test.rmse_scaled for run in comparison.arms[arm]) / len(comparison.arms[arm]),
-    )
+    clearest = max(better, key=lambda decision: decision.ratio)
+    name, number = clearest.pair.first, len(comparison.arms)
+    network = {1: name, 2: f"the better network, {name}"}.get(number, f"the best of {number} networks, {name}")
+    word = {1: f"Not {name}", 2: "Neither"}.get(number + len(comparison.failed_arms), "None")
+    so_far = " so far" if find_late_falls(comparison) else ""
+    text = f"{word}{so_far}: {describe_baseline(comparison, clearest.pair.second)} "
+    typical = ", on a typical series" if has_series(comparison) else ""
+    return Answer(choice=NEITHER, text=f"{text}{say_baseline_is_better(clearest, network)}{typical}.")
 
 
 def _answer_alone(comparison: Comparison) -> Answer:
@@ -125,18 +123,22 @@ def _answer_alone(comparison: Comparison) -> Answer:
         return Answer(choice=UNDECIDED, text=f"{alone} alone: there is no other arm to compare it with.")
     trials = min(find_reliability(comparison)[name].trials for name in (alone.name, *failed))
     every = f"every trial of {join_and(failed)} failed"
-    if trials < MIN_SEEDS:
-        return Answer(choice=UNDECIDED, text=f"Undecided: {every}, and {explain_untested(trials)}.")
+    if trials < MIN_FAILED:
+        return Answer(
+            choice=UNDECIDED, text=f"Undecided, {alone} for now: {every}, and {explain_untested(trials, MIN_FAILED)}."
+        )
     return Answer(choice=alone.name, text=f"{alone}: {every}.")
 
 
 def _answer_pair(comparison: Comparison, decision: Decision) -> Answer:
     """The answer of two arms, or two cells over all settings."""
-    over = f" over {len(decision.pair.arms)} settings" if decision.pair.is_of_cells else ""
-    margin = f"{comparison.margin * 100:g} %"
+    over, margin = say_settings(decision), f"{comparison.margin * 100:g} %"
+    opposite = _find_opposite_settings(comparison, decision)
+    if opposite:
+        return Answer(choice=UNDECIDED, text=opposite)
     if decision.outcome is Outcome.DIFFERENT:
         speed = _say_speed(comparison, decision, decision.lower)
-        text = f"{decision.lower}: {say_lower(decision)}{over}{say_how_sure(decision)}{speed}."
+        text = f"{decision.lower}: {say_lower(decision)}{say_how_sure(decision)}{speed}."
         return Answer(choice=decision.lower, text=text)
     if decision.outcome is Outcome.SMALL:
         small = f"{decision.lower} has {say_how_much_lower(decision)} lower RMSE{over}{say_how_sure(decision)}"
@@ -148,29 +150,66 @@ def _answer_pair(comparison: Comparison, decision: Decision) -> Answer:
     return _answer_undecided(comparison, decision, over)
 
 
+def _find_opposite_settings(comparison: Comparison, decision: Decision) -> str:
+    """The answer where one cell is better in some settings and the other in others; empty where that is not shown."""
+    better: dict[str, list[str]] = {}
+    of_settings = {frozenset(one.pair.arms[0]): one for one in decide_errors(comparison) if not one.pair.is_of_cells}
+    for arms in decision.pair.arms if decision.pair.is_of_cells else ():
+        found = of_settings.get(frozenset(arms))
+        if found and found.outcome is Outcome.DIFFERENT:
+            lower = arms[0] if found.lower == arms[0].name else arms[1]
+            better.setdefault(lower.cell, []).append(" ".join(lower.settings.values()))
+    if len(better) < 2:
+        return ""
+    keys = join_and(key.replace("_", " ") for key in decision.pair.arms[0][0].settings)
+    parts = [f"{cell} has lower RMSE at {_name(settings)}" for cell, settings in better.items()]
+    return f"It depends on {keys}: {', '.join(parts)}."
+
+
 def _answer_undecided(comparison: Comparison, decision: Decision, over: str) -> Answer:
     if not decision.is_tested:
-        lower = f" ({decision.lower} had {say_how_much_lower(decision)} lower RMSE{over})" if decision.ratio > 0 else ""
+        is_equal = abs(decision.ratio - 1) < EQUAL
+        lower = (
+            ""
+            if is_equal
+            else f" ({decision.lower} had {say_how_much_lower(decision)} lower RMSE{over})"
+            if decision.ratio > 0
+            else ""
+        )
         remedy = f" Use --seeds {MIN_SEEDS} or more." if decision.seeds < MIN_SEEDS else ""
         return Answer(choice=UNDECIDED, text=f"Undecided: {explain_untested(decision.seeds)}{lower}.{remedy}")
     text = f"Undecided after {decision.seeds} seeds: "
     if decision.lost:
-        return Answer(
-            choice=UNDECIDED,
-            text=f"{text}trials failed or got stuck, and the others do not tell{over}; use more --seeds.",
-        )
+        return Answer(choice=UNDECIDED, text=text + _explain_lost(comparison, decision))
     ends = say_ends(decision)
     margin = f"{comparison.margin * 100:g} %"
     needed = decision.count_seeds_needed(comparison.margin)
     more = (needed or 0) - decision.seeds
     if needed is None:
         what = f"more seeds alone would not settle {margin}"
+    elif more > MANY_SEEDS:
+        what = f"more than {MANY_SEEDS} more seeds would be needed to settle {margin}"
     elif more > 0:
-        what = f"{count(more, 'more seed')} would settle {margin}"
+        what = f"about {count(more, 'more seed')} would settle {margin}"
     else:
         what = f"a difference of {margin} would have shown"
     return Answer(
         choice=UNDECIDED, text=f"{text}{decision.lower} {say_how_much_lower(decision)} lower{over}, {ends}; {what}."
+    )
+
+
+def _explain_lost(comparison: Comparison, decision: Decision) -> str:
+    """Why lost trials leave two arms, or cells, undecided, and what could be done."""
+    reliability = find_reliability(comparison)
+    counts = []
+    for cell, arms in zip(
+        (decision.pair.first, decision.pair.second), zip(*decision.pair.arms, strict=True), strict=True
+    ):
+        found = [reliability[arm.name] for arm in arms]
+        counts.append(f"{sum(one.lost for one in found)} of {sum(one.trials for one in found)} {cell}")
+    lost = join_and(counts)
+    return (
+        f"{lost} trials failed or got stuck, and the others do not tell; try a lower --learning-rate or --clipnorm 1."
     )
 
 
@@ -185,8 +224,9 @@ def _say_speed(comparison: Comparison, decision: Decision, winner: str = "") -> 
     if timed.outcome is not Outcome.DIFFERENT:
         return ", trained as fast" if winner else "; one trains as fast as the other"
     if winner and timed.lower != winner:
-        return f", but took {ratio:.1f} times as long to train"
-    return f", trained {ratio:.1f} times as fast" if winner else f"; the {timed.lower} trains {ratio:.1f} times as fast"
+        return f", but took {say_faster(ratio)} times as long to train"
+    faster = f"{say_faster(ratio)} times as fast"
+    return f", trained {faster}" if winner else f"; the {timed.lower} trains {faster}"
 
 
 def _answer_many(comparison: Comparison) -> Answer:
@@ -202,7 +242,7 @@ def _answer_many(comparison: Comparison) -> Answer:
     worse, equal, unclear, better = _sort_others(with_best, name)
     untested = sorted(others - {*worse, *equal, *unclear, *better})
     margin = f"{comparison.margin * 100:g} %"
-    if len(equal) == len(others):
+    if len(equal) == len(others) and all(map(_is_equivalent, decisions)):
         return Answer(
             choice=EITHER, text=f"Any of {len(others) + 1}: {name}, {_name(equal)} are equivalent within {margin}."
         )
@@ -217,6 +257,8 @@ def _answer_many(comparison: Comparison) -> Answer:
     reason = f"best of {len(others) + 1} on {chosen_on}; {found}."
     if worse and not (unclear or better or untested):
         return Answer(choice=name, text=f"{name}: {reason}")
+    if better:
+        return Answer(choice=UNDECIDED, text=f"Undecided: {name} is {reason}")
     return Answer(choice=UNDECIDED, text=f"Undecided, {name} for now: {reason}")
 
 
@@ -229,6 +271,10 @@ def _explain_no_test(comparison: Comparison, decisions: Sequence[Decision]) -> s
     return "there are too many arms to test, or they share no seed"
 
 
+def _is_equivalent(decision: Decision) -> bool:
+    return decision.outcome in (Outcome.EQUIVALENT, Outcome.SMALL)
+
+
 def _sort_others(decisions: Sequence[Decision], name: str) -> tuple[list[str], list[str], list[str], list[str]]:
     """The names of those that an arm is better than, equivalent to, undecided against, and worse than."""
     groups: tuple[list[str], list[str], list[str], list[str]] = ([], [], [], [])
@@ -237,7 +283,7 @@ def _sort_others(decisions: Sequence[Decision], name: str) -> tuple[list[str], l
         if decision.outcome is Outcome.DIFFERENT:
             groups[0 if decision.lower == name else 3].append(other)
         else:
-            groups[2 if decision.outcome is Outcome.UNDECIDED else 1].append(other)
+            groups[1 if _is_equivalent(decision) else 2].append(other)
     return groups
 
 

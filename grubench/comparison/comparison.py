@@ -125,9 +125,10 @@ class Comparison:
         return {arm.name: runs for arm, runs in self.arms.items()}[name]
 
     def pairs(self, first: Arm, second: Arm) -> list[tuple[Run, Run]]:
-        """The runs of two arms that have the same seed."""
-        others = {run.experiment.seed: run for run in self.arms[second]}
-        return [(run, others[run.experiment.seed]) for run in self.arms[first] if run.experiment.seed in others]
+        """The runs of two arms that have the same seed; none where all trials of one failed."""
+        others = {run.experiment.seed: run for run in self.arms.get(second, [])}
+        runs = self.arms.get(first, [])
+        return [(run, others[run.experiment.seed]) for run in runs if run.experiment.seed in others]
 
 
 def load(folder: Path) -> Comparison:

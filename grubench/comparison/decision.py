@@ -64,8 +64,10 @@ class Decision:
         series: Series that the statement is about too; 0 where other series are left out of it.
         ratio: The first over the second, a geometric mean; of what was finished, NaN where no seed was by both.
         interval: Its interval, 1 - `alpha`; NaN where ranks decided, or nothing can be said.
+        within: The interval that lies within the margin where the two are equivalent.
         p: The corrected p.
         alpha: The level at which this test is decided.
+        within_alpha: The level of each of the two tests of equivalence; their interval stands at 1 less twice that.
         outcome: What it shows.
         lost: Whether trials failed or got stuck: then ranks decide, with those last.
         superiority: The probability that a trial of the first is worse than one of the second; lost ones are worst.
@@ -77,6 +79,8 @@ class Decision:
     series: int = 0
     ratio: float
     interval: Interval = UNKNOWN
+    within: Interval = UNKNOWN
+    within_alpha: float = ALPHA
     p: float = float("nan")
     alpha: float = ALPHA
     outcome: Outcome = Outcome.UNDECIDED
@@ -208,7 +212,7 @@ def _share_seeds(groups: Sequence[tuple[dict[int, float], ...]]) -> list[int]:
 def _list_errors(comparison: Comparison, arm: Arm) -> dict[int, float]:
     """The error of each seed of an arm; infinite where its trial was lost."""
     reliability = find_reliability(comparison)[arm.name]
-    errors = {run.experiment.seed: run.metrics.test.rmse_scaled for run in comparison.arms[arm]}
+    errors = {run.experiment.seed: run.metrics.test.rmse_scaled for run in comparison.arms.get(arm, [])}
     return errors | dict.fromkeys(reliability.failed | reliability.stuck, float("inf"))
 
 
@@ -266,6 +270,8 @@ def _decide(tested: _Tested, corrected: Corrected, within: Corrected) -> Decisio
         series=found.series,
         ratio=float(np.exp(found.mean)),
         interval=found.interval(1 - corrected.alpha).exp() if enough else UNKNOWN,
+        within=found.interval(1 - 2 * within.alpha).exp() if enough else UNKNOWN,
+        within_alpha=within.alpha,
         p=corrected.p,
         alpha=corrected.alpha,
         outcome=judge(corrected.p, within.p),

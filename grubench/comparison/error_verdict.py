@@ -48,16 +48,17 @@ def _state(comparison: Comparison, decision: Decision, too_few: str) -> Finding:
     numbers |= {"p": decision.p}
     if decision.lost:
         numbers |= {"superiority": decision.superiority}
+        test = "t-test of ranks" if decision.pair.is_of_cells else "Mann-Whitney"
         text = (
             f"{name}: {decision.lower} lower in {max(decision.superiority, 1 - decision.superiority) * 100:.0f} % of "
-            f"all pairs of trials, failed and stuck ones counted as worst (Mann-Whitney), {state_p(decision.p)}, "
+            f"all pairs of trials, failed and stuck ones counted as worst ({test}), {state_p(decision.p)}, "
             f"{count(decision.seeds, 'seed')}: {decision.outcome.value}."
         )
         return Finding(topic="error", text=text, numbers=numbers, arms=arms)
     numbers |= {"ratio_low": decision.interval.low, "ratio_high": decision.interval.high}
     text = (
         f"{name} {decision.ratio:.3f} ({format_interval(decision)}), {state_p(decision.p)}, "
-        f"{_count_samples(decision)}: {decision.outcome.value}{_explain_needed(decision, comparison.margin)}."
+        f"{_count_samples(decision)}: {decision.outcome.value}{_explain_outcome(decision, comparison.margin)}."
     )
     return Finding(topic="error", text=text + _share_of_series(comparison, decision), numbers=numbers, arms=arms)
 
@@ -73,14 +74,17 @@ def _count_samples(decision: Decision) -> str:
     return f"{seeds} and {decision.series} series" if decision.series else seeds
 
 
-def _explain_needed(decision: Decision, margin: float) -> str:
-    """How many seeds would tell, where these do not."""
+def _explain_outcome(decision: Decision, margin: float) -> str:
+    """By which interval two are equivalent; how many seeds would tell, where these do not."""
+    if decision.outcome is Outcome.EQUIVALENT:
+        level = f"{(1 - 2 * decision.within_alpha) * 100:.3g} % interval"
+        return f" within {margin * 100:g} % ({level} {decision.within.low:.3f} to {decision.within.high:.3f})"
     if decision.outcome is not Outcome.UNDECIDED:
         return ""
     needed = decision.count_seeds_needed(margin)
     if needed is None:
         return f"; not even {MAX_SEEDS:,} seeds would show {margin * 100:g} %"
-    return f"; {needed} seeds would show {margin * 100:g} %"
+    return f"; {needed:,} seeds would show {margin * 100:g} %"
 
 
 def _share_of_series(comparison: Comparison, decision: Decision) -> str:

@@ -46,10 +46,10 @@ class Finding:
         return (self.title or self.topic).capitalize()
 
 
-def explain_untested(seeds: int) -> str:
+def explain_untested(seeds: int, fewest: int = MIN_SEEDS) -> str:
     """Say why nothing is tested: too few seeds, or the same for all of them."""
-    if seeds >= MIN_SEEDS:
-        return f"the same for all {seeds} seeds, so that nothing follows for others"
+    if seeds >= fewest:
+        return f"the ratio is the same for all {seeds} seeds, so that nothing follows for others"
     return f"{count(seeds, 'seed')} {'is' if seeds == 1 else 'are'} too few to tell"
 
 

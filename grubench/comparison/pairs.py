@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from grubench.spec.arms import find_differing_settings, flatten_spec
+from grubench.spec.cells import CELLS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,15 +77,24 @@ def _find_differing_bits(specs: Sequence[Experiment]) -> NDArray[np.uint64]:
 
 @lru_cache(maxsize=2)
 def find_cell_pairs(comparison: Comparison) -> list[Pair]:
-    """Find the pairs of cells that several settings have in common; none where nothing but the cell is varied."""
+    """Find the pairs of cells that several settings have in common; none where nothing but the cell is varied.
+
+    An arm whose trials all failed is one of them: without it a cell would seem better where it fails.
+    """
+    # In the order of the registry where an arm is missing among those that finished, which would turn pairs around.
+    every = (*comparison.arms, *comparison.failed_arms)
+    cells = list(dict.fromkeys(arm.cell for arm in every))
+    if comparison.failed_arms:
+        cells.sort(key=lambda cell: [*CELLS, cell.lower()].index(cell.lower()))
     arms_of: dict[str, dict[tuple[tuple[str, str], ...], Arm]] = {}
-    for arm in comparison.arms:
+    for arm in sorted(every, key=lambda arm: cells.index(arm.cell)):
         arms_of.setdefault(arm.cell, {})[tuple(arm.settings.items())] = arm
     pairs = []
     for first, second in combinations(arms_of, 2):
         ours, theirs = arms_of[first], arms_of[second]
         arms = tuple((ours[settings], theirs[settings]) for settings in ours if settings in theirs)
-        if len(arms) > 1:
+        trained = [one for both in arms for one in both if one in comparison.arms]
+        if len(arms) > 1 and len({arm.cell for arm in trained}) == 2:
             pairs.append(Pair(first=first, second=second, arms=arms))
     return pairs
 
@@ -104,9 +114,11 @@ def find_pairs(comparison: Comparison) -> list[Pair]:
 
 def find_differing_keys(comparison: Comparison, pair: Pair) -> list[str]:
     """The dotted keys of the settings in which the arms of a pair differ."""
-    specs = comparison.specs
+    specs = {arm: spec.with_seed(0) for arm, spec in comparison.specs.items()}
     keys = (
-        find_differing_settings([specs[first].with_seed(0), specs[second].with_seed(0)]) for first, second in pair.arms
+        find_differing_settings([specs[first], specs[second]])
+        for first, second in pair.arms
+        if first in specs and second in specs
     )
     return list(dict.fromkeys(key for of_arms in keys for key in of_arms))
 

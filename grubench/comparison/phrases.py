@@ -12,6 +12,11 @@ TIMES = 1.5
 MANY_TIMES = 1000
 
 
+def say_faster(ratio: float) -> str:
+    """How many times as fast, or as long; near 1 with two decimals."""
+    return f"{ratio:.1f}" if ratio >= 1.15 else f"{ratio:.2f}"
+
+
 def say_times(ratio: float) -> str:
     """A ratio as so many times; of a large one decimals say nothing."""
     return f"{ratio:.1f}" if ratio < MANY_TIMES else f"more than {MANY_TIMES:,}"
@@ -31,11 +36,17 @@ def say_how_much_lower(decision: Decision) -> str:
 
 
 def say_lower(decision: Decision) -> str:
-    """How the lower compares with the other: `4 % lower RMSE than LSTM`."""
+    """How the lower compares with the other: `4 % lower RMSE than LSTM`, and over how many settings."""
+    over = say_settings(decision)
     if decision.lost:
         share = max(decision.superiority, 1 - decision.superiority) * 100
-        return f"lower RMSE than {decision.higher} in {share:.0f} % of all pairs of trials, lost ones the worst"
-    return f"{say_how_much_lower(decision)} lower RMSE than {decision.higher}"
+        return f"lower RMSE than {decision.higher}{over} in {share:.0f} % of all pairs of trials, lost ones the worst"
+    return f"{say_how_much_lower(decision)} lower RMSE than {decision.higher}{over}"
+
+
+def say_settings(decision: Decision) -> str:
+    """Over how many settings cells are compared; empty for two arms."""
+    return f" over {len(decision.pair.arms)} settings" if decision.pair.is_of_cells else ""
 
 
 def say_how_sure(decision: Decision) -> str:
@@ -46,7 +57,7 @@ def say_how_sure(decision: Decision) -> str:
     shares = (1 - high, 1 - low) if decision.first_is_lower else (1 - 1 / low, 1 - 1 / high)
     level = f"{(1 - decision.alpha) * 100:.3g} % interval "
     least, most = sorted(shares)
-    decimals = 0 if most >= 0.02 else 1
+    decimals = 0 if least >= 0.01 else 1
     return f" ({level}{least * 100:.{decimals}f} to {most * 100:.{decimals}f} %)"
 
 

@@ -12,41 +12,49 @@ from grubench.comparison.pairs import find_cell_pairs
 from grubench.comparison.phrases import TIMES, say_baseline_is_better, say_times
 from grubench.comparison.reliability import find_reliability
 from grubench.comparison.reservations import explain_small_test, find_late_falls
-from grubench.text import join_and
+from grubench.text import count, join_and
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from grubench.comparison.comparison import Comparison
 
+# Of fewer it cannot be told whether the loss still fell: the last three are set against the three before.
+MIN_EPOCHS = 6
 
-def list_remarks(comparison: Comparison, *, is_neither: bool) -> tuple[str, ...]:
+
+def list_remarks(comparison: Comparison, choice: str, *, is_neither: bool) -> tuple[str, ...]:
     """List what holds an answer back.
 
     Args:
         comparison: The comparison.
+        choice: What the answer names.
         is_neither: Whether the answer says already that a baseline is better.
     """
     return (
-        *_name_best_arm(comparison),
-        *([] if is_neither or explain_small_test(comparison) else _name_baseline(comparison)),
-        *_name_learning(comparison),
+        *([] if is_neither else _name_best_arm(comparison, choice)),
+        *([] if is_neither or explain_small_test(comparison) else _name_baseline(comparison, choice)),
+        *_name_learning(comparison, is_neither=is_neither),
         *_count_lost(comparison),
         "Seen on one split in time.",
     )
 
 
-def _name_best_arm(comparison: Comparison) -> Iterator[str]:
+def _name_best_arm(comparison: Comparison, choice: str) -> Iterator[str]:
     """The best arm, where the answer names a cell."""
+    cells = {arm.cell for arm in comparison.arms}
     if len(comparison.arms) > 2 and find_cell_pairs(comparison):
         best, chosen_on = find_best_arm(comparison)
-        yield f"Best of {len(comparison.arms)} arms on {chosen_on}: {best.name}."
+        average = "That is on average; the best" if choice in cells - {best.cell} else "Best"
+        verb = " is" if average != "Best" else ":"
+        yield f"{average} of {len(comparison.arms)} arms on {chosen_on}{verb} {best.name}."
 
 
-def _name_baseline(comparison: Comparison) -> Iterator[str]:
+def _name_baseline(comparison: Comparison, choice: str) -> Iterator[str]:
     """The baseline that is shown to be better than the best arm, else that with the lowest error that none beats."""
     decisions = decide_baselines(comparison)
-    best = find_best_arm(comparison)[0].name
+    names = [arm.name for arm in comparison.arms]
+    best = choice if choice in names else find_best_arm(comparison)[0].name
     worse = [one for one in decisions if one.pair.first == best and one.differs and not one.first_is_lower]
     if worse:
         worst = max(worse, key=lambda decision: decision.ratio)
@@ -63,16 +71,19 @@ def _name_baseline(comparison: Comparison) -> Iterator[str]:
     if errors:
         name = min(errors, key=lambda name: errors[name])
         ratio = min(decision.ratio for decision in tested if decision.pair.second == name)
-        so_far = f"; so far it is {say_times(ratio)} times better" if ratio >= TIMES else ""
+        so_far = f"; so far that is {say_times(ratio)} times better" if ratio >= TIMES else ""
         yield f"No network is shown to beat {describe_baseline(comparison, name)}{so_far}."
 
 
-def _name_learning(comparison: Comparison) -> Iterator[str]:
-    """The arms that still learned."""
-    falls = find_late_falls(comparison)
+def _name_learning(comparison: Comparison, *, is_neither: bool) -> Iterator[str]:
+    """The arms that still learned; or that there were too few epochs to tell."""
+    falls, epochs = find_late_falls(comparison), max(run.metrics.loss.epochs for run in comparison.runs)
     if falls:
         names = join_and(falls) if len(falls) <= MAX_NAMED else f"{len(falls)} arms"
-        yield f"{names} still learned when training ended: this compares speed of learning (--until-learned)."
+        so = "train longer (--until-learned)" if is_neither else "this compares speed of learning (--until-learned)"
+        yield f"{names} still learned when training ended: {so}."
+    elif epochs < MIN_EPOCHS:
+        yield f"{count(epochs, 'epoch')} {'is' if epochs == 1 else 'are'} too few to tell whether training was over."
 
 
 def _count_lost(comparison: Comparison) -> Iterator[str]:

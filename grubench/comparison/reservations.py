@@ -80,7 +80,10 @@ def find_learning(comparison: Comparison) -> list[Finding]:
     parts = [f"{name} by {fall / (1 + fall) * 100:.0f} %" for name, fall in list(falls.items())[:MAX_NAMED]]
     more = f" and {len(falls) - MAX_NAMED} more" if len(falls) > MAX_NAMED else ""
     epochs = max(run.metrics.loss.epochs for run in comparison.runs)
-    text = f"training losses still fell, {', '.join(parts)}{more}; try --epochs {2 * epochs}."
+    text = (
+        f"training losses still fell, {', '.join(parts)}{more}: errors compare speed of learning; "
+        f"try --epochs {2 * epochs} or --until-learned."
+    )
     return [Finding(topic="learning", text=text, numbers=falls, arms=tuple(falls))]
 
 
@@ -101,14 +104,17 @@ def find_lost(comparison: Comparison) -> list[Finding]:
     if not lost:
         trials = min(found.trials for found in reliability.values())
         bound = max(found.bound for found in reliability.values())
-        text = f"none of {trials} each failed or got stuck; up to {bound * 100:.0f} % still may (95 % bound)."
+        each = " each" if len(reliability) > 1 else ""
+        text = f"none of {trials}{each} failed or got stuck; up to {bound * 100:.0f} % still may (95 % bound)."
         return [Finding(topic="trials", text=text, numbers={"lost": 0, "trials": trials, "bound": bound})]
     few = reliability if len(reliability) <= MAX_NAMED else lost
     texts = [_describe_lost(name, found) for name, found in list(few.items())[:MAX_NAMED]]
     more = f"; {len(lost) - MAX_NAMED} more arms" if len(lost) > MAX_NAMED else ""
     numbers: dict[str, float] = {name: found.lost for name, found in reliability.items()}
     stuck = (
-        " A stuck trial's error is more than twice its arm's next." if any(one.stuck for one in lost.values()) else ""
+        " A trial is stuck where its error is more than twice that of its arm's others."
+        if any(one.stuck for one in lost.values())
+        else ""
     )
     text = f"{'; '.join(texts)}{more}.{stuck}"
     return [Finding(topic="trials", text=text, numbers=numbers, arms=tuple(lost))]

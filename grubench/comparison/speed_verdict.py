@@ -10,9 +10,10 @@ import numpy as np
 from grubench.comparison.decision import decide_times
 from grubench.comparison.finding import MAX_NAMED, Finding, explain_untested, format_span
 from grubench.comparison.measures import pair_times, took_turns
+from grubench.comparison.pairs import find_neighbors, name_pair
 from grubench.comparison.power import MIN_SEEDS
 from grubench.comparison.statistics import ALPHA, state_p
-from grubench.comparison.timing import explain_other_kernels, explain_untimed
+from grubench.comparison.timing import can_be_timed, explain_other_kernels, explain_untimed
 from grubench.text import count
 
 if TYPE_CHECKING:
@@ -38,19 +39,32 @@ def find_speed(comparison: Comparison) -> list[Finding]:
     findings = [Finding(topic="speed", text=other_kernels)] if other_kernels else []
     cells = [decision for decision in decisions if decision.pair.is_of_cells]
     arms = [decision for decision in decisions if not decision.pair.is_of_cells]
-    findings += [_state(decision) for decision in cells]
+    findings += [_state(comparison, decision) for decision in cells]
     if len(arms) <= MAX_NAMED:  # where there are cells over all settings, those are the question
-        findings += [replace(_state(decision), is_detail=bool(cells)) for decision in arms]
+        findings += [replace(_state(comparison, decision), is_detail=bool(cells)) for decision in arms]
     if len(arms) > MAX_NAMED:
         findings.append(_find_fastest(comparison, arms))
+    findings += _find_untimed(comparison, arms)
     return findings + _find_restless(comparison, decisions) + _find_first_epochs(comparison)
 
 
-def _state(decision: Decision) -> Finding:
+def _find_untimed(comparison: Comparison, timed: Sequence[Decision]) -> list[Finding]:
+    """Name the pairs of which no trials took turns, where others did."""
+    known = {decision.pair for decision in timed}
+    pairs = [pair for pair in find_neighbors(comparison) if pair not in known and can_be_timed(comparison, pair)]
+    if not pairs or not known:
+        return []
+    names = "; ".join(map(name_pair, pairs)) if len(pairs) <= MAX_NAMED else f"{len(pairs)} pairs"
+    return [Finding(topic="speed", text=f"{names}: not timed together; --fresh trains them in turns.")]
+
+
+def _state(comparison: Comparison, decision: Decision) -> Finding:
     """How many times as fast the faster is."""
     inverted = decision.ratio if not decision.first_is_lower else 1 / decision.ratio
     faster = f"{decision.lower} {inverted:.2f} times as fast as {decision.higher}"
     where = ", all settings" if decision.pair.is_of_cells else ""
+    shared = min(len(comparison.pairs(*arms)) for arms in decision.pair.arms)
+    where += f", of the {decision.seeds} seeds in {shared} that took turns" if decision.seeds < shared else ""
     arms = (decision.pair.first, decision.pair.second)
     numbers = {"ratio": decision.ratio, "seeds": decision.seeds}
     if not decision.is_tested:

@@ -57,6 +57,8 @@ def is_untimed_together(comparison: Comparison) -> bool:
 
 def can_be_timed(comparison: Comparison, pair: Pair) -> bool:
     """Whether a ratio of the times of two arms would say something of what they differ in."""
+    if any(arm not in comparison.arms for arms in pair.arms for arm in arms):
+        return False
     if explain_untimed(comparison) or set(find_differing_keys(comparison, pair)) <= TIMELESS_KEYS:
         return False
     return not have_other_kernels(comparison, pair)

@@ -26,6 +26,8 @@ SPECIAL = {
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "[": "{[}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
 } | {character: f"\\{character}" for character in "&%$#_{}"}
 
 

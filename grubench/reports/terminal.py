@@ -71,12 +71,11 @@ def show_comparison(comparison: Comparison, console: Console, *, details: bool =
         console.print(_make_text_table(table))
         console.print()
     explained = columns if details else [column for column in columns if column.is_score]
-    console.print(Padding(Text(_explain(comparison, explained), style="dim"), (0, 1)))
+    console.print(Padding(Text(_explain(comparison, explained, details=details), style="dim"), (0, 1)))
     console.print()
     for finding in verdict.findings if details else verdict.evidence:
         text = write_on_one_line(finding.text)
         console.print(Padding(Text.assemble((f"{finding.heading}:", "bold"), f" {text}"), (0, 1)))
-    console.print()
 
 
 def _make_text_table(content: TextTable) -> Table:
@@ -89,13 +88,15 @@ def _make_text_table(content: TextTable) -> Table:
     return table
 
 
-def _explain(comparison: Comparison, columns: Sequence[Column]) -> str:
+def _explain(comparison: Comparison, columns: Sequence[Column], *, details: bool) -> str:
     """What stands under the tables about the columns that they have."""
     several = max(len(runs) for runs in comparison.arms.values()) > 1
     parts = (
-        ["± standard deviation over seeds; below, ratios are geometric means with 95 % intervals."] if several else []
+        ["± standard deviation over seeds; ratios (of RMSE) are geometric means, with 95 % intervals."]
+        if several
+        else []
     )
-    if len(comparison.runs[0].metrics.test.series) > 1:
+    if details and len(comparison.runs[0].metrics.test.series) > 1:
         parts.append("Errors are means over series.")
     parts += [f"{column.heading}: {column.explanation}." for column in columns if column.explanation]
     return " ".join(parts)

@@ -40,7 +40,9 @@ def with_series(run: Run, errors: list[float], seed: int = 0) -> Run:
 
 
 @pytest.fixture
-def found(trained: dict[str, Run]) -> Comparison:
+def found(trained: dict[str, Run], monkeypatch: pytest.MonkeyPatch) -> Comparison:
+    """A comparison as the study's, but for the lookback."""
+    monkeypatch.setattr(series_tests, "LOOKBACK", trained["gru"].experiment.window.lookback)
     shifted = ([x - 0.01 for x in GRU], [x + 0.01 for x in GRU])
     arms = {
         "GRU": [with_series(trained["gru"], errors, seed) for seed, errors in enumerate(shifted)],
@@ -120,3 +122,10 @@ def test_other_data_than_the_studys_are_not_tested_so(found: Comparison) -> None
         for arm, runs in found.arms.items()
     }
     assert series_tests.compare_over_series(Comparison(arms=own)) == []
+
+
+def test_other_windows_on_the_data_of_the_study_are_not_tested_so(
+    found: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(series_tests, "LOOKBACK", 60)
+    assert series_tests.compare_over_series(replace(found)) == []
