@@ -39,7 +39,9 @@ def find_errors(comparison: Comparison, too_few: str = "") -> list[Finding]:
 
 def _state(comparison: Comparison, decision: Decision, too_few: str) -> Finding:
     name = name_pair(decision.pair)
-    numbers: dict[str, float] = {"ratio": decision.ratio, "seeds": decision.seeds}
+    numbers: dict[str, float] = {"seeds": decision.seeds}
+    if not np.isnan(decision.ratio):  # no seed was finished by both
+        numbers |= {"ratio": decision.ratio}
     arms = (decision.pair.first, decision.pair.second)
     if too_few or not decision.is_tested:
         reason = too_few or explain_untested(decision.seeds)

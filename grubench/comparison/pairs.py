@@ -92,8 +92,10 @@ def find_cell_pairs(comparison: Comparison) -> list[Pair]:
     pairs = []
     for first, second in combinations(arms_of, 2):
         ours, theirs = arms_of[first], arms_of[second]
-        arms = tuple((ours[settings], theirs[settings]) for settings in ours if settings in theirs)
-        trained = [one for both in arms for one in both if one in comparison.arms]
+        shared = ((ours[settings], theirs[settings]) for settings in ours if settings in theirs)
+        # Where both failed there is nothing to compare.
+        arms = tuple(both for both in shared if any(arm in comparison.arms for arm in both))
+        trained = [arm for both in arms for arm in both if arm in comparison.arms]
         if len(arms) > 1 and len({arm.cell for arm in trained}) == 2:
             pairs.append(Pair(first=first, second=second, arms=arms))
     return pairs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isnan
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ from grubench.comparison.pairs import Pair, name_pair
 from grubench.comparison.power import MIN_SEEDS
 from grubench.comparison.series_tests import PERSISTENCE, average_over_seeds, compare_over_series
 from grubench.comparison.statistics import format_p, state_p
-from grubench.reports.numbers import format_mean
+from grubench.reports.numbers import NONE, format_mean
 from grubench.training.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -93,11 +94,12 @@ def _format_decision(decision: Decision | None) -> tuple[str, str]:
     """The ratio with its interval, and p; what ranks decided has no interval."""
     if decision is None:
         return "not timed", ""
+    ratio = NONE if isnan(decision.ratio) else f"{decision.ratio:.3f}"  # none where no seed was finished by both
     if not decision.is_tested:
-        return f"{decision.ratio:.3f}", "too few" if decision.seeds < MIN_SEEDS else "all same"
+        return ratio, "too few" if decision.seeds < MIN_SEEDS else "all same"
     if decision.lost:
-        return f"{decision.ratio:.3f} (ranks)", format_p(decision.p)
-    return f"{decision.ratio:.3f} ({decision.interval.low:.3f} to {decision.interval.high:.3f})", format_p(decision.p)
+        return f"{ratio} (ranks)", format_p(decision.p)
+    return f"{ratio} ({decision.interval.low:.3f} to {decision.interval.high:.3f})", format_p(decision.p)
 
 
 def tabulate_series(comparison: Comparison) -> TextTable | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from io import StringIO
 
 import numpy as np
 import pytest
@@ -13,11 +14,13 @@ from conftest import compare_runs, made, run_with
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
+from rich.console import Console
 
 from grubench.comparison import comparison as comparing
 from grubench.comparison.comparison import Comparison, Failure
 from grubench.comparison.decision import decide_errors
 from grubench.comparison.verdict import Verdict, write_verdict
+from grubench.reports import terminal
 from grubench.runs.run import Run
 from grubench.spec.arms import Arm
 
@@ -222,6 +225,9 @@ class TestManyArms:
         failed[0] = True
         found = write_verdict(make_comparison(values, failed=failed)).answer
         assert found.choice != "GRU"
+        table = StringIO()
+        terminal.show_comparison(make_comparison(values, failed=failed), Console(file=table, width=200), details=True)
+        assert "nan" not in table.getvalue()
         assert "5 of 10 GRU" in f"{found.text} {found.remarks}" or "5 of 5 GRU" in " ".join(found.remarks)
 
     def test_an_arm_with_one_lucky_trial_is_not_the_best(self) -> None:
