@@ -191,8 +191,9 @@ def _compare_runs(names: list[str], output: Path, margin: float) -> Comparison:
 
 def _deliver(comparison: Comparison, export: list[Path], report: Path | None, pictures: str, *, details: bool) -> None:
     """Keep the comparison, then show it and write the rest; the exit code says that trials failed, if any did."""
-    from grubench.comparison.answer import NEITHER, answer
+    from grubench.comparison.answer import answer
     from grubench.comparison.best_arm import find_best_run
+    from grubench.comparison.finding import NEITHER
     from grubench.reports import export as record
     from grubench.reports import terminal
     from grubench.reports.console import Console

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from grubench.comparison.baseline_verdict import describe_baseline
 from grubench.comparison.best_arm import find_best_arm
 from grubench.comparison.decision import Decision, Outcome, decide_baselines, decide_errors, decide_times
-from grubench.comparison.finding import MAX_NAMED, explain_untested
+from grubench.comparison.finding import EITHER, MAX_NAMED, NEITHER, UNDECIDED, explain_untested
 from grubench.comparison.measures import has_series
 from grubench.comparison.pairs import find_cell_pairs
 from grubench.comparison.phrases import (
@@ -38,9 +38,6 @@ MIN_FAILED = 4
 MANY_SEEDS = 100
 # A ratio nearer to 1 is 1.
 EQUAL = 1e-9
-EITHER = "either"
-NEITHER = "neither"
-UNDECIDED = "undecided"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +63,7 @@ class Answer:
 def answer(comparison: Comparison) -> Answer:
     """Answer the question that a comparison asks."""
     found = _answer(comparison)
-    return replace(found, remarks=list_remarks(comparison, found.choice, is_neither=found.choice == NEITHER))
+    return replace(found, remarks=list_remarks(comparison, found.choice))
 
 
 def _answer(comparison: Comparison) -> Answer:
@@ -152,9 +149,11 @@ def _answer_pair(comparison: Comparison, decision: Decision) -> Answer:
 
 def _find_opposite_settings(comparison: Comparison, decision: Decision) -> str:
     """The answer where one cell is better in some settings and the other in others; empty where that is not shown."""
+    if not decision.pair.is_of_cells:
+        return ""
     better: dict[str, list[str]] = {}
     of_settings = {frozenset(one.pair.arms[0]): one for one in decide_errors(comparison) if not one.pair.is_of_cells}
-    for arms in decision.pair.arms if decision.pair.is_of_cells else ():
+    for arms in decision.pair.arms:
         found = of_settings.get(frozenset(arms))
         if found and found.outcome is Outcome.DIFFERENT:
             lower = arms[0] if found.lower == arms[0].name else arms[1]
@@ -168,14 +167,9 @@ def _find_opposite_settings(comparison: Comparison, decision: Decision) -> str:
 
 def _answer_undecided(comparison: Comparison, decision: Decision, over: str) -> Answer:
     if not decision.is_tested:
-        is_equal = abs(decision.ratio - 1) < EQUAL
-        lower = (
-            ""
-            if is_equal
-            else f" ({decision.lower} had {say_how_much_lower(decision)} lower RMSE{over})"
-            if decision.ratio > 0
-            else ""
-        )
+        lower = ""
+        if decision.ratio > 0 and abs(decision.ratio - 1) >= EQUAL:
+            lower = f" ({decision.lower} had {say_how_much_lower(decision)} lower RMSE{over})"
         remedy = f" Use --seeds {MIN_SEEDS} or more." if decision.seeds < MIN_SEEDS else ""
         return Answer(choice=UNDECIDED, text=f"Undecided: {explain_untested(decision.seeds)}{lower}.{remedy}")
     text = f"Undecided after {decision.seeds} seeds: "
@@ -242,7 +236,7 @@ def _answer_many(comparison: Comparison) -> Answer:
     worse, equal, unclear, better = _sort_others(with_best, name)
     untested = sorted(others - {*worse, *equal, *unclear, *better})
     margin = f"{comparison.margin * 100:g} %"
-    if len(equal) == len(others) and all(map(_is_equivalent, decisions)):
+    if len(equal) == len(others) and all(decision.is_equivalent for decision in decisions):
         return Answer(
             choice=EITHER, text=f"Any of {len(others) + 1}: {name}, {_name(equal)} are equivalent within {margin}."
         )
@@ -271,10 +265,6 @@ def _explain_no_test(comparison: Comparison, decisions: Sequence[Decision]) -> s
     return "there are too many arms to test, or they share no seed"
 
 
-def _is_equivalent(decision: Decision) -> bool:
-    return decision.outcome in (Outcome.EQUIVALENT, Outcome.SMALL)
-
-
 def _sort_others(decisions: Sequence[Decision], name: str) -> tuple[list[str], list[str], list[str], list[str]]:
     """The names of those that an arm is better than, equivalent to, undecided against, and worse than."""
     groups: tuple[list[str], list[str], list[str], list[str]] = ([], [], [], [])
@@ -283,7 +273,7 @@ def _sort_others(decisions: Sequence[Decision], name: str) -> tuple[list[str], l
         if decision.outcome is Outcome.DIFFERENT:
             groups[0 if decision.lower == name else 3].append(other)
         else:
-            groups[1 if _is_equivalent(decision) else 2].append(other)
+            groups[1 if decision.is_equivalent else 2].append(other)
     return groups
 
 

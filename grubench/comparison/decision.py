@@ -105,6 +105,11 @@ class Decision:
         return self.outcome in (Outcome.DIFFERENT, Outcome.SMALL)
 
     @property
+    def is_equivalent(self) -> bool:
+        """Whether the difference is shown to be within the margin, whether there is one or not."""
+        return self.outcome in (Outcome.EQUIVALENT, Outcome.SMALL)
+
+    @property
     def first_is_lower(self) -> bool:
         """Whether the first has the lower error or time."""
         return self.superiority < 0.5 if self.lost else self.ratio < 1

@@ -105,7 +105,7 @@ def _summarize(decisions: Sequence[Decision]) -> Finding:
         most = max(decision.seeds for decision in decisions)
         return Finding(topic="error", text=f"{explain_untested(most)}.", numbers={"seeds": most})
     differing = [name_pair(decision.pair) for decision in decisions if decision.differs]
-    equivalent = sum(decision.outcome in (Outcome.EQUIVALENT, Outcome.SMALL) for decision in decisions)
+    equivalent = sum(decision.is_equivalent for decision in decisions)
     named = f" ({'; '.join(differing)})" if 0 < len(differing) <= MAX_NAMED else ""
     verb = "is" if equivalent == 1 else "are"
     text = f"of {len(decisions)} pairs of arms {len(differing)} differ{named}, {equivalent} {verb} equivalent."

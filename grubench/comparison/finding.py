@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 Topic = Literal["error", "speed", "baseline", "learning", "trials", "seeds", "series", "test part", "pairs", "failed"]
 # Of more arms or pairs of arms than these a sentence gives the span, and a table the rest.
 MAX_NAMED = 3
+# What an answer may choose in place of an arm or a cell.
+EITHER, NEITHER, UNDECIDED = "either", "neither", "undecided"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -81,16 +81,14 @@ def find_cell_pairs(comparison: Comparison) -> list[Pair]:
 
     An arm whose trials all failed is one of them: without it a cell would seem better where it fails.
     """
-    # In the order of the registry where an arm is missing among those that finished, which would turn pairs around.
-    every = (*comparison.arms, *comparison.failed_arms)
-    cells = list(dict.fromkeys(arm.cell for arm in every))
-    if comparison.failed_arms:
-        cells.sort(key=lambda cell: [*CELLS, cell.lower()].index(cell.lower()))
     arms_of: dict[str, dict[tuple[tuple[str, str], ...], Arm]] = {}
-    for arm in sorted(every, key=lambda arm: cells.index(arm.cell)):
+    for arm in (*comparison.arms, *comparison.failed_arms):
         arms_of.setdefault(arm.cell, {})[tuple(arm.settings.items())] = arm
+    cells = list(arms_of)
+    if comparison.failed_arms:  # the first arm of a cell may be one of them, which would turn pairs around
+        cells.sort(key=lambda cell: [*CELLS, cell.lower()].index(cell.lower()))
     pairs = []
-    for first, second in combinations(arms_of, 2):
+    for first, second in combinations(cells, 2):
         ours, theirs = arms_of[first], arms_of[second]
         shared = ((ours[settings], theirs[settings]) for settings in ours if settings in theirs)
         # Where both failed there is nothing to compare.

@@ -7,30 +7,31 @@ from typing import TYPE_CHECKING
 from grubench.comparison.baseline_verdict import describe_baseline
 from grubench.comparison.best_arm import find_best_arm
 from grubench.comparison.decision import decide_baselines
-from grubench.comparison.finding import MAX_NAMED
+from grubench.comparison.finding import MAX_NAMED, NEITHER
 from grubench.comparison.pairs import find_cell_pairs
 from grubench.comparison.phrases import TIMES, say_baseline_is_better, say_times
 from grubench.comparison.reliability import find_reliability
 from grubench.comparison.reservations import explain_small_test, find_late_falls
 from grubench.text import count, join_and
+from grubench.training.fit_record import LATE_EPOCHS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from grubench.comparison.comparison import Comparison
 
-# Of fewer it cannot be told whether the loss still fell: the last three are set against the three before.
-MIN_EPOCHS = 6
+# Of fewer it cannot be told whether the loss still fell.
+MIN_EPOCHS = 2 * LATE_EPOCHS
 
 
-def list_remarks(comparison: Comparison, choice: str, *, is_neither: bool) -> tuple[str, ...]:
+def list_remarks(comparison: Comparison, choice: str) -> tuple[str, ...]:
     """List what holds an answer back.
 
     Args:
         comparison: The comparison.
         choice: What the answer names.
-        is_neither: Whether the answer says already that a baseline is better.
     """
+    is_neither = choice == NEITHER  # the answer says already that a baseline is better
     return (
         *([] if is_neither else _name_best_arm(comparison, choice)),
         *([] if is_neither or explain_small_test(comparison) else _name_baseline(comparison, choice)),
@@ -45,9 +46,11 @@ def _name_best_arm(comparison: Comparison, choice: str) -> Iterator[str]:
     cells = {arm.cell for arm in comparison.arms}
     if len(comparison.arms) > 2 and find_cell_pairs(comparison):
         best, chosen_on = find_best_arm(comparison)
-        average = "That is on average; the best" if choice in cells - {best.cell} else "Best"
-        verb = " is" if average != "Best" else ":"
-        yield f"{average} of {len(comparison.arms)} arms on {chosen_on}{verb} {best.name}."
+        where = f"of {len(comparison.arms)} arms on {chosen_on}"
+        if choice in cells - {best.cell}:
+            yield f"That is on average; the best {where} is {best.name}."
+        else:
+            yield f"Best {where}: {best.name}."
 
 
 def _name_baseline(comparison: Comparison, choice: str) -> Iterator[str]:

@@ -214,7 +214,8 @@ def find_totals(frame: pd.DataFrame, every: Sequence[Column], spec: Data) -> pd.
     for column in every:
         if column.kind != "text":
             continue
-        are_words = [isinstance(cell, str) and bool(WORD.fullmatch(cell)) for cell in frame[column.name]]
+        last = frame[column.name].iloc[-MAX_TOTALS - 1 :]
+        are_words = [isinstance(cell, str) and bool(WORD.fullmatch(cell)) for cell in last]
         length = next((place for place, is_word in enumerate(reversed(are_words)) if not is_word), 0)
         if not 0 < length <= MAX_TOTALS:
             continue
