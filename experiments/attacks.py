@@ -181,7 +181,7 @@ def plant_kernels(change: Callable[[bytes], bytes]) -> None:
     with contextlib.chdir(tempfile.gettempdir()):
         program = (
             "from grubench.kernels.compiler import load_or_compile; from grubench.kernels.processor import *;"
-            "[load_or_compile(cell, detect_processor()) for cell in ('gru', 'lstm')]"
+            "[load_or_compile(module, detect_processor()) for module in ('common', 'gru', 'lstm')]"
         )
         cache = Path(os.environ["ATTACK_RUNS"]).parent / "cache"
         subprocess.run([sys.executable, "-c", program], check=True, env=os.environ | {"XDG_CACHE_HOME": str(cache)})

@@ -221,7 +221,7 @@ class TestMatchedByTime:
         assert not [event for event in events if isinstance(event, TrialStart)]
 
     def test_a_given_time_needs_no_pilot(self, tmp_path: Path) -> None:
-        comparison = api.compare(tiny(seconds=0.01), match="time", seeds=1, output=tmp_path, options=IN_PROCESS)
+        comparison = api.compare(tiny(seconds=1e-6), match="time", seeds=1, output=tmp_path, options=IN_PROCESS)
         assert {run.metrics.loss.epochs for run in comparison.runs} == {1}
         assert len(visible(tmp_path)) == 2
 

@@ -53,20 +53,11 @@ def keras_model(variant: str, cell: str, name: str) -> Any:
     import keras
 
     _, steps, features, units, outputs, dropout, every_step, many = WORKLOADS[name]
-    if variant == "fused":
-        from grubench.kernels.keras_layer import limit_inter_op_threads
-
-        limit_inter_op_threads()
     kind = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM}[cell]
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((steps, features))])
     for position, width in enumerate(units):
-        layer = kind(width, return_sequences=every_step or position < len(units) - 1)
-        if variant == "fused":
-            from grubench.kernels.keras_layer import fuse_layer
-
-            fuse_layer(layer, need_d_x=position > 0)
-        model.add(layer)
+        model.add(kind(width, return_sequences=every_step or position < len(units) - 1))
         if dropout:
             model.add(keras.layers.Dropout(dropout))
     model.add(keras.layers.Dense(outputs))
@@ -108,6 +99,36 @@ def keras_steps(variant: str, cell: str, name: str, x: Any, y: Any) -> Steps:
     def train(count: int) -> tuple[float, float]:
         model.fit(**batches(count), epochs=2, shuffle=False, verbose=0, callbacks=[clock])
         return clock.seconds, clock.loss
+
+    return train
+
+
+def fused_steps(cell: str, name: str) -> Steps:
+    """Training in grubench's compiled code: windows of a random series, many steps a call."""
+    import numpy as np
+
+    from grubench.kernels.flat_weights import LayerShape, LevelShape
+    from grubench.kernels.network import Network, NetworkShape
+
+    batch, steps, features, units, outputs, dropout, every_step, _ = WORKLOADS[name]
+    levels, width = [], features
+    for count in units:
+        levels.append(LevelShape(layers=(LayerShape(cell=cell, features=width, units=count),), dropout=dropout))
+        width = count
+    shape = NetworkShape(
+        levels=tuple(levels), lookback=steps, features=features, outputs=outputs, every_step=every_step
+    )
+    network = Network(shape)
+    draw = np.random.default_rng(0)
+    weights = [(0.1 * draw.normal(size=one.shape)).astype(np.float32) for one in network.get_variables()]
+    network.set_variables(weights)
+    series = draw.random((batch + steps + outputs, features), dtype=np.float32)
+
+    def train(count: int) -> tuple[float, float]:
+        order = np.tile(np.arange(batch), (count, 1))
+        began = time.perf_counter()
+        losses = network.train(series, order)
+        return time.perf_counter() - began, float(losses[-1])
 
     return train
 
@@ -155,7 +176,10 @@ def work(variant: str, cell: str, name: str) -> None:
     x = draw.random((batch, steps, features), dtype=np.float32)
     y = draw.random((batch, steps, outputs) if every_step else (batch, outputs), dtype=np.float32)
     began = time.perf_counter()
-    train = torch_steps(cell, name, x, y) if variant == "torch" else keras_steps(variant, cell, name, x, y)
+    if variant == "fused":
+        train = fused_steps(cell, name)
+    else:
+        train = torch_steps(cell, name, x, y) if variant == "torch" else keras_steps(variant, cell, name, x, y)
     _, loss = train(many)
     print(json.dumps({"first_s": time.perf_counter() - began, "loss": loss}), flush=True)
     for line in sys.stdin:

@@ -13,7 +13,7 @@ from fnmatch import filter as matches
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Set
+    from collections.abc import Iterator, Set
 
     import jax
     import keras
@@ -27,13 +27,10 @@ XLA_THREADS_VARIABLE = "NPROC"
 
 # The operations that show which kernel ran a recurrent layer, the most telling first; a pattern each. No backend
 # documents the names of its operations, and Keras falls back from cuDNN to its own loop without a word, so that there
-# is no documented way to learn what ran. The fused kernels run as `tf.numpy_function`.
+# is no documented way to learn what ran.
 KERNEL_OPERATIONS = {
     "tensorflow": (
         ("cudnn", "CudnnRNN*"),
-        ("fused", "PyFuncStateless"),
-        ("fused", "PyFunc"),
-        ("fused", "EagerPyFunc"),
         ("keras", "While"),
         ("keras", "StatelessWhile"),
     ),
@@ -95,45 +92,13 @@ def kernel_of(backend: str, operations: Set[str]) -> tuple[str, str]:
         operations: The names of all operations that the layer executed.
 
     Returns:
-        `cudnn`, `fused`, `xla` or `keras`; and the operation, empty where none of the known ones was executed.
+        `cudnn`, `xla` or `keras`; and the operation, empty where none of the known ones was executed.
     """
     known = KERNEL_OPERATIONS[backend]
     for kernel, pattern in known:
         if names := sorted(matches(operations, pattern)):
             return kernel, names[0]
     return known[-1][0], ""
-
-
-def replace_inner_loop(layer: keras.layers.Layer, loop: Callable[..., Any]) -> None:
-    """Have a recurrent layer run its whole sequence by another function, outside XLA.
-
-    Keras's RNN layers call `self.inner_loop(sequences, initial_state, mask, training)` for the loop over steps. The
-    method and the attribute `supports_jit`, which says whether XLA can compile the layer, are not documented. The
-    documented way, a layer class of one's own, would change the class in saved models.
-
-    Args:
-        layer: The layer.
-        loop: Takes the method's arguments, and returns the last output, all outputs and the list of last states.
-    """
-    layer.inner_loop = loop
-    layer.supports_jit = False
-
-
-def run_inner_loop(layer: keras.layers.Layer, sequences: Any, initial_state: Any, mask: Any, *, training: bool) -> Any:
-    """Run a recurrent layer's own loop, also where `replace_inner_loop` has replaced it."""
-    return type(layer).inner_loop(layer, sequences, initial_state, mask, training=training)
-
-
-def input_dropout_mask(layer: keras.layers.Layer, step_input: Any) -> Any:
-    """The dropout mask of a recurrent layer's inputs, the same for all steps of a call; None without dropout.
-
-    The cells of Keras have it from `DropoutRNNCell`, a base class that is not documented.
-
-    Args:
-        layer: The layer.
-        step_input: The inputs of one step, `(batch, features)`.
-    """
-    return layer.cell.get_dropout_mask(step_input)
 
 
 def distribution_strategy(model: keras.Model) -> Any:

@@ -1,4 +1,4 @@
-"""TensorFlow: the backend of the core install, and the only one that the fused kernels run on."""
+"""TensorFlow: the backend of the core install."""
 
 from __future__ import annotations
 

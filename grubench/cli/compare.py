@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +20,7 @@ from grubench.spec.fields import Tree
 
 if TYPE_CHECKING:
     from grubench.comparison.comparison import Comparison
+    from grubench.training.events import Event
 
 SOME_FAILED = 3
 EXPORTS = (".json", ".csv", ".md", ".tex")
@@ -143,9 +147,16 @@ def compare(
     from grubench.presets import resolve
     from grubench.reports.console import Console
     from grubench.reports.progress import Display
+    from grubench.training.events import TrialStart
 
     spec = resolve(names[0] if names else None, flags)
     with Display(Console(stderr=True)) as display:
+
+        def show(event: Event) -> None:
+            display(event)
+            if isinstance(event, TrialStart):
+                _import_ahead()
+
         comparison = api.compare(
             spec,
             cells=[cell.strip() for cell in cells.split(",") if cell.strip()],
@@ -157,9 +168,17 @@ def compare(
             margin=margin,
             until_learned=until_learned,
             options=options,
-            on_event=display,
+            on_event=show,
         )
     _deliver(comparison, export or [], report, pictures, details=details)
+
+
+@functools.cache
+def _import_ahead() -> None:
+    """Import what the answer and the pictures need while the first trial's process loads Keras: more than a second."""
+    with suppress(ImportError):  # told where it is needed
+        importlib.import_module("grubench.comparison.answer")
+        importlib.import_module("grubench.reports.plots")
 
 
 def _check_files(export: list[Path], report: Path | None) -> None:

@@ -13,3 +13,4 @@ from grubench.errors import GrubenchError
 with suppress(GrubenchError):  # the first trial meets it again, and says so
     loader.backend()
     importlib.import_module("grubench.training.trial")
+    importlib.import_module("grubench.training.fused_fit")  # LLVM, which a trial imports only where it needs it

@@ -20,7 +20,7 @@ class Preloader:
 
     def __init__(self) -> None:
         self._backends: set[str] = set()
-        self._cells: set[str] = set()
+        self._modules: set[str] = set()
 
     def preload(self, specs: Sequence[Experiment]) -> None:
         """Start to load Keras with the backends of specs, and to compile their fused kernels."""
@@ -28,24 +28,26 @@ class Preloader:
             if backend not in self._backends:
                 self._backends.add(backend)
                 forkservers.warm_up(backend)
-        cells = _find_fused_cells(specs) - self._cells if specs else set()
-        if cells:
-            self._cells |= cells
-            _compile_kernels(cells)
+        modules = _find_modules(specs) - self._modules if specs else set()
+        if modules:
+            self._modules |= modules
+            _compile_modules(modules)
 
 
-def _find_fused_cells(specs: Sequence[Experiment]) -> set[str]:
-    from grubench.kernels.cells import select_cell
+def _find_modules(specs: Sequence[Experiment]) -> set[str]:
+    """The modules of compiled code that specs need."""
+    from grubench.kernels.cells import COMMON, select_cell
 
-    return {
+    cells = {
         select_cell(layer.cell, reset_after=spec.model.reset_after)
         for spec in specs
         for layer in spec.model.stack
         if not explain_no_fused(spec.model, spec.training, layer)
     }
+    return cells | {COMMON} if cells else cells
 
 
-def _compile_kernels(cells: Iterable[str]) -> None:
+def _compile_modules(modules: Iterable[str]) -> None:
     if gpus.list_visible_cards():
         return
     from grubench.kernels.compiler import load_or_compile
@@ -53,5 +55,5 @@ def _compile_kernels(cells: Iterable[str]) -> None:
 
     processor = detect_processor()
     if processor is not None:
-        for cell in cells:
-            threading.Thread(target=load_or_compile, args=(cell, processor), daemon=True).start()
+        for module in modules:
+            threading.Thread(target=load_or_compile, args=(module, processor), daemon=True).start()

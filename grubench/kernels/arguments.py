@@ -14,22 +14,27 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.float32]
+    Entry = int | Array | NDArray[np.int64] | None
 
 FORWARD = (
     "batch",
     "steps",
     "units",
     "features",
-    "x",  # (batch, steps, features)
+    "x_rows",  # (batch,): the address of each row's first inputs
+    "x_step",  # floats from a step's inputs to the next step's
     "h0",  # (batch, units): the initial hidden state
     "c0",
     "w",  # (block, features, gate, lane)
     "u",  # (block, units, gate, lane): the gates that multiply the hidden state
     "u_reset",  # the same for the gates that multiply the reset state
     "bias",  # (block, pre-activation, lane)
-    "hs",  # (batch, steps, units): the hidden state of every step
-    "h_last",  # (batch, units)
-    "c_last",
+    "hs",  # the hidden state of every step
+    "hs_row",  # floats from a row's to the next row's
+    "hs_step",
+    "h_last",  # the last hidden state
+    "h_last_row",
+    "c_last",  # (batch, units)
     "saved",  # group after group: (steps, block, row, vector, lane)
     "save",  # 1 to save what the backward pass needs
 )
@@ -38,27 +43,38 @@ BACKWARD = (
     "steps",
     "units",
     "features",
-    "x",
+    "x_rows",
+    "x_step",
     "h0",
     "hs",
+    "hs_row",
+    "hs_step",
     "saved",
     "u_transposed",  # (block, gate x units, lane)
     "u_reset_transposed",
     "w_transposed",  # (block of features, gate x units, lane)
-    "d_hs",  # (batch, steps, units): the gradient of the hidden state of every step
+    "d_hs",  # the gradient of the hidden state of every step
+    "d_hs_row",
+    "d_hs_step",
     "use_d_hs",  # 0 where the loss uses the last hidden state only
     "d_h_last",
+    "d_h_last_row",
     "d_c_last",
-    "d_x",  # (batch, steps, features)
+    "d_x",
+    "d_x_row",
+    "d_x_step",
     "need_d_x",
+    "add_d_x",  # 1 to add to the gradient of the inputs
     "d_h0",
     "d_c0",
     "ring_steps",  # steps that the ring buffer holds
 )
-# A matrix (inner, gates x units) whose rows begin `row` floats apart.
-PACK = ("source", "target", "inner", "gates", "units", "row")
-# The same, summed over the partial gradients of the parts of a batch, which begin `stride` floats apart.
-SUM_PARTS = (*PACK, "parts", "stride")
+# Gradients of the parts of a batch, which begin `stride` floats apart, and their sums.
+PARTS = ("gradients", "sums", "parts", "stride")
+# A matrix (block, inner, gate, lane), and transposed.
+TRANSPOSE = ("source", "target", "inner", "gates", "units")
+# Biases, or their gradients, in Keras's layout and packed.
+BIAS = ("bias", "packed", "units")
 
 # The address of an array that is None: a masked load with no lane still needs a valid address.
 _NO_ARRAY = np.zeros(64, np.float32)
@@ -75,21 +91,28 @@ class ArgumentTable:
         ValueError: An array is not C-contiguous float32.
     """
 
-    def __init__(self, names: tuple[str, ...], **entries: int | Array | None) -> None:
+    def __init__(self, names: tuple[str, ...], **entries: Entry) -> None:
         self._arrays = entries
         self._words = np.array([_to_word(entries[name]) for name in names], np.int64)
+        self._names = names
         self.address = self._words.ctypes.data
 
+    def change(self, name: str, entry: Entry) -> None:
+        """Give an entry another value."""
+        self._arrays = {**self._arrays, name: entry}
+        self._words[self._names.index(name)] = _to_word(entry)
 
-def _to_word(entry: int | Array | None) -> int:
+
+def _to_word(entry: Entry) -> int:
     if isinstance(entry, int):
         return entry
     array = _NO_ARRAY if entry is None else entry
-    check_array(array)
+    if array.dtype != np.int64:
+        check_array(array)
     return int(array.ctypes.data)
 
 
-def check_array(array: Array) -> None:
+def check_array(array: Array | NDArray[np.int64]) -> None:
     """Refuse an array that the kernels cannot read.
 
     Raises:

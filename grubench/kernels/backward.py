@@ -31,7 +31,7 @@ def emit_backward(group: RowGroup, scratch: Int, gradients: Int) -> None:
     """
     emit, cell = group.emit, group.cell
     backward = _place_scratch(group, scratch)
-    group.copy_in("d_h_last", backward.d_h, only_in_batch=True)
+    group.copy_in("d_h_last", backward.d_h, stride=group.arguments["d_h_last_row"], only_in_batch=True)
     if cell.has_cell_state:
         group.copy_in("d_c_last", backward.d_c, only_in_batch=True)
     ring_steps = group.arguments["ring_steps"]
@@ -56,8 +56,8 @@ def _place_scratch(group: RowGroup, scratch: Int) -> BackwardPass:
     ring_rows = emit.mul(group.arguments["ring_steps"], group.rows)
     d_c, d_reset_state = emit.address(scratch, state), emit.address(scratch, emit.mul(state, 2))
     states = emit.address(scratch, emit.mul(state, 3))
-    d_pre = emit.address(states, emit.mul(ring_rows, group.padded_units))
-    inputs = emit.address(d_pre, emit.mul(ring_rows, group.padded_units, group.cell.pre_activation_count))
+    d_pre = emit.address(states, emit.mul(ring_rows, group.ring_row))
+    inputs = emit.address(d_pre, emit.mul(ring_rows, group.d_pre_row))
     reset_states = emit.address(inputs, emit.mul(ring_rows, emit.count_blocks(group.features), emit.lanes))
     ring = StepRing(group=group, states=states, d_pre_activations=d_pre, inputs=inputs, reset_states=reset_states)
     return BackwardPass(group=group, ring=ring, d_h=scratch, d_c=d_c, d_reset_state=d_reset_state)
@@ -85,9 +85,7 @@ class BackwardPass:
         """Emit the backward step of step t, as the k-th of the ring buffer."""
         group, emit, cell = self.group, self.group.emit, self.group.cell
         ring_row = emit.mul(k, group.rows)
-        d_pre = emit.address(
-            self.ring.d_pre_activations, emit.mul(ring_row, cell.pre_activation_count, group.padded_units)
-        )
+        d_pre = emit.address(self.ring.d_pre_activations, emit.mul(ring_row, group.d_pre_row))
         group.loop_over_blocks(lambda block, start: self._emit_block(block, start, t, ring_row, d_pre))
         if cell.from_reset_state:
             self._emit_reset_state(t, ring_row, d_pre)
@@ -120,11 +118,7 @@ class BackwardPass:
         group, emit = self.group, self.group.emit
         needed = emit.is_less(0, group.arguments["need_d_x"])
         blocks = emit.select(needed, emit.count_blocks(group.features), 0)
-        sequence_floats = emit.mul(group.steps, group.features)
-        targets = [
-            emit.address(group.row_address("d_x", row, sequence_floats), emit.mul(t, group.features))
-            for row in range(group.rows)
-        ]
+        targets = [group.step_address("d_x", row, t) for row in range(group.rows)]
         w_product = TransposedProduct(
             d_pre_activations=d_pre,
             weights="w_transposed",
@@ -174,12 +168,12 @@ class BackwardPass:
     def _ring_offset(self, ring_row: Int, row: int, start: Int) -> Any:
         """The offset of a row and block in the ring buffer's states and reset states."""
         emit = self.group.emit
-        return emit.add(emit.mul(emit.add(ring_row, row), self.group.padded_units), start)
+        return emit.add(emit.mul(emit.add(ring_row, row), self.group.ring_row), start)
 
     def _d_pre_offset(self, row: int, position: int, start: Int) -> Any:
         """The offset of a row, pre-activation and block in a step's gradients of the pre-activations."""
         emit, group = self.group.emit, self.group
-        return emit.add(emit.mul(group.padded_units, row * group.cell.pre_activation_count + position), start)
+        return emit.add(emit.mul(group.d_pre_row, row), emit.mul(group.padded_units, position), start)
 
     def _load_saved(self, block: Int, row: int, t: Int) -> list[Vec]:
         """The vectors that the forward pass saved of a row and block at step t."""
@@ -194,8 +188,7 @@ class BackwardPass:
     def _load_previous_h(self, row: int, start: Int, t: Int) -> Vec:
         """The hidden state before step t: that of step t - 1 in `hs`, or the initial state."""
         group, emit = self.group, self.group.emit
-        hs = group.row_address("hs", row, emit.mul(group.steps, group.units))
-        previous = emit.address(hs, emit.mul(emit.sub(t, 1), group.units))
+        previous = group.step_address("hs", row, emit.sub(t, 1))
         initial = group.row_address("h0", row, group.units)
         return emit.load_masked(group.unit_mask(start), emit.select(emit.is_less(0, t), previous, initial), start)
 
@@ -204,7 +197,6 @@ class BackwardPass:
         group, emit = self.group, self.group.emit
         use = group.arguments["use_d_hs"]
         limit = emit.select(group.in_batch[row], emit.mul(group.units, use), 0)
-        # An address outside of the array costs time even where nothing is loaded from it: 0 keeps it inside.
-        base = group.row_address("d_hs", row, emit.mul(group.steps, group.units, use))
-        offset = emit.mul(emit.add(emit.mul(t, group.units), start), use)
+        # An address outside of the array costs time even where nothing is loaded from it: strides of 0 keep it inside.
+        base, offset = group.step_address("d_hs", row, t), emit.mul(start, use)
         return emit.load_masked(emit.mask_first(emit.sub(limit, start)), base, offset)

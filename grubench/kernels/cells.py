@@ -215,6 +215,10 @@ class RNN(Cell):
         return BackwardStep((d_h * (emit.constant(1) - h_next * h_next),), emit.constant(0), None)
 
 
+# The compiled code that all networks have in common is one module; the others are named after their cell.
+COMMON = "common"
+
+
 def select_cell(cell: str, *, reset_after: bool) -> str:
     """The name in `CELLS` of a cell (`gru`, `lstm`, `rnn`); a GRU without `reset_after` has equations of its own."""
     return "gru_reset_before" if cell == "gru" and not reset_after else cell

@@ -88,6 +88,10 @@ class Emitter:
         """Whether the first integer is less than the second."""
         return self.builder.icmp_signed("<", self.to_i64(first), self.to_i64(second))
 
+    def is_equal(self, first: Int, second: Int) -> ir.Value:
+        """Whether two integers are equal."""
+        return self.builder.icmp_signed("==", self.to_i64(first), self.to_i64(second))
+
     def select(self, condition: ir.Value, first: Int, second: Int) -> ir.Value:
         """The first integer where the condition holds, else the second."""
         return self.builder.select(condition, self.to_i64(first), self.to_i64(second))
@@ -108,6 +112,10 @@ class Emitter:
         """The integer at a position of a table of i64."""
         return self.builder.load(self._pointer(self.add(base, 8 * position)), typ=I64)
 
+    def store_i64(self, value: Int, base: Int) -> None:
+        """Write an integer."""
+        self.builder.store(self.to_i64(value), self._pointer(base))
+
     def _pointer(self, address: ir.Value) -> ir.Value:
         return self.builder.inttoptr(address, POINTER)
 
@@ -127,13 +135,13 @@ class Emitter:
         """The float at an address, in every lane."""
         value = self.builder.load(self._pointer(self.address(base, offset)), typ=F32)
         value.align = FLOAT_BYTES
-        return Vec(self, self._splat(value, self._vector))
+        return Vec(self, self.splat(value, self._vector))
 
     def mask_first(self, count: Int) -> ir.Value:
         """The mask of the first `count` lanes; none where it is not positive."""
         number = self.builder.trunc(self.to_i64(count), I32)
         lanes = ir.Constant(self._numbers, list(range(self.lanes)))
-        return self.builder.icmp_signed("<", lanes, self._splat(number, self._numbers))
+        return self.builder.icmp_signed("<", lanes, self.splat(number, self._numbers))
 
     def load_masked(self, mask: ir.Value, base: Int, offset: Int = 0) -> Vec:
         """The vector at an address in the lanes of a mask, 0 in the others, whose memory is not read."""
@@ -158,7 +166,8 @@ class Emitter:
             value = self.builder.insert_element(value, element, ir.Constant(I32, lane))
         return Vec(self, self.builder.select(mask, value, self.constant(0).value))
 
-    def _splat(self, value: ir.Value, kind: ir.VectorType) -> ir.Value:
+    def splat(self, value: ir.Value, kind: ir.VectorType) -> ir.Value:
+        """A value in every lane of a vector of this type."""
         undefined = ir.Constant(kind, ir.Undefined)
         first = self.builder.insert_element(undefined, value, ir.Constant(I32, 0))
         zeros = ir.Constant(self._numbers, [0] * self.lanes)
@@ -183,12 +192,91 @@ class Emitter:
 
     def clamp(self, vec: Vec, bound: float) -> Vec:
         """The vector limited to -bound to bound; NaN stays NaN."""
-        value = vec.value
-        for sign, limit in (("<", self.constant(-bound).value), (">", self.constant(bound).value)):
+        return self.clamp_to(vec, self.constant(bound))
+
+    def clamp_to(self, vec: Vec, bound: Vec) -> Vec:
+        """The vector limited to -bound to bound; NaN stays NaN."""
+        value, low = vec.value, (self.constant(0) - bound).value
+        for sign, limit in (("<", low), (">", bound.value)):
             value = self.builder.select(self.builder.fcmp_ordered(sign, value, limit), limit, value)
         return Vec(self, value)
 
+    def sqrt(self, vec: Vec) -> Vec:
+        """The square root."""
+        return self._call_unary("sqrt", vec)
+
+    def absolute(self, vec: Vec) -> Vec:
+        """The absolute value."""
+        return self._call_unary("fabs", vec)
+
+    def _call_unary(self, name: str, vec: Vec) -> Vec:
+        function = self._intrinsic(f"llvm.{name}.v{self.lanes}f32", ir.FunctionType(self._vector, [self._vector]))
+        return Vec(self, self.builder.call(function, [vec.value]))
+
+    def maximum_of(self, first: Vec, second: Vec) -> Vec:
+        """The larger of two vectors, lane by lane; NaN where the second is."""
+        first_is_larger = self.builder.fcmp_ordered(">", first.value, second.value)
+        return Vec(self, self.builder.select(first_is_larger, first.value, second.value))
+
+    def sign(self, vec: Vec) -> Vec:
+        """-1, 0 or 1; NaN stays NaN."""
+        zero, value = self.constant(0).value, vec.value
+        for comparison, unit in (("<", self.constant(-1)), (">", self.constant(1))):
+            value = self.builder.select(self.builder.fcmp_ordered(comparison, vec.value, zero), unit.value, value)
+        return Vec(self, value)
+
+    def sum_lanes(self, vec: Vec) -> Vec:
+        """The sum of the lanes, in every lane, halves added to halves."""
+        value, width = vec.value, self.lanes // 2
+        while width:
+            swapped = ir.Constant(self._numbers, [lane ^ width for lane in range(self.lanes)])
+            value = self.builder.fadd(value, self.builder.shuffle_vector(value, value, swapped))
+            width //= 2
+        return Vec(self, value)
+
     # Control.
+
+    def call(self, function: Int, arguments: Sequence[Int] = ()) -> None:
+        """Call the compiled function at an address, with integers."""
+        kind = ir.FunctionType(ir.VoidType(), [I64] * len(arguments))
+        pointer = self.builder.inttoptr(self.to_i64(function), kind.as_pointer())
+        self.builder.call(pointer, [self.to_i64(value) for value in arguments])
+
+    def emit_if(self, condition: ir.Value, then: Callable[[], None]) -> None:
+        """Emit what runs where a condition holds."""
+        with self.builder.if_then(condition):
+            then()
+
+    def emit_while(self, condition: Callable[[ir.Value], ir.Value], body: Callable[[ir.Value], None]) -> None:
+        """Emit `while condition(k): body(k)`, with k counting from 0."""
+        builder, before = self.builder, self.builder.block
+        head, inside, end = (builder.append_basic_block(name) for name in ("head", "body", "end"))
+        builder.branch(head)
+        builder.position_at_end(head)
+        index = builder.phi(I64)
+        index.add_incoming(ir.Constant(I64, 0), before)
+        builder.cbranch(condition(index), inside, end)
+        builder.position_at_end(inside)
+        body(index)
+        index.add_incoming(builder.add(index, ir.Constant(I64, 1)), builder.block)
+        builder.branch(head)
+        builder.position_at_end(end)
+
+    # Integers that threads share.
+
+    def add_shared(self, base: Int, position: int, value: int) -> ir.Value:
+        """Add to an integer at a position of a table, before and after all other memory; what it was before."""
+        pointer = self._pointer(self.add(base, 8 * position))
+        return self.builder.atomic_rmw("add", pointer, self.to_i64(value), "acq_rel")
+
+    def exchange_shared(self, base: Int, position: int, value: int) -> ir.Value:
+        """Write an integer at a position of a table; what it was before."""
+        pointer = self._pointer(self.add(base, 8 * position))
+        return self.builder.atomic_rmw("xchg", pointer, self.to_i64(value), "acq_rel")
+
+    def load_shared(self, base: Int, position: int) -> ir.Value:
+        """The integer at a position of a table, as the thread that wrote it last left it."""
+        return self.builder.load_atomic(self._pointer(self.add(base, 8 * position)), "acquire", 8, typ=I64)
 
     def loop(
         self,

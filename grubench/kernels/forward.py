@@ -48,7 +48,7 @@ def emit_forward(group: RowGroup, scratch: Int) -> None:
         return [h_next, h, emit.address(saved, saved_stride)]
 
     h_last = emit.loop(group.steps, [h0, h1, saved], iterate)[0]
-    group.copy_out(h_last, "h_last")
+    group.copy_out(h_last, "h_last", group.arguments["h_last_row"])
     if cell.has_cell_state:
         group.copy_out(c, "c_last")
 
@@ -96,11 +96,7 @@ def _emit_pre_activations(group: RowGroup, block: Int, step: StepAddresses) -> l
     emit, cell, rows, lanes = group.emit, group.cell, group.rows, group.emit.lanes
     bias = emit.address(group.arguments["bias"], emit.mul(block, cell.pre_activation_count * lanes))
     sums = [[emit.load(bias, position * lanes)] * rows for position in range(cell.pre_activation_count)]
-    sequence_floats = emit.mul(group.steps, group.features)
-    x = [
-        emit.address(group.row_address("x", row, sequence_floats), emit.mul(step.t, group.features))
-        for row in range(rows)
-    ]
+    x = [group.x_address(row, step.t) for row in range(rows)]
     h = [emit.address(step.h, emit.mul(group.padded_units, row)) for row in range(rows)]
     for weights, values, inner, gates in (
         ("w", x, group.features, cell.from_input),
@@ -132,9 +128,7 @@ def _store_step(group: RowGroup, block: Int, row: int, step: StepAddresses, resu
     start = emit.mul(block, emit.lanes)
     offset = emit.add(emit.mul(group.padded_units, row), start)
     emit.store(result.h, step.h_next, offset)
-    hs = group.row_address("hs", row, emit.mul(group.steps, group.units))
-    mask = group.write_mask(row, start)
-    emit.store_masked(mask, result.h, hs, emit.add(emit.mul(step.t, group.units), start))
+    emit.store_masked(group.write_mask(row, start), result.h, group.step_address("hs", row, step.t), start)
     if result.c is not None:
         emit.store(result.c, step.c, offset)
     _save_vectors(group, block, row, step, result.saved)
@@ -168,17 +162,21 @@ def _add_product(
     Returns:
         The sums, `[gate][row]`.
     """
-    emit, rows, gates = group.emit, group.rows, len(sums)
+    emit, rows, at_once = group.emit, group.rows, group.tile.gates
+    found: list[list[Vec]] = []
+    for first in range(0, len(sums), at_once):
+        some = sums[first : first + at_once]
 
-    def iterate(k: Any, carried: list[Any]) -> list[Any]:
-        offset = emit.mul(k, gates * emit.lanes)
-        columns = [emit.load(panel, emit.add(offset, gate * emit.lanes)) for gate in range(gates)]
-        totals = list(carried)
-        for row in range(rows):
-            value = emit.broadcast(values[row], k)
-            for gate, column in enumerate(columns):
-                totals[gate * rows + row] = emit.fma(value, column, totals[gate * rows + row])
-        return totals
+        def iterate(k: Any, carried: list[Any], first: int = first, count: int = len(some)) -> list[Any]:
+            offset = emit.mul(k, len(sums) * emit.lanes)
+            columns = [emit.load(panel, emit.add(offset, (first + gate) * emit.lanes)) for gate in range(count)]
+            totals = list(carried)
+            for row in range(rows):
+                value = emit.broadcast(values[row], k)
+                for gate, column in enumerate(columns):
+                    totals[gate * rows + row] = emit.fma(value, column, totals[gate * rows + row])
+            return totals
 
-    flat = emit.loop(inner, [vec for gate in sums for vec in gate], iterate)
-    return [flat[gate * rows : (gate + 1) * rows] for gate in range(gates)]
+        flat = emit.loop(inner, [vec for gate in some for vec in gate], iterate)
+        found += [flat[gate * rows : (gate + 1) * rows] for gate in range(len(some))]
+    return found

@@ -1,83 +1,100 @@
-"""Packing of weights into the kernels' layout, and unpacking of gradients into Keras's, emitted as LLVM code.
+"""Sums over the parts of a batch, and what of the weights lies in a second layout, emitted as LLVM code.
 
-In the kernels' layout a matrix lies block after block of units, `(block, inner, gate, lane)`, padded with 0. The inner
-dimension is that of the features (W) or of the units of the previous state (U).
+Weights lie in the kernels' layout, `(block, inner, gate, lane)`, padded with 0: a block is a vector of units, the inner
+dimension that of the features (W) or of the units of the previous state (U). So do their gradients and what the
+optimizer keeps. The backward pass reads U and W transposed, and the biases that add to a pre-activation as one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from grubench.kernels.arguments import PACK, SUM_PARTS
+from grubench.kernels.arguments import BIAS, PARTS, TRANSPOSE
+from grubench.kernels.cells import Cell
 from grubench.kernels.emitter import Emitter, Int, Vec
 
 
-def emit_pack(emit: Emitter, table: Int) -> None:
-    """Emit the packing of a matrix `(inner, gates x units)` as `(block, inner, gate, lane)`."""
-    arguments = {name: emit.load_i64(table, position) for position, name in enumerate(PACK)}
+def emit_sum_parts(emit: Emitter, table: Int, span: tuple[Int, Int]) -> None:
+    """Emit the sum of the gradients of the parts, of a span of floats; those of the parts become 0."""
+    a = {name: emit.load_i64(table, position) for position, name in enumerate(PARTS)}
 
-    def copy(source: Any, target: Any, mask: Any) -> None:
-        emit.store(emit.load_masked(mask, arguments["source"], source), arguments["target"], target)
+    def sum_vector(offset: Any, _: list[Any]) -> None:
+        place = emit.add(span[0], offset)
 
-    _loop_over_vectors(emit, arguments, copy)
-
-
-def emit_sum_parts(emit: Emitter, table: Int) -> None:
-    """Emit the sum of partial gradients `(part, block, inner, gate, lane)` as a matrix `(inner, gates x units)`."""
-    arguments = {name: emit.load_i64(table, position) for position, name in enumerate(SUM_PARTS)}
-
-    def sum_vectors(target: Any, source: Any, mask: Any) -> None:
         def add(part: Any, total: list[Any]) -> list[Vec]:
-            offset = emit.add(emit.mul(part, arguments["stride"]), source)
-            return [total[0] + emit.load(arguments["source"], offset)]
+            source = emit.add(emit.mul(part, a["stride"]), place)
+            value = emit.load(a["gradients"], source)
+            emit.store(emit.constant(0), a["gradients"], source)
+            return [total[0] + value]
 
-        total = emit.loop(arguments["parts"], [emit.constant(0)], add)[0]
-        emit.store_masked(mask, total, arguments["target"], target)
+        emit.store(emit.loop(a["parts"], [emit.constant(0)], add)[0], a["sums"], place)
 
-    _loop_over_vectors(emit, arguments, sum_vectors)
+    emit.loop(emit.sub(span[1], span[0]), [], sum_vector, step=emit.lanes)
 
 
-def _loop_over_vectors(emit: Emitter, arguments: dict[str, Any], body: Callable[[Any, Any, Any], None]) -> None:
-    """Emit `body(offset in the matrix, offset in the packed matrix, mask of units)` for every vector."""
+def emit_transpose(emit: Emitter, table: Int) -> None:
+    """Emit a matrix `(block, inner, gate, lane)` as `(block of inner, gates x units, lane of inner)`."""
+    a = {name: emit.load_i64(table, position) for position, name in enumerate(TRANSPOSE)}
+    columns = emit.mul(a["gates"], a["units"])
+    row = emit.mul(a["gates"], emit.lanes)
 
     def loop_over_inner(block: Any, _: list[Any]) -> None:
         start = emit.mul(block, emit.lanes)
-        mask = emit.mask_first(emit.sub(arguments["units"], start))
+        places = [emit.add(start, lane) for lane in range(emit.lanes)]
+        rows = [emit.mul(emit.select(emit.is_less(k, a["inner"]), k, 0), row) for k in places]
+        mask = emit.mask_first(emit.sub(a["inner"], start))
 
-        def loop_over_gates(k: Any, _: list[Any]) -> None:
-            packed = emit.mul(emit.add(emit.mul(block, arguments["inner"]), k), arguments["gates"])
+        def loop_over_gates(gate: Any, _: list[Any]) -> None:
+            def copy_column(unit: Any, _: list[Any]) -> None:
+                unit_block = emit.builder.sdiv(unit, emit.to_i64(emit.lanes))
+                lane = emit.builder.srem(unit, emit.to_i64(emit.lanes))
+                first = emit.add(emit.mul(unit_block, a["inner"], row), emit.mul(gate, emit.lanes), lane)
+                vec = emit.gather([emit.address(a["source"], emit.add(first, k)) for k in rows], mask)
+                column = emit.add(emit.mul(block, columns), emit.mul(gate, a["units"]), unit)
+                emit.store(vec, a["target"], emit.mul(column, emit.lanes))
 
-            def emit_vector(gate: Any, _: list[Any]) -> None:
-                offset = emit.add(emit.mul(k, arguments["row"]), emit.mul(gate, arguments["units"]), start)
-                body(offset, emit.mul(emit.add(packed, gate), emit.lanes), mask)
+            emit.loop(a["units"], [], copy_column)
 
-            emit.loop(arguments["gates"], [], emit_vector)
+        emit.loop(a["gates"], [], loop_over_gates)
 
-        emit.loop(arguments["inner"], [], loop_over_gates)
-
-    emit.loop(emit.count_blocks(arguments["units"]), [], loop_over_inner)
+    emit.loop(emit.count_blocks(a["inner"]), [], loop_over_inner)
 
 
-def emit_pack_transposed(emit: Emitter, table: Int) -> None:
-    """Emit the packing of a matrix `(inner, gates x units)` as `(block of inner, gates x units, lane)`."""
-    arguments = {name: emit.load_i64(table, position) for position, name in enumerate(PACK)}
-    columns = emit.mul(arguments["gates"], arguments["units"])
+def emit_pack_bias(emit: Emitter, cell: Cell, table: Int) -> None:
+    """Emit Keras's biases as `(block, pre-activation, lane)`, the sum of those that add to a pre-activation."""
+    a = {name: emit.load_i64(table, position) for position, name in enumerate(BIAS)}
+    places = list_biases(cell)
 
-    def loop_over_columns(block: Any, _: list[Any]) -> None:
+    def pack_block(block: Any, _: list[Any]) -> None:
         start = emit.mul(block, emit.lanes)
-        rows = [emit.add(start, lane) for lane in range(emit.lanes)]
-        valid = [emit.is_less(row, arguments["inner"]) for row in rows]
-        offsets = [
-            emit.mul(emit.select(is_valid, row, 0), arguments["row"]) for is_valid, row in zip(valid, rows, strict=True)
-        ]
-        mask = emit.mask_first(emit.sub(arguments["inner"], start))
+        mask = emit.mask_first(emit.sub(a["units"], start))
+        for position in range(cell.pre_activation_count):
+            total = emit.constant(0)
+            for number, place in enumerate(places):
+                if place == position:
+                    offset = emit.add(emit.mul(a["units"], number), start)
+                    total = total + emit.load_masked(mask, a["bias"], offset)
+            target = emit.mul(emit.add(emit.mul(block, cell.pre_activation_count), position), emit.lanes)
+            emit.store(total, a["packed"], target)
 
-        def pack_column(k: Any, _: list[Any]) -> None:
-            addresses = [emit.address(arguments["source"], emit.add(offset, k)) for offset in offsets]
-            vec = emit.gather(addresses, mask)
-            emit.store(vec, arguments["target"], emit.mul(emit.add(emit.mul(block, columns), k), emit.lanes))
+    emit.loop(emit.count_blocks(a["units"]), [], pack_block)
 
-        emit.loop(columns, [], pack_column)
 
-    emit.loop(emit.count_blocks(arguments["inner"]), [], loop_over_columns)
+def emit_sum_bias(emit: Emitter, cell: Cell, table: Int) -> None:
+    """Emit the gradients of Keras's biases: each is that of its pre-activation, `(block, pre-activation, lane)`."""
+    a = {name: emit.load_i64(table, position) for position, name in enumerate(BIAS)}
+
+    def copy_block(block: Any, _: list[Any]) -> None:
+        start = emit.mul(block, emit.lanes)
+        mask = emit.mask_first(emit.sub(a["units"], start))
+        for number, position in enumerate(list_biases(cell)):
+            source = emit.mul(emit.add(emit.mul(block, cell.pre_activation_count), position), emit.lanes)
+            target = emit.add(emit.mul(a["units"], number), start)
+            emit.store_masked(mask, emit.load(a["packed"], source), a["bias"], target)
+
+    emit.loop(emit.count_blocks(a["units"]), [], copy_block)
+
+
+def list_biases(cell: Cell) -> tuple[int, ...]:
+    """The pre-activation that each gate's bias adds to, in the order of Keras's biases."""
+    return cell.from_input + (cell.from_state if cell.biases_per_gate > 1 else ())

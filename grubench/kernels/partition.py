@@ -45,3 +45,12 @@ def _choose_sizes(rows: int, group_sizes: list[int]) -> list[int]:
         sizes = [largest] * large_groups + [smallest] * -(-remaining // smallest)
         options.append((sum(sizes), len(sizes), sizes))
     return min(options)[2]
+
+
+def tile_rows(first: int, rows: int, group_sizes: list[int]) -> list[tuple[int, int]]:
+    """Divide some rows into groups, as `(first row, rows)`; exactly, where their number allows it."""
+    groups = []
+    for size in _choose_sizes(rows, group_sizes):
+        groups.append((first, size))
+        first += size
+    return groups

@@ -28,14 +28,17 @@ class Processor:
     registers: int
 
     def tiles(self, gates: int) -> tuple[Tile, ...]:
-        """The tiles of a cell, the largest first: sums, a row of weights and one value share the registers."""
-        free = self.registers - 1
-        largest = {1: 8, 3: 8 if free >= 27 else 4, 4: 6 if free >= 28 else 2}[gates]
-        smallest = max(2, 4 if largest > 4 else 2)
-        inner = {1: 8, 3: largest, 4: 6 if free >= 28 else 2}[gates]
+        """The tiles of a cell, the largest first: sums, a row of weights and one value share the registers.
+
+        Many rows a tile save reading the weights, which lie in a slow cache where a layer is large: rather than fewer
+        rows, a tile has fewer gates at a time.
+        """
+        many = self.registers >= 32
+        largest, at_once = {1: (8, 1), 3: (8 if many else 4, 3), 4: (6, 4 if many else 2)}[gates]
+        inner = {1: 8, 3: 8 if many else 4, 4: 6 if many else 2}[gates]
         return tuple(
-            Tile(rows=rows, columns=max(1, min(4, (free - 4) // rows)), inner=inner)
-            for rows in dict.fromkeys((largest, smallest))
+            Tile(rows=rows, gates=at_once, columns=min(4, (self.registers - 1) // (rows + 1)), inner=inner)
+            for rows in (largest, 4 if largest > 4 else 2)
         )
 
 

@@ -13,6 +13,10 @@ from typing import Any
 from grubench.kernels.cells import Cell
 from grubench.kernels.emitter import Emitter, Int
 
+# The floats of a cache line. Rows of the ring buffer begin one more apart than they are long: rows of a power of two,
+# which many layers have, would all fall on the same few places of the cache.
+LINE = 16
+
 
 @dataclass(frozen=True, kw_only=True)
 class Tile:
@@ -20,11 +24,13 @@ class Tile:
 
     Attributes:
         rows: Sequences of a group.
+        gates: Gates at a time, in the forward pass.
         columns: Blocks of units, in products with transposed weights.
         inner: Features or units at a time, in the weight gradients.
     """
 
     rows: int
+    gates: int
     columns: int
     inner: int
 
@@ -50,10 +56,25 @@ class RowGroup:
         self.features = self.arguments["features"]
         self.blocks = emit.count_blocks(self.units)
         self.padded_units = emit.mul(self.blocks, emit.lanes)
+        self.ring_row = emit.add(self.padded_units, LINE)
+        self.d_pre_row = emit.add(emit.mul(self.padded_units, cell.pre_activation_count), LINE)
         batch = self.arguments["batch"]
         indices = [emit.add(first_row, row) for row in range(tile.rows)]
         self.batch_index = [emit.minimum(index, emit.sub(batch, 1)) for index in indices]
         self.in_batch = [emit.is_less(index, batch) for index in indices]
+        self.x_rows = [
+            emit.load_i64(emit.add(self.arguments["x_rows"], emit.mul(index, 8)), 0) for index in self.batch_index
+        ]
+
+    def x_address(self, row: int, t: Int) -> Any:
+        """The address of a row's inputs at a step."""
+        return self.emit.address(self.x_rows[row], self.emit.mul(t, self.arguments["x_step"]))
+
+    def step_address(self, name: str, row: int, t: Int) -> Any:
+        """The address of a row's vector at a step, of an array with `name_row` and `name_step` floats between them."""
+        emit = self.emit
+        offset = emit.mul(t, self.arguments[f"{name}_step"])
+        return emit.address(self.row_address(name, row, self.arguments[f"{name}_row"]), offset)
 
     def row_address(self, name: str, row: int, stride: Int) -> Any:
         """The address of a row of an array whose rows begin `stride` floats apart."""
@@ -83,12 +104,13 @@ class RowGroup:
 
         self.emit.loop(self.blocks, [], iterate)
 
-    def copy_in(self, name: str, target: Int, *, only_in_batch: bool = False) -> None:
-        """Emit the copy of the group's rows of a `(batch, units)` array into scratch, `(row, padded unit)`.
+    def copy_in(self, name: str, target: Int, *, stride: Int | None = None, only_in_batch: bool = False) -> None:
+        """Emit the copy of the group's rows of an array into scratch, `(row, padded unit)`.
 
         Args:
             name: The array.
             target: The address in scratch; the padding becomes 0.
+            stride: The floats from a row to the next; None for the units.
             only_in_batch: Rows after the end of the batch become 0; else they are copies of the last row.
         """
         emit = self.emit
@@ -96,18 +118,20 @@ class RowGroup:
         def copy_block(_: Any, start: Any) -> None:
             for row in range(self.rows):
                 mask = self.write_mask(row, start) if only_in_batch else self.unit_mask(start)
-                vec = emit.load_masked(mask, self.row_address(name, row, self.units), start)
+                source = self.row_address(name, row, self.units if stride is None else stride)
+                vec = emit.load_masked(mask, source, start)
                 emit.store(vec, target, emit.add(emit.mul(self.padded_units, row), start))
 
         self.loop_over_blocks(copy_block)
 
-    def copy_out(self, source: Int, name: str) -> None:
-        """Emit the copy of scratch, `(row, padded unit)`, into the group's rows of a `(batch, units)` array."""
+    def copy_out(self, source: Int, name: str, stride: Int | None = None) -> None:
+        """Emit the copy of scratch, `(row, padded unit)`, into the group's rows of an array; `stride` as `copy_in`."""
         emit = self.emit
 
         def copy_block(_: Any, start: Any) -> None:
             for row in range(self.rows):
                 vec = emit.load(source, emit.add(emit.mul(self.padded_units, row), start))
-                emit.store_masked(self.write_mask(row, start), vec, self.row_address(name, row, self.units), start)
+                target = self.row_address(name, row, self.units if stride is None else stride)
+                emit.store_masked(self.write_mask(row, start), vec, target, start)
 
         self.loop_over_blocks(copy_block)

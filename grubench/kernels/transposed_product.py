@@ -66,22 +66,25 @@ def _emit_blocks(group: RowGroup, product: TransposedProduct, block: Int, column
 
 
 def _initial_sums(group: RowGroup, product: TransposedProduct, places: list[tuple[int, Any]]) -> list[Any]:
-    """The values to add to: 0 for a result that is written, else those of the targets."""
+    """The values to add to: those of the targets, or 0 for a result that is written and not added."""
+    emit = group.emit
     if product.width is None:
-        return [group.emit.load(product.targets[row], offset) for row, offset in places]
-    return [group.emit.constant(0) for _ in places]
+        return [emit.load(product.targets[row], offset) for row, offset in places]
+    width = emit.mul(product.width, group.arguments["add_d_x"])
+    return [
+        emit.load_masked(group.write_mask(row, offset, width), product.targets[row], offset) for row, offset in places
+    ]
 
 
 def _add_gate(group: RowGroup, sums: list[Any], panels: Sequence[Any], d_pre: Int) -> list[Any]:
     """Emit the sums, `[column x row]`, with the product of one gate's gradients and weights added."""
     emit, rows = group.emit, group.rows
-    row_floats = emit.mul(group.padded_units, group.cell.pre_activation_count)
 
     def iterate(k: Any, carried: list[Any]) -> list[Any]:
         weights = [emit.load(panel, emit.mul(k, emit.lanes)) for panel in panels]
         totals = list(carried)
         for row in range(rows):
-            gradient = emit.broadcast(d_pre, emit.add(emit.mul(row_floats, row), k))
+            gradient = emit.broadcast(d_pre, emit.add(emit.mul(group.d_pre_row, row), k))
             for column, vec in enumerate(weights):
                 totals[column * rows + row] = emit.fma(gradient, vec, totals[column * rows + row])
         return totals

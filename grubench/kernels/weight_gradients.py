@@ -19,10 +19,10 @@ class StepRing:
 
     Attributes:
         group: The rows.
-        states: The hidden states before each step, `(step x row, padded unit)`.
-        d_pre_activations: The gradients of the pre-activations, `(step x row, pre-activation, padded unit)`.
+        states: The hidden states before each step, `(step x row, ring row)`.
+        d_pre_activations: The gradients of the pre-activations, `(step x row, row of pre-activations)`.
         inputs: The inputs of each step, `(step x row, padded feature)`.
-        reset_states: The reset state of each step, `(step x row, padded unit)`, of a cell that has it.
+        reset_states: The reset state of each step, `(step x row, ring row)`, of a cell that has it.
     """
 
     group: RowGroup
@@ -56,13 +56,12 @@ def collect_inputs(ring: StepRing, ring_row: Int, t: Int) -> None:
     group, emit = ring.group, ring.group.emit
     blocks = emit.count_blocks(group.features)
     padded_features = emit.mul(blocks, emit.lanes)
-    sequence_floats = emit.mul(group.steps, group.features)
 
     def copy_block(block: Any, _: list[Any]) -> None:
         start = emit.mul(block, emit.lanes)
         mask = emit.mask_first(emit.sub(group.features, start))
         for row in range(group.rows):
-            source = emit.address(group.row_address("x", row, sequence_floats), emit.mul(t, group.features))
+            source = group.x_address(row, t)
             target = emit.add(emit.mul(emit.add(ring_row, row), padded_features), start)
             emit.store(emit.load_masked(mask, source, start), ring.inputs, target)
 
@@ -80,7 +79,7 @@ def emit_weight_gradients(ring: StepRing, count: Int, gradients: Int) -> None:
     d_bias = emit.address(d_w, emit.mul(padded_units, features, len(cell.from_input)))
     _emit_gradient(
         ring,
-        WeightGradient(target=d_u, inner=units, gates=cell.from_state, values=ring.states, stride=padded_units),
+        WeightGradient(target=d_u, inner=units, gates=cell.from_state, values=ring.states, stride=group.ring_row),
         count,
     )
     if cell.from_reset_state:
@@ -89,7 +88,7 @@ def emit_weight_gradients(ring: StepRing, count: Int, gradients: Int) -> None:
             inner=units,
             gates=cell.from_reset_state,
             values=ring.reset_states,
-            stride=padded_units,
+            stride=group.ring_row,
         )
         _emit_gradient(ring, of_reset_state, count)
     _emit_gradient(
@@ -141,7 +140,7 @@ def _emit_tile(group: RowGroup, gradient: WeightGradient, k: Int, size: int, blo
     offsets = [emit.add(emit.mul(k, gates * lanes), position * lanes) for position in range(size * gates)]
 
     def iterate(row: Any, carried: list[Any]) -> list[Any]:
-        offset = emit.mul(row, padded_units, group.cell.pre_activation_count)
+        offset = emit.mul(row, group.d_pre_row)
         columns = [emit.load(d_pre, emit.add(offset, emit.mul(padded_units, gate))) for gate in gradient.gates]
         totals = list(carried)
         for inner in range(size):
@@ -164,7 +163,7 @@ def _emit_bias_gradient(ring: StepRing, target: Int, count: Int) -> None:
         base = emit.address(target, emit.mul(block, pre_activations * lanes))
 
         def iterate(row: Any, carried: list[Any]) -> list[Any]:
-            offset = emit.add(emit.mul(row, group.padded_units, pre_activations), start)
+            offset = emit.add(emit.mul(row, group.d_pre_row), start)
             return [
                 total + emit.load(ring.d_pre_activations, emit.add(offset, emit.mul(group.padded_units, position)))
                 for position, total in enumerate(carried)

@@ -23,7 +23,7 @@ class BackendRecord:
         packages: The packages that decide its results; their versions are recorded with each trial.
         cuda_packages: The packages that let it run on an NVIDIA card, where they are installed.
         device_variables: The environment variables that choose its device, beside CUDA_VISIBLE_DEVICES.
-        has_fused_kernels: Whether grubench's CPU kernels are built for it.
+        fused_by_default: Whether `--kernel auto` takes grubench's CPU kernels; else only `--kernel fused` does.
         has_mirrored_strategy: Whether one model can share its batches among several GPUs.
         has_jit: Whether Keras compiles its step with XLA.
         jit_excludes_cudnn: Whether XLA cannot compile its cuDNN layers.
@@ -36,7 +36,7 @@ class BackendRecord:
     packages: tuple[str, ...]
     cuda_packages: tuple[str, ...] = _CUDNN_PACKAGES
     device_variables: tuple[str, ...] = ()
-    has_fused_kernels: bool = False
+    fused_by_default: bool = False
     has_mirrored_strategy: bool = False
     has_jit: bool = True
     jit_excludes_cudnn: bool = False
@@ -51,7 +51,7 @@ BACKENDS = {
             title="TensorFlow",
             requirement="tensorflow",
             packages=("tensorflow", "llvmlite"),
-            has_fused_kernels=True,
+            fused_by_default=True,
             has_mirrored_strategy=True,
             jit_excludes_cudnn=True,
         ),
@@ -59,7 +59,7 @@ BACKENDS = {
             name="torch",
             title="PyTorch",
             requirement="torch",
-            packages=("torch",),
+            packages=("torch", "llvmlite"),
             device_variables=(TORCH_DEVICE,),
             has_jit=False,
         ),
@@ -67,7 +67,7 @@ BACKENDS = {
             name="jax",
             title="JAX",
             requirement="jax",
-            packages=("jax", "jaxlib"),
+            packages=("jax", "jaxlib", "llvmlite"),
             cuda_packages=("jax-cuda12-plugin", "jax-cuda13-plugin", *_CUDNN_PACKAGES),
             device_variables=("JAX_PLATFORMS",),
             has_mixed_cudnn=False,

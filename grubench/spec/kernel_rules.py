@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grubench.spec.backends import BACKENDS, list_backends
+from grubench.spec.backends import BACKENDS
 from grubench.spec.cells import CELLS
 
 if TYPE_CHECKING:
     from grubench.spec.cells import Cell
     from grubench.spec.sections import Layer, Model, Training
+
+# The activations before the Dense head that `kernels/head_activation.py` has.
+FUSED_HEAD_ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid")
 
 
 def explain_no_cudnn(model: Model, training: Training, layer: Layer) -> list[str]:
@@ -39,14 +42,20 @@ def explain_no_cudnn(model: Model, training: Training, layer: Layer) -> list[str
 
 def explain_no_fused(model: Model, training: Training, layer: Layer) -> list[str]:
     """Why a layer cannot run on the fused CPU kernel on any machine; empty where it can."""
-    titles, names = list_backends("has_fused_kernels")
+    backend = BACKENDS[training.backend]
+    is_own = not backend.fused_by_default and training.kernel != "fused"
     rules = (
         (training.kernel in ("cudnn", "keras"), f"--kernel {training.kernel} forces another kernel"),
         (not CELLS[layer.cell].has_fused_kernel, f"there is none for {layer.cell}"),
-        (not BACKENDS[training.backend].has_fused_kernels, f"it is built for {titles} (set --backend {names})"),
+        (is_own, f"{backend.title} is asked for its own loop (--kernel fused takes it)"),
         (training.jit, "XLA compiles Keras's loop (leave out --jit)"),
         (training.precision != "float32", "it computes in float32 (set --precision float32)"),
         (training.strategy == "mirrored", "it runs on one device (set --strategy one)"),
+        (
+            model.head_activation not in FUSED_HEAD_ACTIVATIONS,
+            f"it has no {model.head_activation} before the head (set --head-activation "
+            f"{' or '.join(FUSED_HEAD_ACTIVATIONS)})",
+        ),
         *_list_shared_rules("it", model, layer),
     )
     return [reason for applies, reason in rules if applies]

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import keras
+import numpy as np
 
 from grubench.backends import private_api
 from grubench.backends.loader import backend
@@ -25,13 +26,13 @@ from grubench.training.precision import uses_tf32
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from grubench.data.windows import Windows
     from grubench.spec.experiment import Experiment
     from grubench.spec.sections import Training
     from grubench.training.events import OnTrialEvent
+    from grubench.training.fused_fit import FusedModel
 
 # Windows forecast at a time; a forecast keeps no gradients, so more fit than in training.
 PREDICT_BATCH = 256
@@ -66,6 +67,8 @@ def fit(
     spec: Experiment,
     on_event: OnTrialEvent,
     checkpoint_file: CheckpointFile | None = None,
+    *,
+    fused: FusedModel | None = None,
 ) -> Fitted:
     """Fit a model to the training windows of a spec.
 
@@ -75,6 +78,7 @@ def fit(
         spec: The spec.
         on_event: Called with the progress.
         checkpoint_file: Where checkpoints are written, and one is resumed from; nowhere where not given.
+        fused: The model in compiled code, where it trains so.
 
     Raises:
         TrainingError: The loss is NaN or infinite, or memory ran out.
@@ -103,17 +107,26 @@ def fit(
         WriteCheckpoints(checkpoint_file, record, early_stopping, checkpoint),
     ]
     ahead = AHEAD if backend().gpus() else 0
-    steps = steps_a_call(spec, windows, len(batches))
-    with _memory_errors(spec), uses_tf32(spec), private_api.steps_per_execution(model, steps):
-        model.fit(
-            batches.stream(ahead=ahead),
-            epochs=sys.maxsize if training.seconds else training.epochs,
-            initial_epoch=first_epoch,
-            validation_data=validation.stream(ahead=ahead) if validation else None,
-            callbacks=[callback for callback in callbacks if callback is not None],
-            verbose=0,
-            shuffle=False,
-        )
+    used = [callback for callback in callbacks if callback is not None]
+    last_epoch = sys.maxsize if training.seconds else training.epochs
+    with _memory_errors(spec), uses_tf32(spec):
+        if fused:
+            fused.read_weights()
+            fused.read_optimizer()
+            reads = bool(early_stopping or (checkpoint_file.path and checkpoint_file.every))
+            starts = validation.starts if validation else np.empty(0, np.int64)
+            fused.fit(batches, starts, used, (first_epoch, last_epoch), reads_model=reads)
+        else:
+            with private_api.steps_per_execution(model, steps_a_call(spec, windows, len(batches))):
+                model.fit(
+                    batches.stream(ahead=ahead),
+                    epochs=last_epoch,
+                    initial_epoch=first_epoch,
+                    validation_data=validation.stream(ahead=ahead) if validation else None,
+                    callbacks=used,
+                    verbose=0,
+                    shuffle=False,
+                )
     return Fitted(
         record=record,
         kept_epoch=early_stopping.state.best_epoch if early_stopping else len(record.epochs) - 1,
@@ -169,8 +182,17 @@ def steps_a_call(spec: Experiment, windows: Windows, steps: int) -> int:
     return 1 << int(math.log2(max(most, 1)))
 
 
-def forecast(model: keras.Model, windows: Windows, starts: NDArray[np.int64], spec: Experiment) -> NDArray[np.float32]:
+def forecast(
+    model: keras.Model,
+    windows: Windows,
+    starts: NDArray[np.int64],
+    spec: Experiment,
+    fused: FusedModel | None = None,
+) -> NDArray[np.float32]:
     """The scaled forecasts of the windows at these start rows, in the shape of `Windows.targets`."""
+    if fused:
+        with _memory_errors(spec):
+            return fused.forecast(starts)
     batches = Batches(windows, starts, _predict_batch(spec))
     with _memory_errors(spec), uses_tf32(spec):
         predicted: NDArray[np.float32] = model.predict(batches.stream(), verbose=0)

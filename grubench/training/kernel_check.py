@@ -15,6 +15,8 @@ from grubench.runs.records import LayerKernel
 from grubench.spec import kernel_rules
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from grubench.spec.experiment import Experiment
     from grubench.spec.sections import Layer
 
@@ -25,7 +27,21 @@ OBSERVED_STEPS = 2
 def plan_kernels(spec: Experiment) -> list[LayerKernel]:
     """Which kernel each recurrent layer of a spec should run on here, by its settings and the machine."""
     lacking = backend().lacks_cudnn()
-    return [_plan_kernel(spec, layer, lacking) for layer in spec.model.stack]
+    plan = [_plan_kernel(spec, layer, lacking) for layer in spec.model.stack]
+    others = [kernel for kernel in plan if kernel.kernel != "fused"]
+    if not others:
+        return plan
+    # The fused kernels train a whole network, or none of it.
+    loop = "xla" if spec.training.jit or backend().always_compiles else "keras"
+    reason = f"the whole network does, or none of it, and {others[0].layer} cannot"
+    return [
+        replace(kernel, kernel=loop, fused_reasons=(reason,)) if kernel.kernel == "fused" else kernel for kernel in plan
+    ]
+
+
+def is_fused(kernels: Sequence[LayerKernel]) -> bool:
+    """Whether a network with these kernels trains in compiled code."""
+    return all(kernel.kernel == "fused" for kernel in kernels)
 
 
 def _plan_kernel(spec: Experiment, layer: Layer, lacking: str) -> LayerKernel:
@@ -60,9 +76,12 @@ def observe_kernels(model: keras.Sequential, spec: Experiment) -> list[LayerKern
     Raises:
         UsageError: A kernel was asked for, and something else ran.
     """
+    plan = plan_kernels(spec)
+    if is_fused(plan):  # Keras runs none of it
+        return plan
     observed = [
         _compare(layer, plan, spec, *_observe_kernel(layer, compiled=private_api.is_compiled_by_xla(model)))
-        for layer, plan in zip(list_recurrent(model), plan_kernels(spec), strict=True)
+        for layer, plan in zip(list_recurrent(model), plan, strict=True)
     ]
     _refuse_other_kernels(spec, observed)
     return observed

@@ -11,7 +11,7 @@ from grubench.backends.loader import backend
 from grubench.spec.cells import CELLS
 from grubench.spec.losses import LOSSES
 from grubench.spec.optimizers import OPTIMIZERS
-from grubench.training.kernel_check import check, list_recurrent, plan_kernels
+from grubench.training.kernel_check import check, plan_kernels
 from grubench.training.precision import layer_precision, uses_tf32
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from grubench.spec.sections import Layer, Training
 
 
-def build_model(spec: Experiment, lookback: int, feature: int, outputs: int, threads: int = 0) -> keras.Sequential:
+def build_model(spec: Experiment, lookback: int, feature: int, outputs: int) -> keras.Sequential:
     """Build and compile the stack of a spec; stock Keras layers only, so that the file loads anywhere.
 
     Args:
@@ -31,22 +31,18 @@ def build_model(spec: Experiment, lookback: int, feature: int, outputs: int, thr
         lookback: Steps in.
         feature: Inputs a step.
         outputs: Values of the Dense head: the horizon, or 1 at every step.
-        threads: Threads of the fused kernels; 0 for what the spec says.
 
     Raises:
         UsageError: A kernel, a precision or devices were asked for that cannot be had.
     """
     check(spec)
     with uses_tf32(spec), layer_precision(spec), strategy(spec):
-        return _build(spec, lookback, feature, outputs, threads)
+        return _build(spec, lookback, feature, outputs)
 
 
-def _build(spec: Experiment, lookback: int, feature: int, outputs: int, threads: int) -> keras.Sequential:
+def _build(spec: Experiment, lookback: int, feature: int, outputs: int) -> keras.Sequential:
     plan = plan_kernels(spec)
     model = build_stack(spec, lookback, feature, outputs, plan)
-    for position, (layer, kernel) in enumerate(zip(list_recurrent(model), plan, strict=True)):
-        if kernel.kernel == "fused":
-            _fuse(layer, threads or spec.training.threads, need_d_x=position > 0)
     # Keras's own jit_compile="auto" would compile a SimpleRNN and not a GRU, and times would compare compilers.
     compiled = spec.training.jit or backend().always_compiles
     model.compile(
@@ -116,14 +112,6 @@ def _use_cudnn(spec: Experiment, layer: Layer, *, cudnn: bool) -> bool | str:
     if backend().name == "tensorflow":
         return False if generic or spec.training.jit else "auto"
     return "auto" if not generic and backend().name in CELLS[layer.cell].own_loop_backends else False
-
-
-def _fuse(layer: keras.layers.Layer, threads: int, *, need_d_x: bool) -> None:
-    from grubench.kernels.keras_layer import fuse_layer
-
-    both = isinstance(layer, keras.layers.Bidirectional)
-    for direction in (layer.forward_layer, layer.backward_layer) if both else (layer,):
-        fuse_layer(direction, threads, need_d_x=need_d_x)
 
 
 def _build_optimizer(training: Training) -> keras.optimizers.Optimizer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,18 +16,15 @@ import numpy as np
 
 from grubench.backends.loader import backend
 from grubench.errors import KernelError, UsageError
-from grubench.kernels.buffers import POOL
 from grubench.spec.experiment import Experiment
 from grubench.training.benchmark_records import Benchmark, BenchmarkArm, Shape, StepTiming
 from grubench.training.events import ArmStart, BenchmarkPlan, RoundEnd
-from grubench.training.kernel_check import check, observe_kernels
+from grubench.training.kernel_check import check, is_fused, observe_kernels, plan_kernels
 from grubench.training.model import build_model
 from grubench.training.precision import uses_tf32
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from numpy.typing import NDArray
 
     from grubench.training.events import OnBenchmarkEvent
 
@@ -67,10 +65,6 @@ def measure(
             check(_spec(spec, arm, sizes[0]))
         except KernelError as error:
             raise UsageError(error.message, "Leave that kernel out of --kernels.") from error
-    if all(arm.kernel == "fused" for arm in arms):
-        from grubench.kernels.keras_layer import limit_inter_op_threads
-
-        limit_inter_op_threads()
     timings: list[StepTiming] = []
     with uses_tf32(spec), _quiet_tensorflow():
         limit = matrix_limit()
@@ -105,14 +99,11 @@ def _measure_shape(
     on_event: OnBenchmarkEvent,
     timings: list[StepTiming],
 ) -> None:
-    draw = np.random.default_rng(0)
-    x = draw.random((shape.batch, shape.length, shape.features), dtype=np.float32)
-    steps = (shape.length,) if spec.window.every_step else ()
-    y = draw.random((shape.batch, *steps, shape.outputs), dtype=np.float32)
     jobs = []
     for arm in arms:
         on_event(ArmStart(arm=arm, shape=shape))
-        job = _Job(_spec(spec, arm, shape), shape, x, y)
+        own = _spec(spec, arm, shape)
+        job = (_FusedJob if is_fused(plan_kernels(own)) else _KerasJob)(own, shape)
         flops = 6.0 * shape.count_multiplications(
             arm.cell, every_step=spec.window.every_step, directions=1 + spec.model.bidirectional
         )
@@ -128,37 +119,79 @@ def _measure_shape(
     del jobs
     keras.backend.clear_session()
     gc.collect()
-    POOL.free_idle()
 
 
 class _Job:
     """A model that is ready to be timed."""
 
-    def __init__(self, spec: Experiment, shape: Shape, x: NDArray[np.float32], y: NDArray[np.float32]) -> None:
+    def __init__(self) -> None:
+        self.first_step_s = self._time_steps(1)
+        self._time_forwards(1)
+        # The first few steps still allocate what later ones use again.
+        self._steps = max(1, round(ROUND_S / min(self._time_steps(1) for _ in range(2))))
+        self._forwards = max(1, round(ROUND_S / 2 / self._time_forwards(1)))
+
+    @abstractmethod
+    def _time_steps(self, count: int) -> float:
+        """The seconds of a training step, on average over so many."""
+
+    @abstractmethod
+    def _time_forwards(self, count: int) -> float:
+        """The seconds of a forecast of a batch, on average over so many."""
+
+    def step_s(self) -> float:
+        return self._time_steps(self._steps)
+
+    def forward_s(self) -> float:
+        return self._time_forwards(self._forwards)
+
+
+class _KerasJob(_Job):
+    """A model that Keras trains."""
+
+    def __init__(self, spec: Experiment, shape: Shape) -> None:
         keras.utils.set_random_seed(0)
         self._model = build_model(spec, shape.length, shape.features, shape.outputs)
         observe_kernels(self._model, spec)
+        draw = np.random.default_rng(0)
+        steps = (shape.length,) if spec.window.every_step else ()
+        x = draw.random((shape.batch, shape.length, shape.features), dtype=np.float32)
+        y = draw.random((shape.batch, *steps, shape.outputs), dtype=np.float32)
         self._x, self._y = keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(y)
-        self.first_step_s = _seconds(self._step)
-        self._forward()
-        # The first few steps still allocate what later ones use again.
-        self._steps = max(1, round(ROUND_S / min(_seconds(self._step) for _ in range(2))))
-        self._forwards = max(1, round(ROUND_S / 2 / _seconds(self._forward)))
+        super().__init__()
 
-    def _step(self) -> None:
-        self._model.train_on_batch(self._x, self._y)
+    def _time_steps(self, count: int) -> float:
+        return _seconds(lambda: self._model.train_on_batch(self._x, self._y), count)
 
-    def _forward(self) -> None:
-        self._model.predict_on_batch(self._x)
-
-    def step_s(self) -> float:
-        return _seconds(self._step, self._steps)
-
-    def forward_s(self) -> float:
-        return _seconds(self._forward, self._forwards)
+    def _time_forwards(self, count: int) -> float:
+        return _seconds(lambda: self._model.predict_on_batch(self._x), count)
 
 
-def _seconds(call: Callable[[], None], times: int = 1) -> float:
+class _FusedJob(_Job):
+    """A model that trains in compiled code; many steps are one call, as in a fit."""
+
+    def __init__(self, spec: Experiment, shape: Shape) -> None:
+        from grubench.kernels.network import Network
+        from grubench.training.fused_fit import describe_network
+
+        model = build_model(spec, shape.length, shape.features, shape.outputs)
+        described = describe_network(spec, shape.length, shape.features, shape.outputs)
+        self._network = Network(described, spec.training.threads)
+        self._network.set_variables([keras.ops.convert_to_numpy(one) for one in model.trainable_variables])
+        rows = shape.length + max(shape.outputs, 1)
+        self._series = np.random.default_rng(0).random((shape.batch + rows, shape.features), dtype=np.float32)
+        self._starts = np.arange(shape.batch)
+        super().__init__()
+
+    def _time_steps(self, count: int) -> float:
+        order = np.tile(self._starts, (count, 1))
+        return _seconds(lambda: self._network.train(self._series, order)) / count
+
+    def _time_forwards(self, count: int) -> float:
+        return _seconds(lambda: self._network.forecast(self._series, self._starts), count)
+
+
+def _seconds(call: Callable[[], object], times: int = 1) -> float:
     began = time.perf_counter()
     for _ in range(times):
         call()

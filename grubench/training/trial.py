@@ -14,7 +14,7 @@ from grubench.training import evaluate
 from grubench.training.checkpoint import CheckpointFile
 from grubench.training.events import Stage
 from grubench.training.fit import fit, forecast
-from grubench.training.kernel_check import check, observe_kernels, plan_kernels
+from grubench.training.kernel_check import check, is_fused, observe_kernels
 from grubench.training.model import build_model
 from grubench.training.options import TrialOptions
 from grubench.training.save_run import Clock, Trained, save
@@ -58,18 +58,23 @@ def run_trial(
     dataset = dataset or categories.encode(datasets.load(spec.data, spec.data_name), spec)
     windows = cutting.build(dataset, spec)
     clock.lap("data_s")
-    model = build_model(spec, windows.lookback, windows.feature, windows.outputs, options.threads)
+    model = build_model(spec, windows.lookback, windows.feature, windows.outputs)
     kernels = observe_kernels(model, spec)
     clock.lap("build_s")
     identity = f"{spec.digest} {dataset.fingerprint()} {this_machine}"
     checkpoint_file = CheckpointFile(
         path=options.checkpoint, every=options.checkpoint_every, identity=identity, start_s=clock.began
     )
-    fitted = fit(model, windows, spec, on_event, checkpoint_file)
+    fused = None
+    if is_fused(kernels):
+        from grubench.training.fused_fit import FusedModel
+
+        fused = FusedModel(model, windows, spec, options.threads or spec.training.threads)
+    fitted = fit(model, windows, spec, on_event, checkpoint_file, fused=fused)
     clock.lap("fit_s")
     clock.add("fit_s", fitted.earlier_s)
     on_event(Stage(text="forecasting the test part"))
-    predicted = forecast(model, windows, windows.index("test"), spec)
+    predicted = forecast(model, windows, windows.index("test"), spec, fused)
     clock.lap("predict_s")
     test, baselines = evaluate.evaluate_all(predicted, windows, dataset, spec.data.season)
     clock.lap("evaluate_s")
@@ -98,8 +103,4 @@ def prepare(spec: Experiment, options: TrialOptions) -> None:
     backend().set_threads(options.threads or spec.training.threads)
     backend().set_up_devices()
     check(spec)
-    if any(kernel.kernel == "fused" for kernel in plan_kernels(spec)):
-        from grubench.kernels.keras_layer import limit_inter_op_threads
-
-        limit_inter_op_threads()
     keras.utils.set_random_seed(spec.seed)

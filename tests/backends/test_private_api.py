@@ -102,8 +102,7 @@ def test_keras_runs_batch_hooks_beside_the_step_where_a_callback_says_so(monkeyp
 @pytest.mark.parametrize(
     ("backend", "operations", "expected"),
     [
-        ("tensorflow", {"MatMul", "CudnnRNNV3", "While", "PyFunc"}, ("cudnn", "CudnnRNNV3")),
-        ("tensorflow", {"MatMul", "While", "PyFuncStateless"}, ("fused", "PyFuncStateless")),
+        ("tensorflow", {"MatMul", "CudnnRNNV3", "While"}, ("cudnn", "CudnnRNNV3")),
         ("tensorflow", {"MatMul", "StatelessWhile"}, ("keras", "StatelessWhile")),
         ("tensorflow", {"MatMul"}, ("keras", "")),
         ("torch", {"aten::mm", "aten::_cudnn_rnn"}, ("cudnn", "aten::_cudnn_rnn")),
@@ -170,54 +169,12 @@ def test_keras_reads_the_device_for_torch() -> None:
     assert TORCH_DEVICE in text, changed("keras", f"its PyTorch backend no longer reads {TORCH_DEVICE}")
 
 
-RECURRENT = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM, "rnn": keras.layers.SimpleRNN}
-
-
-@pytest.mark.parametrize("cell", RECURRENT)
-def test_a_recurrent_layer_calls_the_loop_that_replaces_its_own(cell: str) -> None:
-    layer, calls = RECURRENT[cell](2), []
-
-    def loop(sequences, initial_state, mask, training=False):
-        calls.append(training)
-        return private_api.run_inner_loop(layer, sequences, initial_state, mask, training=training)
-
-    x = np.ones((3, 4, 1), np.float32)
-    expected = layer(x, training=True)
-    private_api.replace_inner_loop(layer, loop)
-    np.testing.assert_array_equal(layer(x, training=True), expected)
-    assert calls == [True], changed("keras", "RNN.call does not call inner_loop once")
-    parameters = list(inspect.signature(type(layer).inner_loop).parameters)
-    assert parameters == ["self", "sequences", "initial_state", "mask", "training"], changed(
-        "keras", "RNN.inner_loop takes other arguments"
-    )
-
-
-def test_a_model_with_a_replaced_loop_is_not_compiled_by_xla() -> None:
-    layer = keras.layers.GRU(2)
-    private_api.replace_inner_loop(layer, layer.inner_loop)
-    model = keras.Sequential([keras.layers.Input((4, 1)), layer])
-    model.compile("sgd", "mse", jit_compile="auto")
-    assert not private_api.is_compiled_by_xla(model), changed("keras", "supports_jit decides nothing")
-
-
 @pytest.mark.parametrize("jit_compile", [True, False])
 def test_a_model_says_whether_xla_compiles_it(jit_compile: bool) -> None:
     model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse", jit_compile=jit_compile)
     assert hasattr(model, "jit_compile"), changed("keras", "Model.jit_compile is gone")
     assert private_api.is_compiled_by_xla(model) is jit_compile
-
-
-@pytest.mark.parametrize("cell", RECURRENT)
-def test_a_recurrent_layer_has_a_dropout_mask_of_its_inputs(cell: str) -> None:
-    """Half of the inputs are dropped, and the others doubled; every step of a call has the same mask."""
-    layer = RECURRENT[cell](2, dropout=0.5)
-    assert hasattr(layer.cell, "get_dropout_mask"), changed("keras", "DropoutRNNCell.get_dropout_mask is gone")
-    step_input = np.ones((50, 20), np.float32)
-    mask = np.asarray(private_api.input_dropout_mask(layer, step_input))
-    assert mask.shape == step_input.shape
-    assert set(np.unique(mask)) == {0.0, 2.0}, changed("keras", "the dropout mask of a recurrent cell has other values")
-    np.testing.assert_array_equal(private_api.input_dropout_mask(layer, step_input), mask)
 
 
 def small_model() -> keras.Model:

@@ -52,11 +52,7 @@ class TestTheBackendOfAProcess:
 
     @pytest.mark.parametrize(
         "training",
-        [
-            {"strategy": "mirrored", "backend": "torch"},
-            {"jit": True, "backend": "torch"},
-            {"kernel": "fused", "backend": "jax"},
-        ],
+        [{"strategy": "mirrored", "backend": "torch"}, {"jit": True, "backend": "torch"}],
     )
     def test_what_a_backend_cannot_do_is_refused_in_the_spec(self, training: dict) -> None:
         with pytest.raises(SpecError) as caught:

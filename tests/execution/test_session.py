@@ -26,7 +26,7 @@ def prepared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The backends whose fork server was started, and the cells whose kernel was compiled; nothing of it is done."""
     names: list[str] = []
     monkeypatch.setattr(forkservers, "warm_up", names.append)
-    monkeypatch.setattr(preload, "_compile_kernels", lambda cells: names.extend(sorted(cells)))
+    monkeypatch.setattr(preload, "_compile_modules", lambda modules: names.extend(sorted(modules)))
     return names
 
 
@@ -40,7 +40,7 @@ def test_finished_trials_prepare_nothing(trained: dict[str, Run], prepared: list
     assert session.find_run(spec)
     assert prepared == []
     assert session._find_runs([spec, spec.with_seed(7)]).keys() == {spec}
-    assert prepared == ["tensorflow", "gru"]
+    assert prepared == ["tensorflow", "common", "gru"]
 
 
 def test_only_backends_and_kernels_of_missing_trials_are_prepared(trained: dict[str, Run], prepared: list[str]) -> None:
@@ -55,7 +55,7 @@ def test_nothing_is_prepared_twice(tmp_path: Path, prepared: list[str]) -> None:
     session = make_session(spec, tmp_path)
     for cell in ("lstm", "lstm", "gru"):
         assert session.find_run(spec.with_cell(cell)) is None
-    assert prepared == ["tensorflow", "lstm", "gru"]
+    assert prepared == ["tensorflow", "common", "lstm", "gru"]
 
 
 def test_the_data_are_digested_only_for_a_store(

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from kernel_cases import Case, needs_kernels
+from kernel_cases import needs_kernels
+from network_cases import NetworkCase
 
-from grubench.kernels import recurrence, weight_layout
+from grubench.kernels import network_tables
 from grubench.kernels.arguments import BACKWARD, FORWARD, ArgumentTable
-from grubench.kernels.recurrence import Recurrence
 
 pytestmark = needs_kernels
 
 
-@pytest.mark.parametrize("x", [np.zeros((2, 3, 2)), np.zeros((3, 2, 2), "f4").swapaxes(0, 1)])
-def test_arrays_of_another_type_or_order_are_refused(x: np.ndarray) -> None:
-    case = Case("gru", (2, 3, 2, 4), sequences=False)
+@pytest.mark.parametrize("series", [np.zeros((50, 2)), np.zeros((2, 50), "f4").T])
+def test_arrays_of_another_type_or_order_are_refused(series: np.ndarray) -> None:
+    network = NetworkCase(cells=("gru",), units=(4,), settings={}).make_network()
     with pytest.raises(ValueError, match="C-contiguous arrays of float32"):
-        Recurrence("gru").forward(x, case.weights, case.states)
+        network.train(series, np.zeros((1, 1), np.int64))
 
 
 def test_every_entry_of_a_table_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,8 +29,10 @@ def test_every_entry_of_a_table_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
             tables.append((set(names), set(entries)))
             super().__init__(names, **entries)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(recurrence, "ArgumentTable", RecordingTable)
-    monkeypatch.setattr(weight_layout, "ArgumentTable", RecordingTable)
-    Case("lstm", (2, 2, 2, 2), sequences=True).run(Recurrence("lstm"))
+    monkeypatch.setattr(network_tables, "ArgumentTable", RecordingTable)
+    case = NetworkCase(
+        cells=("lstm", "gru_reset_before"), units=(2, 3), settings={"clipnorm": 1.0, "activation": "tanh"}
+    )
+    case.make_network(dropout=0.5).train(case.series, case.draw_starts(2, 3))
     assert {*FORWARD, *BACKWARD} <= set().union(*(names for names, _ in tables))
     assert all(names == entries for names, entries in tables)

@@ -13,25 +13,25 @@ import pytest
 from kernel_cases import HOST, needs_kernels, with_shorter_vectors
 
 from grubench.kernels import code_cache, compiler
+from grubench.kernels.modules import list_functions
 
 pytestmark = needs_kernels
 
-ROWS = compiler._list_group_sizes("rnn", HOST) if HOST else []
-FUNCTIONS = [*compiler.PACKING, *(f"{name}_{rows}" for name in ("forward", "backward") for rows in ROWS)]
+FUNCTIONS = [*list_functions("rnn", HOST)] if HOST else []
 
 
 @pytest.fixture(scope="module")
 def compiled() -> bytes:
-    """The code of a cell, compiled once."""
+    """The code of a module, compiled once."""
     assert HOST is not None
-    return compiler.compile_cell("rnn", HOST)
+    return compiler.compile_module("rnn", HOST)
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiled: bytes) -> Path:
     """The folder of the cache."""
     monkeypatch.setattr(code_cache.platformdirs, "user_cache_dir", lambda name: str(tmp_path / "cache" / name))
-    monkeypatch.setattr(compiler, "compile_cell", lambda *_: compiled)
+    monkeypatch.setattr(compiler, "compile_module", lambda *_: compiled)
     return tmp_path / "cache" / "grubench" / "kernels"
 
 
@@ -39,7 +39,7 @@ def test_code_is_written_and_read(folder: Path, monkeypatch: pytest.MonkeyPatch)
     assert HOST is not None
     code = compiler.load_or_compile("rnn", HOST)
     assert [path.suffix for path in folder.iterdir()] == [".o"]
-    monkeypatch.setattr(compiler, "compile_cell", lambda *_: pytest.fail("the code was in the cache"))
+    monkeypatch.setattr(compiler, "compile_module", lambda *_: pytest.fail("the code was in the cache"))
     assert compiler.load_or_compile("rnn", HOST) == code
 
 
@@ -73,7 +73,7 @@ def test_code_without_a_function_is_replaced(folder: Path) -> None:
     assert HOST is not None
     code = compiler.load_or_compile("rnn", HOST)
     (path,) = folder.iterdir()
-    path.write_bytes(with_checksum(code.replace(b"\0sum_parts\0", b"\0sun_parts\0") + b"sum_parts"))
+    path.write_bytes(with_checksum(code.replace(b"\0pack_bias\0", b"\0pack_bass\0") + b"pack_bias"))
     assert load_anew()
     assert path.read_bytes() == with_checksum(code)
 
@@ -112,7 +112,7 @@ def test_a_file_that_another_process_is_loading_is_used(folder: Path, monkeypatc
     (path,) = folder.iterdir()
     mark = path.with_name(f"{path.name}{code_cache.LOADING}{os.getppid()}")
     mark.touch()
-    monkeypatch.setattr(compiler, "compile_cell", lambda *_: pytest.fail("the code was in the cache"))
+    monkeypatch.setattr(compiler, "compile_module", lambda *_: pytest.fail("the code was in the cache"))
     assert load_anew()
     assert mark.exists()
 

@@ -1,0 +1,180 @@
+"""Fitting and forecasting in compiled code, beside Keras, which builds, initializes and saves the model.
+
+Keras's own callbacks see every epoch.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import keras
+import numpy as np
+
+from grubench.kernels.cells import select_cell
+from grubench.kernels.flat_weights import LayerShape, LevelShape
+from grubench.kernels.network import Network, NetworkShape
+from grubench.kernels.optimizers import UPDATE_RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from grubench.data.windows import Windows
+    from grubench.spec.experiment import Experiment
+    from grubench.training.batches import Batches
+
+# How long one call of compiled code takes, about: after it there is a look at the loss, the keyboard and the display.
+CALL_S = 0.2
+
+
+def describe_network(spec: Experiment, lookback: int, feature: int, outputs: int) -> NetworkShape:
+    """The network of a spec.
+
+    Args:
+        spec: The spec.
+        lookback: Steps in.
+        feature: Inputs a step.
+        outputs: Values of the Dense head: the horizon, or 1 at every step.
+    """
+    training, model, features = spec.training, spec.model, feature
+    levels = []
+    for layer, dropout in zip(model.stack, model.dropout, strict=True):
+        cell = select_cell(layer.cell, reset_after=model.reset_after)
+        layers = tuple(
+            LayerShape(cell=cell, features=features, units=layer.units, is_reversed=is_reversed)
+            for is_reversed in ((False, True) if model.bidirectional else (False,))
+        )
+        levels.append(LevelShape(layers=layers, dropout=dropout))
+        features = levels[-1].width
+    return NetworkShape(
+        levels=tuple(levels),
+        lookback=lookback,
+        features=feature,
+        outputs=outputs,
+        every_step=spec.window.every_step,
+        activation="" if model.head_activation == "linear" else model.head_activation,
+        loss=training.loss,
+        optimizer=training.optimizer,
+        learning_rate=training.learning_rate,
+        clipnorm=training.clipnorm,
+        clipvalue=training.clipvalue,
+        seed=spec.seed,
+    )
+
+
+class FusedModel:
+    """A Keras model that trains and forecasts in compiled code.
+
+    Args:
+        model: The model.
+        windows: The windows.
+        spec: The spec.
+        threads: Threads to compute with; 0 for all cores.
+    """
+
+    def __init__(self, model: keras.Model, windows: Windows, spec: Experiment, threads: int = 0) -> None:
+        self.model, self.windows = model, windows
+        shape = describe_network(spec, windows.lookback, windows.feature, windows.outputs)
+        self.network = Network(shape, threads)
+        self.step = 0
+        self._steps_a_call = 1
+        self.read_weights()
+
+    def read_weights(self) -> None:
+        """Take the values of the model's variables."""
+        self.network.set_variables(_to_numpy(self.model.trainable_variables))
+
+    def write_weights(self) -> None:
+        """Give the model's variables their values."""
+        _assign(self.model.trainable_variables, self.network.get_variables())
+
+    def read_optimizer(self) -> None:
+        """Take the values of the optimizer's variables, which is built."""
+        self.step = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
+        self.network.set_slots([_to_numpy(variables) for variables in self._list_slots()])
+
+    def write_optimizer(self) -> None:
+        """Give the optimizer's variables their values."""
+        for variables, values in zip(self._list_slots(), self.network.get_slots(), strict=True):
+            _assign(variables, values)
+        self.model.optimizer.iterations.assign(self.step)
+
+    def _list_slots(self) -> list[list[keras.Variable]]:
+        """The optimizer's arrays, for each slot one of each of the model's variables."""
+        variables = self.model.optimizer.variables
+        slots = UPDATE_RULES[self.network.shape.optimizer].slots
+        return [[variable for variable in variables if variable.name.endswith(f"_{slot}")] for slot in slots]
+
+    def fit(
+        self,
+        batches: Batches,
+        validation: NDArray[np.int64],
+        callbacks: Sequence[keras.callbacks.Callback],
+        epochs: tuple[int, int],
+        *,
+        reads_model: bool,
+    ) -> None:
+        """Fit as `keras.Model.fit` does.
+
+        Args:
+            batches: The training windows.
+            validation: The start rows of the validation windows; none without validation.
+            callbacks: Keras's callbacks.
+            epochs: The first epoch, from 0, and the one after the last.
+            reads_model: Whether a callback reads the variables of the model and the optimizer after an epoch.
+        """
+        model = self.model
+        first, last = epochs
+        every = keras.callbacks.CallbackList(list(callbacks), model=model, epochs=last, steps=len(batches), verbose=0)
+        model.stop_training, logs = False, {}
+        every.on_train_begin()
+        for epoch in range(first, last):
+            every.on_epoch_begin(epoch)
+            logs = {"loss": self._run_epoch(batches, every)}
+            if len(validation) and not model.stop_training:
+                every.on_test_begin()
+                logs["val_loss"] = self.network.evaluate(self.windows.rows, validation)
+                every.on_test_end({"loss": logs["val_loss"]})
+            if reads_model:
+                self.write_weights()
+                self.write_optimizer()
+            every.on_epoch_end(epoch, logs)
+            if model.stop_training:
+                break
+        self.write_weights()
+        self.write_optimizer()
+        every.on_train_end(logs)
+        self.read_weights()  # early stopping goes back to those of the best epoch
+
+    def _run_epoch(self, batches: Batches, every: keras.callbacks.CallbackList) -> float:
+        """Run an epoch, many steps in a call; its mean loss."""
+        size, total, done = batches.batch_size, 0.0, 0
+        whole, seen = len(batches.current) // size, 0
+        order = batches.current[: whole * size].reshape(whole, size)
+        rest = batches.current[whole * size :]
+        while done < whole + bool(len(rest)) and not self.model.stop_training:
+            piece = order[done : done + self._steps_a_call] if done < whole else rest[None]
+            every.on_train_batch_begin(done)
+            began = time.perf_counter()
+            losses = self.network.train(self.windows.rows, piece, self.step)
+            seconds = (time.perf_counter() - began) / len(piece)
+            total, seen = total + float(losses.sum()) * piece.shape[1], seen + piece.size
+            done, self.step = done + len(piece), self.step + len(piece)
+            self._steps_a_call = max(1, int(CALL_S / max(seconds, 1e-9)))
+            every.on_train_batch_end(done - 1, {"loss": total / seen})
+        return total / seen
+
+    def forecast(self, starts: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The scaled forecasts of the windows at these start rows, in the shape of `Windows.targets`."""
+        return self.network.forecast(self.windows.rows, starts)
+
+
+def _to_numpy(variables: Sequence[keras.Variable]) -> list[NDArray[np.float32]]:
+    return [keras.ops.convert_to_numpy(variable) for variable in variables]
+
+
+def _assign(variables: Sequence[keras.Variable], values: Sequence[NDArray[np.float32]]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
