@@ -46,6 +46,9 @@ $(VENV)/.torch: $(VENV)/.developing
 	$(BIN)/python -m pip install --quiet $(TORCH)
 	@touch $@
 
+test-arm: ## Run the kernels' NumPy tests on an emulated ARM processor (Debian, qemu-user-static)
+	tests/kernels/emulate_arm.sh build/arm
+
 HERE := PYTHONPATH="$(CURDIR)$${PYTHONPATH:+:$$PYTHONPATH}"
 # GPU names a Python that has the backends to be tested or measured, where it is not that of .venv.
 test-gpu: $(if $(GPU),,$(VENV)/.developing) ## Run the tests that need a GPU, on every backend that is installed

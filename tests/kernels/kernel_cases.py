@@ -1,28 +1,16 @@
-"""Helpers of the kernels' tests: layers of every cell, and processors with shorter vectors."""
+"""Helpers of the kernels' tests: cells, and processors with shorter vectors. NumPy alone, for emulated processors."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-import keras
 import pytest
 
-from grubench.backends.loader import backend
 from grubench.kernels.processor import Processor, detect_processor
 
 HOST = detect_processor()
-needs_kernels = pytest.mark.skipif(
-    HOST is None or bool(backend().gpus()), reason="needs a machine without a GPU, and a processor with AVX2 or NEON"
-)
-LAYERS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM, "rnn": keras.layers.SimpleRNN}
+needs_kernels = pytest.mark.skipif(HOST is None, reason="needs a processor with AVX2 or NEON")
 CELLS = ("gru", "gru_reset_before", "lstm", "rnn")
-
-
-def make_layer(cell: str, units: int, **settings: object) -> keras.layers.RNN:
-    """Keras's own layer of a cell."""
-    if cell.startswith("gru"):
-        settings["reset_after"] = cell == "gru"
-    return LAYERS[cell.removesuffix("_reset_before")](units, **settings)
 
 
 def with_shorter_vectors(lanes: int, registers: int) -> Processor:

@@ -8,7 +8,6 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from kernel_cases import make_layer
 
 from grubench.kernels.flat_weights import LayerShape, LevelShape
 from grubench.kernels.network import Network, NetworkShape
@@ -16,6 +15,14 @@ from grubench.kernels.optimizers import UPDATE_RULES
 from grubench.spec.optimizers import OPTIMIZERS
 
 ROWS = 200
+LAYERS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM, "rnn": keras.layers.SimpleRNN}
+
+
+def make_layer(cell: str, units: int, **settings: object) -> keras.layers.RNN:
+    """Keras's own layer of a cell."""
+    if cell.startswith("gru"):
+        settings["reset_after"] = cell == "gru"
+    return LAYERS[cell.removesuffix("_reset_before")](units, **settings)
 
 
 @dataclass(kw_only=True)
