@@ -1,9 +1,8 @@
 """A step of training (forward, backward, update) here and in other frameworks; `make bench-peers` prints the table.
 
-The same models on the same random data: grubench's fused kernel under Keras, Keras on TensorFlow as it comes, the same
-compiled by XLA, Keras on JAX, each under `fit` with as many steps a call as grubench chooses, and PyTorch in a bare
-loop. Each runs in a process of its own; the processes take turns, round by round, so that a machine that drifts hits
-all alike.
+The same models on the same random data: grubench's fused kernels; Keras on TensorFlow as it comes, the same compiled by
+XLA, and Keras on JAX, each under `fit` with as many steps a call as grubench chooses; and PyTorch in a bare loop. Each
+runs in a process of its own; the processes take turns, round by round, so that a machine that drifts hits all alike.
 
     python experiments/benchmarks/peers.py [--workloads "bankex;waves, T 2000"] [--variants fused,torch] [--rounds 9]
 """
@@ -26,6 +25,8 @@ from typing import Any
 
 # batch, steps, features, units of each layer, outputs, dropout after each layer, an output at every step, steps a call
 WORKLOADS: dict[str, tuple[int, int, int, list[int], int, float, bool, int]] = {
+    "default": (32, 28, 1, [32], 7, 0.0, False, 16),
+    "default, 16 units": (32, 28, 1, [16], 7, 0.0, False, 16),
     "waves, T 2000": (40, 2000, 1, [16], 1, 0.0, True, 2),
     "waves, T 20,000": (40, 20_000, 1, [16], 1, 0.0, True, 1),
     "waves, T 2000, last output": (40, 2000, 1, [16], 1, 0.0, False, 2),

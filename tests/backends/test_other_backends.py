@@ -188,6 +188,36 @@ def test_a_trial_is_the_same_again_and_goes_on_to_the_same_weights(backend: str,
 
 
 @pytest.mark.parametrize("backend", OTHERS)
+def test_fused_training_is_the_same_on_all(backend: str, tmp_path: Path) -> None:
+    """From the same weights, bit for bit; each draws initial weights of its own."""
+    script = (
+        f"import os; os.environ['GRUBENCH_BACKEND'] = {backend!r}\n"
+        "import hashlib; import numpy as np; from dataclasses import replace; from conftest import make_dataset, tiny\n"
+        "from grubench.backends.loader import backend; backend()\n"
+        "from grubench.data import windows; from grubench.spec.experiment import Experiment\n"
+        "from grubench.spec.sections import Model, Window\n"
+        "from grubench.training.fit import fit, forecast; from grubench.training.fused_fit import FusedModel\n"
+        "from grubench.training.model import build_model\n"
+        f"training = tiny(backend={backend!r}, kernel='fused', optimizer='nadam').training\n"
+        "model = Model(layers=('gru:4', 'lstm:3'), dropout=(0.2,))\n"
+        "spec = Experiment(window=Window(lookback=5), model=model, training=training)\n"
+        "cut = windows.build(make_dataset(), spec)\n"
+        "model = build_model(spec, cut.lookback, cut.feature, cut.outputs); draw = np.random.default_rng(0)\n"
+        "for one in model.trainable_variables: one.assign(draw.normal(size=tuple(one.shape)).astype('f4'))\n"
+        "fused = FusedModel(model, cut, spec, 2); fit(model, cut, spec, lambda event: None, fused=fused)\n"
+        "predicted = forecast(model, cut, cut.index('test'), spec, fused)\n"
+        "print(hashlib.sha256(fused.network.weights.tobytes() + predicted.tobytes()).hexdigest())"
+    )
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent.parent), *sys.path])}
+    found = [
+        subprocess.run([sys.executable, "-c", text], cwd=tmp_path, capture_output=True, text=True, check=False, env=env)
+        for text in (script, script.replace(repr(backend), "'tensorflow'"))
+    ]
+    assert found[0].stdout, found[0].stderr
+    assert found[0].stdout == found[1].stdout, found[1].stderr
+
+
+@pytest.mark.parametrize("backend", OTHERS)
 def test_backends_are_compared(backend: str, tmp_path: Path) -> None:
     if not registry.installed("tensorflow"):
         pytest.skip("tensorflow is not installed")
