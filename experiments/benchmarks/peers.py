@@ -1,8 +1,9 @@
 """A step of training (forward, backward, update) here and in other frameworks; `make bench-peers` prints the table.
 
-The same models on the same random data: grubench's fused kernels; Keras on TensorFlow as it comes, the same compiled by
-XLA, and Keras on JAX, each under `fit` with as many steps a call as grubench chooses; and PyTorch in a bare loop. Each
-runs in a process of its own; the processes take turns, round by round, so that a machine that drifts hits all alike.
+The same models on random data of the same shape: grubench's fused kernels; Keras on TensorFlow as it comes, the same
+compiled by XLA, and Keras on JAX, each under `fit` with as many steps a call as grubench chooses; and PyTorch in a bare
+loop. Each runs in a process of its own; the processes take turns, round by round, so that a machine that drifts hits
+all alike.
 
     python experiments/benchmarks/peers.py [--workloads "bankex;waves, T 2000"] [--variants fused,torch] [--rounds 9]
 """

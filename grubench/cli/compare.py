@@ -175,7 +175,7 @@ def compare(
 
 @functools.cache
 def _import_ahead() -> None:
-    """Import what the answer and the pictures need while the first trial's process loads Keras: more than a second."""
+    """Import what the answer and the pictures need, more than a second, while Keras loads for the first trial."""
     with suppress(ImportError):  # told where it is needed
         importlib.import_module("grubench.comparison.answer")
         importlib.import_module("grubench.reports.plots")

@@ -27,18 +27,18 @@ if TYPE_CHECKING:
     from grubench.kernels.processor import Processor
 
 DIGEST_BYTES = 32
-# The code of a cell has a hundred thousand.
+# The code of a module has a hundred thousand.
 MAX_BYTES = 2**24
 # What follows a file's name in the name of the mark of the process that is loading it.
 LOADING = ".loading-"
 
 
-def read_code(cell: str, processor: Processor) -> bytes | None:
-    """The object code of a cell from the cache.
+def read_code(module: str, processor: Processor) -> bytes | None:
+    """The object code of a module from the cache.
 
     None where there is none, it is damaged, a process died while it loaded it, or others could have written it.
     """
-    path = _code_path(cell, processor)
+    path = _code_path(module, processor)
     try:
         if not (_is_own(path.parent, stat.S_IFDIR) and _is_own(path, stat.S_IFREG)):
             return None
@@ -51,9 +51,9 @@ def read_code(cell: str, processor: Processor) -> bytes | None:
     return code if hashlib.sha256(code).digest() == digest else None
 
 
-def write_code(cell: str, processor: Processor, code: bytes) -> None:
-    """Write the object code of a cell atomically; without a cache of the user's own, each process compiles."""
-    path = _code_path(cell, processor)
+def write_code(module: str, processor: Processor, code: bytes) -> None:
+    """Write the object code of a module atomically; without a cache of the user's own, each process compiles."""
+    path = _code_path(module, processor)
     with contextlib.suppress(OSError, RunError):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if _is_own(path.parent, stat.S_IFDIR):
@@ -63,13 +63,13 @@ def write_code(cell: str, processor: Processor, code: bytes) -> None:
 
 
 @contextlib.contextmanager
-def mark_loading(cell: str, processor: Processor) -> Iterator[None]:
-    """Mark the file of a cell as being loaded by this process: if it dies of it, the mark stays.
+def mark_loading(module: str, processor: Processor) -> Iterator[None]:
+    """Mark the file of a module as being loaded by this process: if it dies of it, the mark stays.
 
     Raises:
         OSError: The mark cannot be written.
     """
-    path = _code_path(cell, processor)
+    path = _code_path(module, processor)
     mark = path.with_name(f"{path.name}{LOADING}{os.getpid()}")
     mark.touch(mode=0o600)
     try:
@@ -120,8 +120,8 @@ def _folder() -> Path:
     return Path(platformdirs.user_cache_dir("grubench")) / "kernels"
 
 
-def _code_path(cell: str, processor: Processor) -> Path:
-    """The file of a cell's object code."""
+def _code_path(module: str, processor: Processor) -> Path:
+    """The file of a module's object code."""
     sources = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
     key = [
         metadata.version("grubench").encode(),
@@ -131,4 +131,4 @@ def _code_path(cell: str, processor: Processor) -> Path:
         *sources,
     ]
     digest = hashlib.sha256(b"\0".join(key)).hexdigest()[:32]
-    return _folder() / f"{cell}-{digest}.o"
+    return _folder() / f"{module}-{digest}.o"

@@ -97,7 +97,7 @@ class Network:
         if processor is None:
             raise ValueError("The fused kernels need AVX2 or NEON.")
         self.shape, self.processor, self.pool = shape, processor, get_pool(threads)
-        self.parts = max(PARTS, self.pool.threads)
+        self.parts = max(PARTS, self.pool.threads + self.pool.threads % 2)  # they come in pairs
         cells = dict.fromkeys(layer.cell for layer in shape.layers)
         self.programs: dict[str, Program] = {name: load_program(name, processor) for name in (COMMON, *cells)}
         self.layout = FlatWeights(shape.levels, shape.outputs, processor.lanes)
@@ -185,13 +185,14 @@ class Network:
             tape = schedule.tapes[thread]
             run(tape.ctypes.data, len(tape), steps, self.shared.ctypes.data)
 
-        self.pool.run(run_thread, self.pool.threads)
+        self.pool.run(run_thread)
 
     def _get_memory(self, kind: str, batch: int) -> BatchMemory:
         """The memory for batches of this size, at least."""
         learns = kind == "train"
         memory = self._memories.get(learns)
         if memory is None or memory.batch < batch:
-            memory = self._memories[learns] = BatchMemory(self, batch, learns=learns)
+            # What is too small goes first, with the schedules that are of it.
             self._schedules = {key: one for key, one in self._schedules.items() if one.memory is not memory}
+            memory = self._memories[learns] = BatchMemory(self, batch, learns=learns)
         return memory

@@ -53,11 +53,10 @@ class NetworkTables:
         network: The network.
         memory: Its memory.
         batch: The rows of a batch.
-        learns: Whether it is for training.
     """
 
-    def __init__(self, network: Network, memory: BatchMemory, batch: int, *, learns: bool) -> None:
-        self.network, self.memory, self.batch, self.learns = network, memory, batch, learns
+    def __init__(self, network: Network, memory: BatchMemory, batch: int) -> None:
+        self.network, self.memory, self.batch, self.learns = network, memory, batch, memory.learns
         self.weights, self.gradients = network.weights.ctypes.data, network.gradients.ctypes.data
         self._kept: list[ArgumentTable | Array] = []
         self._readers: list[ArgumentTable] = []

@@ -25,13 +25,15 @@ if TYPE_CHECKING:
 
     from grubench.kernels.emitter import Emitter, Vec
 
-    # From a weight, its gradient, its slots and the step's scalars: the new weight and the new slots.
     Steps = NDArray[np.int64]
     Scalar = float | NDArray[np.floating]  # the same for all steps, or one for each
+    # From a weight, its gradient, its slots and the step's scalars: the new weight and the new slots.
     Update = Callable[[Emitter, Vec, Vec, Sequence[Vec], Sequence[Vec]], tuple[Vec, Sequence[Vec]]]
 
 BETA_1, BETA_2, RHO, EPSILON = 0.9, 0.999, 0.9, 1e-7
 NADAM_DECAY = 0.96
+# From this step on Nadam's momentum is 0.9, and the product of all of them 0, to the last bit of float32.
+NADAM_STEPS = 4096
 WEIGHT_DECAY = 0.004
 LION_BETA_2 = 0.99
 
@@ -147,10 +149,11 @@ def _adamw_scalars(rate: float, steps: Steps) -> tuple[Scalar, ...]:
 
 
 def _nadam_scalars(rate: float, steps: Steps) -> tuple[Scalar, ...]:
-    momentum = BETA_1 * (1 - 0.5 * NADAM_DECAY ** np.arange(1, steps[-1] + 2))
+    momentum = BETA_1 * (1 - 0.5 * NADAM_DECAY ** np.arange(1, NADAM_STEPS + 2))
     product = np.cumprod(momentum)
-    of_g = (1 - momentum[steps - 1]) / (1 - product[steps - 1])
-    return rate, momentum[steps] / (1 - product[steps]), of_g, 1 - BETA_2**steps
+    place = np.minimum(steps, NADAM_STEPS)
+    of_g = (1 - momentum[place - 1]) / (1 - product[place - 1])
+    return rate, momentum[place] / (1 - product[place]), of_g, 1 - BETA_2**steps
 
 
 def _adamax_scalars(rate: float, steps: Steps) -> tuple[Scalar, ...]:

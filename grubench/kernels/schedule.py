@@ -80,7 +80,7 @@ class Schedule:
     def __init__(self, network: Network, memory: BatchMemory, batch: int, kind: str) -> None:
         self.network, self.memory, self.batch, self.kind = network, memory, batch, kind
         self.learns = kind == "train"
-        self.tables = NetworkTables(network, memory, batch, learns=self.learns)
+        self.tables = NetworkTables(network, memory, batch)
         self._tapes = [Tape() for _ in range(network.pool.threads)]
         self._add_second_layouts()  # the weights may have been set since the last call
         self._wait()

@@ -1,4 +1,4 @@
-"""A thread pool for the parts of a batch: its threads are reused, and are started again after a fork."""
+"""A pool of threads that compute together: they are reused, and started again after a fork."""
 
 from __future__ import annotations
 
@@ -7,76 +7,101 @@ import os
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
+from typing import NamedTuple
 
 from grubench.backends.machine import count_cores
 
+Job = Callable[[int], None]
+Results = SimpleQueue[BaseException | None]
+
+
+class _Task(NamedTuple):
+    """What a thread is given: it calls the job with its number, and puts an error or None into the results."""
+
+    job: Job
+    results: Results
+
 
 class ThreadPool:
-    """A pool of threads; the calling thread is one of them.
+    """A pool of threads.
+
+    Python raises an interruption (Ctrl-C) in the main thread alone. A job's threads wait for each other: were one of
+    them the main thread, the others could wait for it for ever. So the calling thread waits, and thread 0 leads.
 
     Args:
-        threads: How many threads, with the calling one; 0 for as many as there are cores to run on.
+        threads: How many threads; 0 for as many as there are cores to run on.
     """
 
     def __init__(self, threads: int = 0) -> None:
         self.threads = threads or count_cores()
-        self._queues: list[SimpleQueue[Callable[[], None]]] = []
-        self._results: SimpleQueue[BaseException | None] = SimpleQueue()
+        self._queues: list[SimpleQueue[_Task]] = []
         self._lock = threading.Lock()
         self._process_id = 0
 
-    def run(self, job: Callable[[int], None], count: int) -> None:
-        """Call `job(0)` to `job(count - 1)`, each thread a range of them; returns when all are done.
+    def run(self, job: Job) -> None:
+        """Call `job(0)` to `job(threads - 1)`, each on a thread of its own; returns when all are done.
 
         Raises:
-            BaseException: What a job raised.
+            BaseException: What a job raised; or an interruption, once all are done.
         """
-        threads = min(self.threads, count)
-
-        def run_range(thread: int) -> None:
-            for index in range(thread * count // threads, (thread + 1) * count // threads):
-                job(index)
-
-        if threads < 2:
-            for index in range(count):
-                job(index)
+        if self.threads == 1:
+            job(0)
             return
         with self._lock:
-            self._start_threads(threads - 1)
-            for thread in range(1, threads):
-                self._queues[thread - 1].put(functools.partial(run_range, thread))
-            errors: list[BaseException | None] = []
-            try:
-                run_range(0)
-            finally:
-                errors += [self._results.get() for _ in range(1, threads)]
-        for error in errors:
-            if error is not None:
-                raise error
+            self._start_threads()
+        results: Results = SimpleQueue()
+        self._queues[0].put(_Task(job, results))
+        error = _wait(results)
+        if error is not None:
+            raise error
 
-    def _start_threads(self, count: int) -> None:
-        """Start what is missing of so many threads; a process that was forked off has none."""
-        if self._process_id != os.getpid():
-            self._queues, self._results, self._process_id = [], SimpleQueue(), os.getpid()
-        while len(self._queues) < count:
-            queue: SimpleQueue[Callable[[], None]] = SimpleQueue()
-            target, arguments = self._run_queue, (queue, self._results)
-            threading.Thread(target=target, args=arguments, name="grubench-kernel", daemon=True).start()
-            self._queues.append(queue)
+    def _lead(self, task: _Task) -> None:
+        """Have all threads run a job; the leader takes one after the other, so that callers take turns."""
+        others: Results = SimpleQueue()
+        for queue in self._queues[1:]:
+            queue.put(_Task(task.job, others))
+        errors = [_call(task.job, 0), *(others.get() for _ in self._queues[1:])]
+        task.results.put(next((error for error in errors if error is not None), None))
 
-    @staticmethod
-    def _run_queue(queue: SimpleQueue[Callable[[], None]], results: SimpleQueue[BaseException | None]) -> None:
+    def _start_threads(self) -> None:
+        """Start the threads, if this process has none: it is new, or was forked off."""
+        if self._process_id == os.getpid():
+            return
+        self._queues, self._process_id = [SimpleQueue() for _ in range(self.threads)], os.getpid()
+        for number in range(self.threads):
+            threading.Thread(target=self._work, args=(number,), name="grubench-kernel", daemon=True).start()
+
+    def _work(self, number: int) -> None:
+        queue = self._queues[number]
         while True:
-            job = queue.get()
-            try:
-                job()
-            except BaseException as error:  # raised again in the calling thread
-                results.put(error)
+            task = queue.get()
+            if number == 0:
+                self._lead(task)
             else:
-                results.put(None)
+                task.results.put(_call(task.job, number))
+
+
+def _call(job: Job, number: int) -> BaseException | None:
+    try:
+        job(number)
+    except BaseException as error:  # raised again in the calling thread
+        return error
+    return None
+
+
+def _wait(results: Results) -> BaseException | None:
+    """What a job ended with; an interruption meanwhile is raised after it, when nothing uses its memory any more."""
+    interruption: BaseException | None = None
+    while True:
+        try:
+            error = results.get()
+        except BaseException as raised:  # Ctrl-C, or the end that a signal asks for
+            interruption = raised
+        else:
+            return interruption or error
 
 
 @functools.cache
 def get_pool(threads: int) -> ThreadPool:
-    """The thread pool of this size, which all layers of the process share."""
+    """The thread pool of this size, which all networks of the process share."""
     return ThreadPool(threads)

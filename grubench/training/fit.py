@@ -93,15 +93,18 @@ def fit(
         validation = Batches(windows, windows.index("validation"), _predict_batch(spec))
     checkpoint_file = checkpoint_file or CheckpointFile()
     checkpoint = _set_up_optimizer(model, checkpoint_file)
-    record = checkpoint.state.record.resume() if checkpoint else _new_record(batches)
+    record = checkpoint.state.record.resume() if checkpoint else _new_record(batches, fused=bool(fused))
     early_stopping = _early_stopping(training, checkpoint) if validation else None
     first_epoch = checkpoint.state.epoch if checkpoint else 0
     on_event(Stage(text=f"resuming after epoch {first_epoch}" if checkpoint else "first step"))
+    reads_model = early_stopping or (checkpoint_file.path and checkpoint_file.every)
+    copy = fused.make_copy() if fused and reads_model else None
     callbacks = [
         EpochOrder(batches),
         StopAtNaN(),
         Recorder(record),
         Progress(record, on_event),
+        copy,
         StopAtBudget(record, training.seconds) if training.seconds else None,
         early_stopping,
         WriteCheckpoints(checkpoint_file, record, early_stopping, checkpoint),
@@ -113,9 +116,8 @@ def fit(
         if fused:
             fused.read_weights()
             fused.read_optimizer()
-            reads = bool(early_stopping or (checkpoint_file.path and checkpoint_file.every))
             starts = validation.starts if validation else np.empty(0, np.int64)
-            fused.fit(batches, starts, used, (first_epoch, last_epoch), reads_model=reads)
+            fused.fit(batches, starts, used, (first_epoch, last_epoch))
         else:
             with private_api.steps_per_execution(model, steps_a_call(spec, windows, len(batches))):
                 model.fit(
@@ -145,9 +147,9 @@ def _set_up_optimizer(model: keras.Model, checkpoint_file: CheckpointFile) -> Ch
     return checkpoint
 
 
-def _new_record(batches: Batches) -> FitRecord:
+def _new_record(batches: Batches, *, fused: bool) -> FitRecord:
     ragged = bool(len(batches.starts) % batches.batch_size)
-    compiles = backend().always_compiles and ragged and len(batches) > 1
+    compiles = backend().always_compiles and not fused and ragged and len(batches) > 1
     return FitRecord(windows=len(batches.starts), steps=len(batches), last_step_compiles=compiles)
 
 

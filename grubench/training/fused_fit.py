@@ -80,7 +80,6 @@ class FusedModel:
         self.network = Network(shape, threads)
         self.step = 0
         self._steps_a_call = 1
-        self.read_weights()
 
     def read_weights(self) -> None:
         """Take the values of the model's variables."""
@@ -113,42 +112,42 @@ class FusedModel:
         validation: NDArray[np.int64],
         callbacks: Sequence[keras.callbacks.Callback],
         epochs: tuple[int, int],
-        *,
-        reads_model: bool,
     ) -> None:
         """Fit as `keras.Model.fit` does.
 
         Args:
             batches: The training windows.
             validation: The start rows of the validation windows; none without validation.
-            callbacks: Keras's callbacks.
+            callbacks: Keras's callbacks; those that read the model stand after a `CopyToModel`.
             epochs: The first epoch, from 0, and the one after the last.
-            reads_model: Whether a callback reads the variables of the model and the optimizer after an epoch.
         """
         model = self.model
         first, last = epochs
-        every = keras.callbacks.CallbackList(list(callbacks), model=model, epochs=last, steps=len(batches), verbose=0)
+        callback_list = keras.callbacks.CallbackList(
+            list(callbacks), model=model, epochs=last, steps=len(batches), verbose=0
+        )
         model.stop_training, logs = False, {}
-        every.on_train_begin()
+        callback_list.on_train_begin()
         for epoch in range(first, last):
-            every.on_epoch_begin(epoch)
-            logs = {"loss": self._run_epoch(batches, every)}
+            callback_list.on_epoch_begin(epoch)
+            logs = {"loss": self._run_epoch(batches, callback_list)}
             if len(validation) and not model.stop_training:
-                every.on_test_begin()
+                callback_list.on_test_begin()
                 logs["val_loss"] = self.network.evaluate(self.windows.rows, validation)
-                every.on_test_end({"loss": logs["val_loss"]})
-            if reads_model:
-                self.write_weights()
-                self.write_optimizer()
-            every.on_epoch_end(epoch, logs)
+                callback_list.on_test_end({"loss": logs["val_loss"]})
+            callback_list.on_epoch_end(epoch, logs)
             if model.stop_training:
                 break
         self.write_weights()
         self.write_optimizer()
-        every.on_train_end(logs)
+        callback_list.on_train_end(logs)
         self.read_weights()  # early stopping goes back to those of the best epoch
 
-    def _run_epoch(self, batches: Batches, every: keras.callbacks.CallbackList) -> float:
+    def make_copy(self) -> keras.callbacks.Callback:
+        """A callback after which others find the values of the epoch in the model and its optimizer."""
+        return CopyToModel(self)
+
+    def _run_epoch(self, batches: Batches, callback_list: keras.callbacks.CallbackList) -> float:
         """Run an epoch, many steps in a call; its mean loss."""
         size, total, done = batches.batch_size, 0.0, 0
         whole, seen = len(batches.current) // size, 0
@@ -156,19 +155,33 @@ class FusedModel:
         rest = batches.current[whole * size :]
         while done < whole + bool(len(rest)) and not self.model.stop_training:
             piece = order[done : done + self._steps_a_call] if done < whole else rest[None]
-            every.on_train_batch_begin(done)
+            callback_list.on_train_batch_begin(done)
             began = time.perf_counter()
             losses = self.network.train(self.windows.rows, piece, self.step)
             seconds = (time.perf_counter() - began) / len(piece)
             total, seen = total + float(losses.sum()) * piece.shape[1], seen + piece.size
             done, self.step = done + len(piece), self.step + len(piece)
-            self._steps_a_call = max(1, int(CALL_S / max(seconds, 1e-9)))
-            every.on_train_batch_end(done - 1, {"loss": total / seen})
+            if piece.shape[1] == size:  # a step of the rest is shorter
+                self._steps_a_call = max(1, int(CALL_S / max(seconds, 1e-9)))
+            callback_list.on_train_batch_end(done - 1, {"loss": total / seen})
         return total / seen
 
     def forecast(self, starts: NDArray[np.int64]) -> NDArray[np.float32]:
         """The scaled forecasts of the windows at these start rows, in the shape of `Windows.targets`."""
         return self.network.forecast(self.windows.rows, starts)
+
+
+class CopyToModel(keras.callbacks.Callback):  # type: ignore[misc]
+    """Gives the model and its optimizer their values after each epoch, for the callbacks after it."""
+
+    def __init__(self, fused: FusedModel) -> None:
+        super().__init__()
+        self.fused = fused
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        """Copy."""
+        self.fused.write_weights()
+        self.fused.write_optimizer()
 
 
 def _to_numpy(variables: Sequence[keras.Variable]) -> list[NDArray[np.float32]]:

@@ -124,8 +124,6 @@ def _compare(
     mixed = spec.training.precision.startswith("mixed")
     reason += " (try --precision float32)" if mixed else f" (--kernel {planned.kernel} refuses to start so)"
     observed = replace(planned, kernel=kernel, operation=operation)
-    if planned.kernel == "fused":
-        return replace(observed, fused_reasons=(*planned.fused_reasons, reason))
     return replace(observed, reasons=(*planned.reasons, reason))
 
 

@@ -32,6 +32,7 @@ from grubench.runs.records import (
     WindowCounts,
 )
 from grubench.training import evaluate
+from grubench.training.kernel_check import is_fused
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -161,7 +162,7 @@ def _environment(trained: Trained) -> Environment:
         threads=options.threads or training.threads or "all",
         shared=options.shared,
         replicas=backend().replicas(trained.model),
-        jit_compile=private_api.is_compiled_by_xla(trained.model),
+        jit_compile=private_api.is_compiled_by_xla(trained.model) and not is_fused(trained.kernels),
         precision=training.precision,
         kernels=tuple(trained.kernels),
         call=options.call,

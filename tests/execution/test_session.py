@@ -23,7 +23,7 @@ from grubench.training.events import Event, Note, ignore
 
 @pytest.fixture
 def prepared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The backends whose fork server was started, and the cells whose kernel was compiled; nothing of it is done."""
+    """The backends whose fork server was started, and the modules that were compiled; nothing of it is done."""
     names: list[str] = []
     monkeypatch.setattr(forkservers, "warm_up", names.append)
     monkeypatch.setattr(preload, "_compile_modules", lambda modules: names.extend(sorted(modules)))

@@ -9,8 +9,14 @@ from conftest import kernels_with
 from kernel_cases import needs_kernels
 
 from grubench.kernels import processor
+from grubench.kernels.head_activation import HEAD_ACTIVATIONS
+from grubench.kernels.losses import LOSS_TERMS
+from grubench.kernels.optimizers import UPDATE_RULES
 from grubench.runs.records import LayerKernel
 from grubench.spec.experiment import Experiment
+from grubench.spec.kernel_rules import FUSED_HEAD_ACTIVATIONS
+from grubench.spec.losses import LOSSES
+from grubench.spec.optimizers import OPTIMIZERS
 from grubench.spec.sections import Model, Training
 
 pytestmark = needs_kernels
@@ -53,3 +59,10 @@ def test_a_processor_without_vectors_is_a_reason(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(processor, "detect_processor", lambda: None)
     kernel = choose_kernel()
     assert (kernel.kernel, kernel.fused_reasons) == ("keras", ("this processor has neither AVX2 nor NEON",))
+
+
+def test_every_loss_optimizer_and_head_activation_has_compiled_code() -> None:
+    """One that has none would need a rule in `explain_no_fused`."""
+    assert set(LOSSES) == set(LOSS_TERMS)
+    assert set(OPTIMIZERS) == set(UPDATE_RULES)
+    assert set(FUSED_HEAD_ACTIVATIONS) == {"linear", *HEAD_ACTIVATIONS}

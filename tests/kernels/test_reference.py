@@ -98,6 +98,18 @@ def test_updates(optimizer: str, clip: dict[str, float]) -> None:
                 slot[number] = values
 
 
+@pytest.mark.parametrize("threads", [3, 5, 7])
+def test_any_number_of_threads_and_rows(threads: int) -> None:
+    network = make_network(("lstm", "gru"), (9, 5), threads=threads)
+    alone = make_network(("lstm", "gru"), (9, 5), threads=1)
+    for batch in (40, 1, 3, 33, 256):  # the memory grows meanwhile
+        series, starts, _, _ = draw_windows(network, batch)
+        for one in (network, alone):
+            one.train(series, np.tile(starts, (2, 1)))
+        np.testing.assert_allclose(network.weights, alone.weights, atol=1e-5)
+        np.testing.assert_allclose(network.forecast(series, starts), alone.forecast(series, starts), atol=1e-4)
+
+
 def test_threads_give_the_same_bits() -> None:
     found = []
     for threads in (1, 2, 4):

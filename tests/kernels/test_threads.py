@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 
 import pytest
@@ -9,10 +11,11 @@ import pytest
 from grubench.kernels.threads import ThreadPool
 
 
-def test_every_job_is_run_once() -> None:
+@pytest.mark.parametrize("threads", [1, 3])
+def test_each_thread_runs_a_job_once(threads: int) -> None:
     jobs: list[int] = []
-    ThreadPool(3).run(jobs.append, 20)
-    assert sorted(jobs) == list(range(20))
+    ThreadPool(threads).run(jobs.append)
+    assert sorted(jobs) == list(range(threads))
 
 
 def test_an_error_reaches_the_caller_and_the_pool_stays_usable() -> None:
@@ -23,17 +26,35 @@ def test_an_error_reaches_the_caller_and_the_pool_stays_usable() -> None:
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        pool.run(fail_second, 2)
+        pool.run(fail_second)
     jobs: list[int] = []
-    pool.run(jobs.append, 4)
-    assert sorted(jobs) == [0, 1, 2, 3]
+    pool.run(jobs.append)
+    assert sorted(jobs) == [0, 1]
 
 
 def test_callers_take_turns() -> None:
-    pool, jobs = ThreadPool(2), []
-    callers = [threading.Thread(target=lambda: pool.run(jobs.append, 50)) for _ in range(4)]
+    """The two threads of a job meet, which they could not if those of another came between."""
+    pool, meeting, met = ThreadPool(2), threading.Barrier(2), []
+    callers = [threading.Thread(target=lambda: pool.run(lambda _: met.append(meeting.wait()))) for _ in range(8)]
     for caller in callers:
         caller.start()
     for caller in callers:
         caller.join()
-    assert sorted(jobs) == sorted(list(range(50)) * 4)
+    assert sorted(met) == [0] * 8 + [1] * 8
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_an_interruption_is_raised_once_all_threads_are_done() -> None:
+    pool, meeting, done = ThreadPool(2), threading.Barrier(2), []
+
+    def interrupt(thread: int) -> None:
+        if thread == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        meeting.wait()
+        done.append(thread)
+
+    with pytest.raises(KeyboardInterrupt):
+        pool.run(interrupt)
+    assert sorted(done) == [0, 1]
+    pool.run(done.append)
+    assert sorted(done) == [0, 0, 1, 1]
