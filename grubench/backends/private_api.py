@@ -101,6 +101,14 @@ def kernel_of(backend: str, operations: Set[str]) -> tuple[str, str]:
     return known[-1][0], ""
 
 
+def set_nadam_product(optimizer: keras.optimizers.Nadam, product: float) -> None:
+    """Give Nadam the product of its momenta of all steps so far.
+
+    It is one of the optimizer's variables, under no name; only the attribute `_u_product` tells which.
+    """
+    optimizer._u_product.assign(product)
+
+
 def distribution_strategy(model: keras.Model) -> Any:
     """The `tf.distribute` strategy that a model on TensorFlow was built in.
 

@@ -148,6 +148,11 @@ def _adamw_scalars(rate: float, steps: Steps) -> tuple[Scalar, ...]:
     return _adam_scalars(rate, steps)[0], WEIGHT_DECAY * rate
 
 
+def compute_nadam_product(steps: int) -> float:
+    """The product of Nadam's momenta of so many steps."""
+    return float(np.prod(BETA_1 * (1 - 0.5 * NADAM_DECAY ** np.arange(1, min(steps, NADAM_STEPS) + 1))))
+
+
 def _nadam_scalars(rate: float, steps: Steps) -> tuple[Scalar, ...]:
     momentum = BETA_1 * (1 - 0.5 * NADAM_DECAY ** np.arange(1, NADAM_STEPS + 2))
     product = np.cumprod(momentum)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
+from grubench.backends import private_api
 from grubench.kernels.cells import select_cell
 from grubench.kernels.flat_weights import LayerShape, LevelShape
 from grubench.kernels.network import Network, NetworkShape
-from grubench.kernels.optimizers import UPDATE_RULES
+from grubench.kernels.optimizers import UPDATE_RULES, compute_nadam_product
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,6 +100,8 @@ class FusedModel:
         for variables, values in zip(self._list_slots(), self.network.get_slots(), strict=True):
             _assign(variables, values)
         self.model.optimizer.iterations.assign(self.step)
+        if self.network.shape.optimizer == "nadam":
+            private_api.set_nadam_product(self.model.optimizer, compute_nadam_product(self.step))
 
     def _list_slots(self) -> list[list[keras.Variable]]:
         """The optimizer's arrays, for each slot one of each of the model's variables."""
