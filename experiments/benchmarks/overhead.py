@@ -174,7 +174,7 @@ def overhead(units: list[int], batch_size: int, cell: str) -> tuple[str, str, st
 
     ratios = []
     with display:
-        display(Plan(trials=1, reused=0))
+        display(Plan(trials=1, reused=0, work=EPOCHS))
         display(TrialStart(trial=0, arm=cell, seed=0, epochs=EPOCHS, seconds=0.0))
         for number in range(FIT_ROUNDS + 1):
             seconds = {}
