@@ -50,7 +50,6 @@ class LayerMemory:
 
     Attributes:
         saved: What the forward pass saves.
-        c: The last cell state.
         x_rows: The address of each row's inputs.
         u_transposed: U, of the gates that multiply the hidden state.
         u_reset_transposed: U, of the gates that multiply the reset state.
@@ -58,7 +57,6 @@ class LayerMemory:
     """
 
     saved: Array
-    c: Array
     x_rows: NDArray[np.int64]
     u_transposed: Array
     u_reset_transposed: Array
@@ -78,8 +76,8 @@ class BatchMemory:
         shape, self.batch, self.learns = network.shape, batch, learns
         self.steps = STEPS if learns else 1
         self.partial = zeros(network.parts, network.layout.packed_size)
-        self.levels = [self._make_level(network, number, training=learns) for number in range(len(shape.levels))]
-        self.layers = [self._make_layer(network, layer, training=learns) for layer in shape.layers]
+        self.levels = [self._make_level(network, number) for number in range(len(shape.levels))]
+        self.layers = [self._make_layer(network, layer) for layer in shape.layers]
         out = self.levels[-1].out
         self.top = zeros(*out.shape) if shape.activation else out  # what the head reads
         most = max(layer.units for layer in shape.layers)
@@ -87,8 +85,7 @@ class BatchMemory:
         self.y_rows = np.zeros(batch, np.int64)
         self.order = np.zeros(self.steps * batch, np.int64)
         self.losses = zeros(self.steps * batch)
-        self.scalar_count = UPDATE_RULES[shape.optimizer].scalar_count
-        self.scalars = zeros(self.steps, self.scalar_count)
+        self.scalars = zeros(self.steps, UPDATE_RULES[shape.optimizer].scalar_count)
         self.predictions = zeros(1) if learns else zeros(batch, shape.positions, shape.outputs)
         rows = max(network.processor.tiles(CELLS[layer.cell].gates)[0].rows for layer in shape.layers)
         self.ring_steps = max(1, min(shape.lookback, RING_ROWS // rows))
@@ -101,7 +98,7 @@ class BatchMemory:
             scalars = UPDATE_RULES[shape.optimizer].list_scalars(shape.learning_rate, first_step + 1, len(order))
             self.scalars[: len(order)] = scalars
 
-    def _make_level(self, network: Network, number: int, *, training: bool) -> LevelMemory:
+    def _make_level(self, network: Network, number: int) -> LevelMemory:
         shape, level = network.shape, network.shape.levels[number]
         hs, h = zeros(self.batch, shape.lookback, level.width), zeros(self.batch, level.width)
         is_last = number == len(shape.levels) - 1
@@ -109,17 +106,16 @@ class BatchMemory:
         return LevelMemory(
             hs=hs,
             h=h,
-            out=zeros(*source.shape) if level.dropout and training else source,
-            d_out=zeros(*source.shape) if training or is_last else zeros(1),
+            out=zeros(*source.shape) if level.dropout and self.learns else source,
+            d_out=zeros(*source.shape) if self.learns or is_last else zeros(1),
         )
 
-    def _make_layer(self, network: Network, layer: LayerShape, *, training: bool) -> LayerMemory:
+    def _make_layer(self, network: Network, layer: LayerShape) -> LayerMemory:
         shape, layout = network.shape, network.layout
         cell, padded = CELLS[layer.cell], layout.pad(layer.units)
         rows = self.batch + PAST
         return LayerMemory(
-            saved=zeros(rows, shape.lookback, padded, cell.saved_count) if training else zeros(1),
-            c=zeros(self.batch, layer.units),
+            saved=zeros(rows, shape.lookback, padded, cell.saved_count) if self.learns else zeros(1),
             x_rows=np.zeros(self.batch, np.int64),
             u_transposed=zeros(padded, len(cell.from_state), layer.units),
             u_reset_transposed=zeros(padded, len(cell.from_reset_state), layer.units),

@@ -7,6 +7,7 @@ that loads code which it cannot link; a mark beside the file tells the next proc
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import stat
@@ -120,15 +121,21 @@ def _folder() -> Path:
     return Path(platformdirs.user_cache_dir("grubench")) / "kernels"
 
 
+@functools.cache
+def _hash_sources() -> bytes:
+    """The digest of the sources of compiled code; once in a process."""
+    sources = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
+    return hashlib.sha256(b"\0".join(sources)).digest()
+
+
 def _code_path(module: str, processor: Processor) -> Path:
     """The file of a module's object code."""
-    sources = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
     key = [
         metadata.version("grubench").encode(),
         llvmlite.__version__.encode(),
         repr(llvm.llvm_version_info).encode(),
         repr(processor).encode(),
-        *sources,
+        _hash_sources(),
     ]
     digest = hashlib.sha256(b"\0".join(key)).hexdigest()[:32]
     return _folder() / f"{module}-{digest}.o"

@@ -78,7 +78,7 @@ def emit_dropout(emit: Emitter, table: Int, rows: tuple[Int, Int]) -> None:
         table: The argument table (`DROPOUT`).
         rows: The first row, and the one after the last.
     """
-    a = {name: emit.load_i64(table, position) for position, name in enumerate(DROPOUT)}
+    a = emit.load_table(DROPOUT, table)
     builder, philox = emit.builder, _Philox(emit)
     narrow = [builder.trunc(value, I32) for value in (a["seed"], a["layer"], emit.load_shared(a["shared"], ALL_STEPS))]
     key = [narrow[0], builder.trunc(builder.lshr(a["seed"], ir.Constant(I64, 32)), I32)]

@@ -112,6 +112,10 @@ class Emitter:
         """The integer at a position of a table of i64."""
         return self.builder.load(self._pointer(self.add(base, 8 * position)), typ=I64)
 
+    def load_table(self, names: Sequence[str], table: Int) -> dict[str, ir.Value]:
+        """The integers of a table of i64, by their names."""
+        return {name: self.load_i64(table, position) for position, name in enumerate(names)}
+
     def store_i64(self, value: Int, base: Int) -> None:
         """Write an integer."""
         self.builder.store(self.to_i64(value), self._pointer(base))
@@ -249,34 +253,7 @@ class Emitter:
 
     def emit_while(self, condition: Callable[[ir.Value], ir.Value], body: Callable[[ir.Value], None]) -> None:
         """Emit `while condition(k): body(k)`, with k counting from 0."""
-        builder, before = self.builder, self.builder.block
-        head, inside, end = (builder.append_basic_block(name) for name in ("head", "body", "end"))
-        builder.branch(head)
-        builder.position_at_end(head)
-        index = builder.phi(I64)
-        index.add_incoming(ir.Constant(I64, 0), before)
-        builder.cbranch(condition(index), inside, end)
-        builder.position_at_end(inside)
-        body(index)
-        index.add_incoming(builder.add(index, ir.Constant(I64, 1)), builder.block)
-        builder.branch(head)
-        builder.position_at_end(end)
-
-    # Integers that threads share.
-
-    def add_shared(self, base: Int, position: int, value: int) -> ir.Value:
-        """Add to an integer at a position of a table, before and after all other memory; what it was before."""
-        pointer = self._pointer(self.add(base, 8 * position))
-        return self.builder.atomic_rmw("add", pointer, self.to_i64(value), "acq_rel")
-
-    def exchange_shared(self, base: Int, position: int, value: int) -> ir.Value:
-        """Write an integer at a position of a table; what it was before."""
-        pointer = self._pointer(self.add(base, 8 * position))
-        return self.builder.atomic_rmw("xchg", pointer, self.to_i64(value), "acq_rel")
-
-    def load_shared(self, base: Int, position: int) -> ir.Value:
-        """The integer at a position of a table, as the thread that wrote it last left it."""
-        return self.builder.load_atomic(self._pointer(self.add(base, 8 * position)), "acquire", 8, typ=I64)
+        self._emit_loop(condition, [], lambda index, _: body(index), 1)
 
     def loop(
         self,
@@ -296,6 +273,16 @@ class Emitter:
         Returns:
             The carried values after the last iteration.
         """
+        return self._emit_loop(lambda index: self.is_less(index, count), carried, body, step)
+
+    def _emit_loop(
+        self,
+        condition: Callable[[ir.Value], ir.Value],
+        carried: Sequence[Any],
+        body: Callable[[ir.Value, list[Any]], Sequence[Any] | None],
+        step: int,
+    ) -> list[Any]:
+        """Emit `loop` with a condition of k in place of its bound."""
         builder, before = self.builder, self.builder.block
         head, inside, end = (builder.append_basic_block(name) for name in ("head", "body", "end"))
         builder.branch(head)
@@ -308,7 +295,7 @@ class Emitter:
             phi = builder.phi(value.type)
             phi.add_incoming(value, before)
             phis.append(phi)
-        builder.cbranch(builder.icmp_signed("<", index, self.to_i64(count)), inside, end)
+        builder.cbranch(condition(index), inside, end)
         builder.position_at_end(inside)
         current = [
             Vec(self, phi) if isinstance(initial, Vec) else phi for initial, phi in zip(carried, phis, strict=True)
@@ -323,3 +310,19 @@ class Emitter:
 
     def _to_value(self, value: Vec | Int) -> ir.Value:
         return value.value if isinstance(value, Vec) else self.to_i64(value)
+
+    # Integers that threads share.
+
+    def add_shared(self, base: Int, position: int, value: int) -> ir.Value:
+        """Add to an integer at a position of a table, before and after all other memory; what it was before."""
+        pointer = self._pointer(self.add(base, 8 * position))
+        return self.builder.atomic_rmw("add", pointer, self.to_i64(value), "acq_rel")
+
+    def exchange_shared(self, base: Int, position: int, value: int) -> ir.Value:
+        """Write an integer at a position of a table; what it was before."""
+        pointer = self._pointer(self.add(base, 8 * position))
+        return self.builder.atomic_rmw("xchg", pointer, self.to_i64(value), "acq_rel")
+
+    def load_shared(self, base: Int, position: int) -> ir.Value:
+        """The integer at a position of a table, as the thread that wrote it last left it."""
+        return self.builder.load_atomic(self._pointer(self.add(base, 8 * position)), "acquire", 8, typ=I64)

@@ -46,7 +46,7 @@ def emit_head(emit: Emitter, terms: Terms, table: Int, rows: tuple[Int, Int], gr
         gradients: The address of the gradients that are added to: of the weights, `(output, padded unit)`, and of the
             bias, `(output,)`.
     """
-    a = {name: emit.load_i64(table, position) for position, name in enumerate(HEAD)}
+    a = emit.load_table(HEAD, table)
     blocks = emit.count_blocks(a["units"])
     padded = emit.mul(blocks, emit.lanes)
     d_bias = emit.address(gradients, emit.mul(padded, a["outputs"]))
@@ -102,7 +102,7 @@ def emit_forecast(emit: Emitter, table: Int, rows: tuple[Int, Int]) -> None:
         table: The argument table (`HEAD`).
         rows: The first row, and the one after the last.
     """
-    a = {name: emit.load_i64(table, position) for position, name in enumerate(HEAD)}
+    a = emit.load_table(HEAD, table)
     blocks = emit.count_blocks(a["units"])
     padded = emit.mul(blocks, emit.lanes)
 

@@ -47,7 +47,7 @@ def _emit_rows(
     emit: Emitter, names: tuple[str, ...], table: Int, rows: tuple[Int, Int], compute: Callable[[Vec, Vec], Vec]
 ) -> None:
     """Emit `target = compute(target, source)` for some rows; the first two names are the source and the target."""
-    source, target, count = (emit.load_i64(table, position) for position in range(len(names)))
+    source, target, count = emit.load_table(names, table).values()
 
     def emit_row(number: Any, _: list[Any]) -> None:
         first = emit.mul(emit.add(rows[0], number), count)

@@ -150,7 +150,7 @@ class NetworkTables:
         }
 
     def _make_forward(self, level: int, number: int, offset: int, shared: dict[str, Entry]) -> int:
-        memory, layer, spans = self.memory, self.network.shape.layers[number], self.network.layout.spans[number]
+        memory, spans = self.memory, self.network.layout.spans[number]
         return self._add(
             FORWARD,
             **shared,
@@ -161,7 +161,7 @@ class NetworkTables:
             bias=self.weights + FLOAT_BYTES * spans.packed_bias.start,
             h_last=memory.levels[level].h.ctypes.data + FLOAT_BYTES * offset,
             h_last_row=self.network.shape.levels[level].width,
-            c_last=memory.layers[number].c if CELLS[layer.cell].has_cell_state else memory.unused,
+            c_last=memory.unused,
             save=int(self.learns),
         )
 
@@ -264,7 +264,7 @@ class NetworkTables:
             slot0=slots.get("slot0"),
             slot1=slots.get("slot1"),
             scalars=self.memory.scalars,
-            scalar_count=self.memory.scalar_count,
+            scalar_count=self.memory.scalars.shape[1],
             clip_scale=scale,
             clip_value=self._add_float(network.shape.clipvalue or np.inf),
             shared=network.shared,

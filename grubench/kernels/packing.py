@@ -16,7 +16,7 @@ from grubench.kernels.emitter import Emitter, Int, Vec
 
 def emit_sum_parts(emit: Emitter, table: Int, span: tuple[Int, Int]) -> None:
     """Emit the sum of the gradients of the parts, of a span of floats; those of the parts become 0."""
-    a = {name: emit.load_i64(table, position) for position, name in enumerate(PARTS)}
+    a = emit.load_table(PARTS, table)
 
     def sum_vector(offset: Any, _: list[Any]) -> None:
         place = emit.add(span[0], offset)
@@ -34,7 +34,7 @@ def emit_sum_parts(emit: Emitter, table: Int, span: tuple[Int, Int]) -> None:
 
 def emit_transpose(emit: Emitter, table: Int) -> None:
     """Emit a matrix `(block, inner, gate, lane)` as `(block of inner, gates x units, lane of inner)`."""
-    a = {name: emit.load_i64(table, position) for position, name in enumerate(TRANSPOSE)}
+    a = emit.load_table(TRANSPOSE, table)
     columns = emit.mul(a["gates"], a["units"])
     row = emit.mul(a["gates"], emit.lanes)
 
@@ -62,7 +62,7 @@ def emit_transpose(emit: Emitter, table: Int) -> None:
 
 def emit_pack_bias(emit: Emitter, cell: Cell, table: Int) -> None:
     """Emit Keras's biases as `(block, pre-activation, lane)`, the sum of those that add to a pre-activation."""
-    a = {name: emit.load_i64(table, position) for position, name in enumerate(BIAS)}
+    a = emit.load_table(BIAS, table)
     places = list_biases(cell)
 
     def pack_block(block: Any, _: list[Any]) -> None:
@@ -82,7 +82,7 @@ def emit_pack_bias(emit: Emitter, cell: Cell, table: Int) -> None:
 
 def emit_sum_bias(emit: Emitter, cell: Cell, table: Int) -> None:
     """Emit the gradients of Keras's biases: each is that of its pre-activation, `(block, pre-activation, lane)`."""
-    a = {name: emit.load_i64(table, position) for position, name in enumerate(BIAS)}
+    a = emit.load_table(BIAS, table)
 
     def copy_block(block: Any, _: list[Any]) -> None:
         start = emit.mul(block, emit.lanes)

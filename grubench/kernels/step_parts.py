@@ -33,7 +33,7 @@ CLIP = ("gradients", "count", "limit", "target")
 
 def emit_batch(emit: Emitter, table: Int, rows: tuple[Int, Int]) -> None:
     """Emit the addresses of some rows of the step's batch: windows are read where they lie."""
-    a = {name: emit.load_i64(table, position) for position, name in enumerate(BATCH)}
+    a = emit.load_table(BATCH, table)
     first = emit.mul(emit.load_shared(a["shared"], STEP), a["batch"])
 
     def emit_row(number: Any, _: list[Any]) -> None:
@@ -47,7 +47,7 @@ def emit_batch(emit: Emitter, table: Int, rows: tuple[Int, Int]) -> None:
 
 def emit_update(emit: Emitter, rule: UpdateRule, table: Int, span: tuple[Int, Int]) -> None:
     """Emit the update of weights, from the first float of a span to the one after its last; whole vectors."""
-    a = {name: emit.load_i64(table, position) for position, name in enumerate(UPDATE)}
+    a = emit.load_table(UPDATE, table)
     step = emit.load_shared(a["shared"], STEP)
     row = emit.address(a["scalars"], emit.mul(step, a["scalar_count"]))
     # The number of scalars is that of the rule: of the first step, for any learning rate.
@@ -68,7 +68,7 @@ def emit_update(emit: Emitter, rule: UpdateRule, table: Int, span: tuple[Int, In
 
 def emit_clip(emit: Emitter, table: Int) -> None:
     """Emit what the gradients of a variable are multiplied by: limit / max(limit, norm), as Keras does."""
-    a = {name: emit.load_i64(table, position) for position, name in enumerate(CLIP)}
+    a = emit.load_table(CLIP, table)
 
     def add(offset: Any, carried: list[Any]) -> list[Vec]:
         gradient = emit.load(a["gradients"], offset)

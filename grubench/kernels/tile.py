@@ -51,7 +51,7 @@ class RowGroup:
         self, emit: Emitter, cell: Cell, tile: Tile, *, names: Sequence[str], table: Int, first_row: Int
     ) -> None:
         self.emit, self.cell, self.tile, self.rows, self.first_row = emit, cell, tile, tile.rows, first_row
-        self.arguments = {name: emit.load_i64(table, position) for position, name in enumerate(names)}
+        self.arguments = emit.load_table(names, table)
         self.units, self.steps = self.arguments["units"], self.arguments["steps"]
         self.features = self.arguments["features"]
         self.blocks = emit.count_blocks(self.units)

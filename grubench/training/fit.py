@@ -114,8 +114,6 @@ def fit(
     last_epoch = sys.maxsize if training.seconds else training.epochs
     with _memory_errors(spec), uses_tf32(spec):
         if fused:
-            fused.read_weights()
-            fused.read_optimizer()
             starts = validation.starts if validation else np.empty(0, np.int64)
             fused.fit(batches, starts, used, (first_epoch, last_epoch))
         else:

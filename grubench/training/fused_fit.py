@@ -124,6 +124,8 @@ class FusedModel:
             callbacks: Keras's callbacks; those that read the model stand after a `CopyToModel`.
             epochs: The first epoch, from 0, and the one after the last.
         """
+        self.read_weights()
+        self.read_optimizer()
         model = self.model
         first, last = epochs
         callback_list = keras.callbacks.CallbackList(

@@ -43,6 +43,13 @@ def grubench(folder: Path, *words: object, **env: str) -> subprocess.CompletedPr
     return subprocess.run(given, cwd=folder, capture_output=True, text=True, check=False, env=os.environ | env)
 
 
+def run_script(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a script in a process of its own, which can import the tests' helpers."""
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent.parent), *sys.path])}
+    words = [sys.executable, "-c", script]
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False, env=env)
+
+
 def weights(run: Run) -> dict[str, np.ndarray]:
     """The weights in a run's model file, by their places in it; no backend is needed to read them."""
     found: dict[str, np.ndarray] = {}
@@ -107,7 +114,7 @@ print("tensorflow" in sys.modules, *found.values())
 def test_tensorflow_is_not_loaded_for_another(backend: str, tmp_path: Path) -> None:
     trained = TRAIN.format(tree=tiny(backend=backend).to_dict())
     for script, said in ((trained, f"False {backend}"), (TIME.format(name=backend), "False 0 0")):
-        done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+        done = run_script(script, tmp_path)
         assert done.stdout.splitlines()[-1:] == [said], done.stderr
 
 
@@ -120,7 +127,7 @@ def test_a_batch_is_not_copied_on_its_way_to_torch(tmp_path: Path) -> None:
         "given = backend().stream(SimpleNamespace(batch=lambda number: cut), ahead=0)[0]\n"
         "print(*(one.data_ptr() == values.ctypes.data for one, values in zip(given, cut, strict=True)))"
     )
-    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = run_script(script, tmp_path)
     assert done.stdout.strip() == "True True", done.stderr
 
 
@@ -140,10 +147,7 @@ def test_looking_at_a_layer_draws_nothing(backend: str, tmp_path: Path) -> None:
         "before = state(); observe_kernels(model, spec)\n"
         "print(all(np.array_equal(*pair) for pair in zip(before, state(), strict=True)))"
     )
-    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent.parent), *sys.path])}
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False, env=env
-    )
+    done = run_script(script, tmp_path)
     assert done.stdout.strip() == "True", done.stderr
 
 
@@ -208,11 +212,7 @@ def test_fused_training_is_the_same_on_all(backend: str, tmp_path: Path) -> None
         "predicted = forecast(model, cut, cut.index('test'), spec, fused)\n"
         "print(hashlib.sha256(fused.network.weights.tobytes() + predicted.tobytes()).hexdigest())"
     )
-    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent.parent), *sys.path])}
-    found = [
-        subprocess.run([sys.executable, "-c", text], cwd=tmp_path, capture_output=True, text=True, check=False, env=env)
-        for text in (script, script.replace(repr(backend), "'tensorflow'"))
-    ]
+    found = [run_script(text, tmp_path) for text in (script, script.replace(repr(backend), "'tensorflow'"))]
     assert found[0].stdout, found[0].stderr
     assert found[0].stdout == found[1].stdout, found[1].stderr
 
