@@ -6,6 +6,7 @@ loop. Each runs in a process of its own; the processes take turns, round by roun
 all alike.
 
     python experiments/benchmarks/peers.py [--workloads "bankex;waves, T 2000"] [--variants fused,torch] [--rounds 9]
+                                           [--grid grid.png]
 """
 
 from __future__ import annotations
@@ -13,279 +14,228 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
-import os
 import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict
+from itertools import product
+from math import log, nan
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-# batch, steps, features, units of each layer, outputs, dropout after each layer, an output at every step, steps a call
-WORKLOADS: dict[str, tuple[int, int, int, list[int], int, float, bool, int]] = {
-    "default": (32, 28, 1, [32], 7, 0.0, False, 16),
-    "default, 16 units": (32, 28, 1, [16], 7, 0.0, False, 16),
-    "waves, T 2000": (40, 2000, 1, [16], 1, 0.0, True, 2),
-    "waves, T 20,000": (40, 20_000, 1, [16], 1, 0.0, True, 1),
-    "waves, T 2000, last output": (40, 2000, 1, [16], 1, 0.0, False, 2),
-    "waves, T 20,000, last output": (40, 20_000, 1, [16], 1, 0.0, False, 1),
-    "bitcoin": (64, 60, 1, [50, 100], 1, 0.2, False, 4),
-    "bankex": (32, 60, 1, [128], 20, 0.0, False, 8),
-    "energy, B 256": (256, 90, 5, [256, 256], 1, 0.0, False, 1),
-    "energy, B 1024": (1024, 90, 5, [256, 256], 1, 0.0, False, 1),
+from peer_steps import CELLS, VARIANTS, Workload
+
+from grubench.backends import machine
+from grubench.reports.figure import Axes, Figure, save
+
+WORKLOADS = {
+    "default": Workload(batch=32, lookback=28, units=(32,), outputs=7, steps_a_call=16),
+    "default, 16 units": Workload(batch=32, lookback=28, units=(16,), outputs=7, steps_a_call=16),
+    "waves, T 2000": Workload(batch=40, lookback=2000, units=(16,), every_step=True, steps_a_call=2),
+    "waves, T 20,000": Workload(batch=40, lookback=20_000, units=(16,), every_step=True, steps_a_call=1),
+    "waves, T 2000, last output": Workload(batch=40, lookback=2000, units=(16,), steps_a_call=2),
+    "waves, T 20,000, last output": Workload(batch=40, lookback=20_000, units=(16,), steps_a_call=1),
+    "bitcoin": Workload(batch=64, lookback=60, units=(50, 100), dropout=0.2, steps_a_call=4),
+    "bankex": Workload(batch=32, lookback=60, units=(128,), outputs=20, steps_a_call=8),
+    "energy, B 256": Workload(batch=256, lookback=90, features=5, units=(256, 256), steps_a_call=1),
+    "energy, B 1024": Workload(batch=1024, lookback=90, features=5, units=(256, 256), steps_a_call=1),
 }
-VARIANTS = ("fused", "keras", "xla", "jax", "torch")
-CELLS = ("gru", "lstm")
+# The grid: batches, lookbacks and units; steps a call of Keras by lookback, about as grubench chooses them.
+GRID_BATCHES, GRID_UNITS = (32, 256), (8, 16, 32, 64, 128, 256)
+GRID_STEPS_A_CALL = {10: 16, 60: 8, 300: 2}
 # A round of a variant lasts about this long, or one step.
 ROUND_S = 0.5
 START_LIMIT_S = 900
+# A ratio of this is the darkest blue of the picture, its inverse the darkest red.
+PICTURE_LIMIT = 10.0
 
 
-# Trains so many steps; the seconds that they took and the last loss.
-Steps = Callable[[int], tuple[float, float]]
+class Racer:
+    """A framework in a process of its own. As a context it ends with the context.
+
+    Args:
+        variant: Its name in `VARIANTS`.
+    """
+
+    def __init__(self, variant: str) -> None:
+        self.variant = variant
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  (it lives as long as the process)
+        words = [sys.executable, str(Path(__file__).with_name("peer_steps.py")), variant]
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=self._errors, text=True)
+
+    def __enter__(self) -> Racer:
+        """Itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.communicate()
+        self._errors.close()
+
+    def _ask(self, **asked: Any) -> dict[str, float] | None:
+        """The answer; None where the process ended or took too long."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        limit = threading.Timer(START_LIMIT_S, self._process.kill)
+        limit.start()
+        try:
+            self._process.stdin.write(json.dumps(asked) + "\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        except BrokenPipeError:
+            return None
+        finally:
+            limit.cancel()
+        return json.loads(line) if line else None
+
+    def build(self, workload: Workload, cell: str) -> dict[str, float] | None:
+        """Build a model and train its first steps; the seconds and the loss, None where it cannot run."""
+        ready = self._ask(workload=asdict(workload), cell=cell)
+        if ready is None:
+            self._errors.seek(0)
+            print(f"{self.variant} could not run {workload}, {cell}: {self._errors.read()[-500:]}", file=sys.stderr)
+        return ready
+
+    def train(self, steps: int) -> dict[str, float]:
+        """The mean seconds of so many steps, and the peak memory so far in MB."""
+        answer = self._ask(steps=steps)
+        if answer is None:
+            raise SystemExit(f"{self.variant} ended while it trained.")
+        return answer
 
 
-def keras_model(variant: str, cell: str, name: str) -> Any:
-    """A workload's model on the backend of the variant, compiled."""
-    os.environ["KERAS_BACKEND"] = "jax" if variant == "jax" else "tensorflow"
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    import keras
-
-    _, steps, features, units, outputs, dropout, every_step, many = WORKLOADS[name]
-    kind = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM}[cell]
-    keras.utils.set_random_seed(0)
-    model = keras.Sequential([keras.Input((steps, features))])
-    for position, width in enumerate(units):
-        model.add(kind(width, return_sequences=every_step or position < len(units) - 1))
-        if dropout:
-            model.add(keras.layers.Dropout(dropout))
-    model.add(keras.layers.Dense(outputs))
-    compiled = {} if variant == "jax" else {"jit_compile": variant == "xla"}
-    model.compile(loss="mse", optimizer=keras.optimizers.Adam(1e-3), steps_per_execution=many, **compiled)
-    return model
-
-
-def keras_steps(variant: str, cell: str, name: str, x: Any, y: Any) -> Steps:
-    """Training in Keras on the backend of the variant: an epoch of so many steps, after one like it."""
-    model = keras_model(variant, cell, name)
-    import keras
-    import numpy as np
-
-    class Clock(keras.callbacks.Callback):  # type: ignore[misc]
-        """The seconds and the loss of the last epoch."""
-
-        async_safe = True
-
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
-            self.began = time.perf_counter()
-
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
-            self.loss = float(logs["loss"])  # waits for what still computes
-            self.seconds = time.perf_counter() - self.began
-
-    clock = Clock()
-
-    def batches(count: int) -> dict[str, Any]:
-        """So many times the batch, as the backend takes it with the least ado."""
-        if variant == "jax":
-            return {"x": np.concatenate([x] * count), "y": np.concatenate([y] * count), "batch_size": len(x)}
-        import tensorflow as tf
-
-        options = tf.data.Options()
-        options.autotune.enabled = False  # its thread holds up the end of an epoch now and then
-        return {"x": tf.data.Dataset.from_tensors((x, y)).repeat(count).with_options(options)}
-
-    def train(count: int) -> tuple[float, float]:
-        model.fit(**batches(count), epochs=2, shuffle=False, verbose=0, callbacks=[clock])
-        return clock.seconds, clock.loss
-
-    return train
-
-
-def fused_steps(cell: str, name: str) -> Steps:
-    """Training in grubench's compiled code: windows of a random series, many steps a call."""
-    import numpy as np
-
-    from grubench.kernels.flat_weights import LayerShape, LevelShape
-    from grubench.kernels.network import Network, NetworkShape
-
-    batch, steps, features, units, outputs, dropout, every_step, _ = WORKLOADS[name]
-    levels, width = [], features
-    for count in units:
-        levels.append(LevelShape(layers=(LayerShape(cell=cell, features=width, units=count),), dropout=dropout))
-        width = count
-    shape = NetworkShape(
-        levels=tuple(levels), lookback=steps, features=features, outputs=outputs, every_step=every_step
-    )
-    network = Network(shape)
-    draw = np.random.default_rng(0)
-    weights = [(0.1 * draw.normal(size=one.shape)).astype(np.float32) for one in network.get_variables()]
-    network.set_variables(weights)
-    series = draw.random((batch + steps + outputs, features), dtype=np.float32)
-
-    def train(count: int) -> tuple[float, float]:
-        order = np.tile(np.arange(batch), (count, 1))
-        began = time.perf_counter()
-        losses = network.train(series, order)
-        return time.perf_counter() - began, float(losses[-1])
-
-    return train
-
-
-def torch_steps(cell: str, name: str, x: Any, y: Any) -> Steps:
-    """Training in PyTorch, a bare loop over one batch."""
-    import torch
-
-    _, _, features, units, outputs, dropout, every_step, _ = WORKLOADS[name]
-    torch.manual_seed(0)
-    kind = {"gru": torch.nn.GRU, "lstm": torch.nn.LSTM}[cell]
-    widths = [features, *units]
-    layers = torch.nn.ModuleList(kind(a, b, batch_first=True) for a, b in zip(widths, units, strict=False))
-    head, drop = torch.nn.Linear(units[-1], outputs), torch.nn.Dropout(dropout)
-    optimizer = torch.optim.Adam([*layers.parameters(), *head.parameters()], 1e-3)
-    inputs, targets = torch.from_numpy(x), torch.from_numpy(y)
-
-    def step() -> float:
-        values = inputs
-        for position, layer in enumerate(layers):
-            values = layer(values)[0]
-            if position == len(layers) - 1 and not every_step:
-                values = values[:, -1]
-            values = drop(values)
-        loss = torch.nn.functional.mse_loss(head(values), targets)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return float(loss)
-
-    def train(count: int) -> tuple[float, float]:
-        began = time.perf_counter()
-        losses = [step() for _ in range(count)]
-        return time.perf_counter() - began, losses[-1]
-
-    return train
-
-
-def work(variant: str, cell: str, name: str) -> None:
-    """The body of a variant's process: on each line a number of steps comes in and their mean time goes out."""
-    import numpy as np
-
-    batch, steps, features, _, outputs, _, every_step, many = WORKLOADS[name]
-    draw = np.random.default_rng(0)
-    x = draw.random((batch, steps, features), dtype=np.float32)
-    y = draw.random((batch, steps, outputs) if every_step else (batch, outputs), dtype=np.float32)
-    began = time.perf_counter()
-    if variant == "fused":
-        train = fused_steps(cell, name)
-    else:
-        train = torch_steps(cell, name, x, y) if variant == "torch" else keras_steps(variant, cell, name, x, y)
-    _, loss = train(many)
-    print(json.dumps({"first_s": time.perf_counter() - began, "loss": loss}), flush=True)
-    for line in sys.stdin:
-        count = -(-int(line) // many) * many
-        print(train(count)[0] / count, peak_megabytes(), flush=True)
-
-
-def peak_megabytes() -> float:
-    """The most memory that this process has held, in MB."""
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def race(name: str, cell: str, variants: list[str], rounds: int) -> dict[str, dict[str, Any]]:
+def race(racers: list[Racer], workload: Workload, cell: str, rounds: int) -> dict[str, dict[str, Any]]:
     """The times of every variant, in ms a round, the variants taking turns."""
     found: dict[str, dict[str, Any]] = {}
-    teams: dict[str, subprocess.Popen[str]] = {}
-    for variant in variants:
-        words = [sys.executable, __file__, "--work", variant, cell, name]
-        said = tempfile.TemporaryFile("w+")  # noqa: SIM115  (it lives as long as the process that writes to it)
-        team = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, text=True)
-        assert team.stdout is not None
-        limit = threading.Timer(START_LIMIT_S, team.kill)
-        limit.start()
-        ready = team.stdout.readline()
-        limit.cancel()
-        if not ready.startswith("{"):
-            said.seek(0)
-            print(f"{variant} could not run {name}, {cell}: {said.read()[-500:]}", file=sys.stderr)
-            team.kill()
-            team.wait()
-            continue
-        teams[variant], found[variant] = team, {**json.loads(ready), "ms": []}
-
-    def run(variant: str, count: int) -> float:
-        team = teams[variant]
-        assert team.stdin is not None
-        assert team.stdout is not None
-        team.stdin.write(f"{count}\n")
-        team.stdin.flush()
-        seconds, megabytes = map(float, team.stdout.readline().split())
-        found[variant]["peak_mb"] = megabytes
-        return seconds
-
-    counts = {variant: max(1, round(ROUND_S / run(variant, 1))) for variant in teams}
+    for racer in racers:
+        ready = racer.build(workload, cell)
+        if ready is not None:
+            found[racer.variant] = {**ready, "ms": []}
+    able = [racer for racer in racers if racer.variant in found]
+    counts = [max(1, round(ROUND_S / racer.train(1)["step_s"])) for racer in able]
     for number in range(rounds):
-        for variant in list(teams) if number % 2 == 0 else list(teams)[::-1]:
-            found[variant]["ms"].append(1e3 * run(variant, counts[variant]))
-    for team in teams.values():
-        assert team.stdin is not None
-        team.stdin.close()
-        team.wait()
+        for racer, count in list(zip(able, counts, strict=True))[:: 1 if number % 2 == 0 else -1]:
+            answer = racer.train(count)
+            found[racer.variant]["ms"].append(1e3 * answer["step_s"])
+            found[racer.variant]["peak_mb"] = answer["peak_mb"]
     return found
 
 
-def row(name: str, cell: str, found: dict[str, dict[str, Any]], variants: list[str]) -> str:
+def find_best_peer(found: dict[str, dict[str, Any]]) -> str | None:
+    """The peer with the smallest median; None where there is none, or nothing to compare it with."""
+    peers = {one: median(values["ms"]) for one, values in found.items() if one != "fused"}
+    return min(peers, key=lambda one: peers[one]) if peers and "fused" in found else None
+
+
+def compute_ratio(found: dict[str, dict[str, Any]], peer: str) -> float:
+    """The median of a peer over ours."""
+    return float(median(found[peer]["ms"]) / median(found["fused"]["ms"]))
+
+
+def write_row(name: str, cell: str, found: dict[str, dict[str, Any]], variants: list[str]) -> str:
     """A line of the table: medians, and the best peer's over ours with the quartiles of the rounds' ratios."""
     cells = [f"{median(found[one]['ms']):.4g}" if one in found else "" for one in variants]
-    peers = {one: median(values["ms"]) for one, values in found.items() if one != "fused"}
-    ratio = ""
-    if "fused" in found and peers:
-        best = min(peers, key=lambda one: peers[one])
-        over = peers[best] / median(found["fused"]["ms"])
+    best, ratio = find_best_peer(found), ""
+    if best:
         ratios = [a / b for a, b in zip(found[best]["ms"], found["fused"]["ms"], strict=True)]
         spread = f" ({quantiles(ratios)[0]:.2f} to {quantiles(ratios)[2]:.2f})" if len(ratios) > 1 else ""
-        ratio = f"{over:.2f}{spread} {best}"
+        ratio = f"{compute_ratio(found, best):.2f}{spread} {best}"
     return f"| {name} | {cell.upper()} | " + " | ".join([*cells, ratio]) + " |"
+
+
+def list_grid() -> dict[str, Workload]:
+    """The workloads of the grid by their names."""
+    return {
+        f"B {batch}, T {lookback}, {units} units": Workload(
+            batch=batch, lookback=lookback, units=(units,), steps_a_call=many
+        )
+        for batch, (lookback, many), units in product(GRID_BATCHES, GRID_STEPS_A_CALL.items(), GRID_UNITS)
+    }
+
+
+def draw_grid(everything: list[dict[str, Any]], title: str, path: Path) -> None:
+    """Draw the ratios of the grid: a panel a cell and batch, a row a lookback, a column a number of units."""
+    founds = {(one["workload"], one["cell"]): one["found"] for one in everything}
+    figure = Figure(figsize=(9, 4.6), layout="constrained")
+    panels = figure.subplots(len(CELLS), len(GRID_BATCHES), squeeze=False)
+    for (place, cell), (column, batch) in product(enumerate(CELLS), enumerate(GRID_BATCHES)):
+        rows = [
+            [founds.get((f"B {batch}, T {lookback}, {units} units", cell), {}) for units in GRID_UNITS]
+            for lookback in GRID_STEPS_A_CALL
+        ]
+        _draw_panel(panels[place][column], rows, f"{cell.upper()}, batches of {batch}")
+    figure.suptitle(title, fontsize=10)
+    save(figure, path)
+
+
+def _draw_panel(axes: Axes, rows: list[list[dict[str, Any]]], title: str) -> None:
+    peers = [[find_best_peer(found) for found in row] for row in rows]
+    ratios = [
+        [compute_ratio(found, peer) if peer else nan for found, peer in zip(row, line, strict=True)]
+        for row, line in zip(rows, peers, strict=True)
+    ]
+    logs = [[log(ratio) for ratio in row] for row in ratios]
+    axes.imshow(logs, cmap="RdBu", vmin=-log(PICTURE_LIMIT), vmax=log(PICTURE_LIMIT), aspect="auto")
+    for (y, row), x in product(enumerate(ratios), range(len(GRID_UNITS))):
+        light = "white" if abs(logs[y][x]) > 0.65 * log(PICTURE_LIMIT) else "black"
+        axes.text(x, y, f"{row[x]:.1f}\n{peers[y][x] or ''}", ha="center", va="center", color=light, fontsize=7)
+    axes.set(title=title, xlabel="units", ylabel="lookback")
+    axes.set_xticks(range(len(GRID_UNITS)), [str(units) for units in GRID_UNITS])
+    axes.set_yticks(range(len(GRID_STEPS_A_CALL)), [str(lookback) for lookback in GRID_STEPS_A_CALL])
+    axes.title.set_fontsize(9)
+
+
+def read_arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Steps of training here and in other frameworks.")
+    parser.add_argument("--workloads", default="", help="names to run, separated by semicolons; all where not given")
+    parser.add_argument("--variants", default="")
+    parser.add_argument("--cells", default=",".join(CELLS))
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--grid", type=Path, metavar="PICTURE", help="run the grid instead, and draw it")
+    parser.add_argument("--json", type=Path, help="write every round to this file")
+    given = parser.parse_args()
+    known = list_grid() if given.grid else WORKLOADS
+    # XLA would compile each shape of the grid for longer than it trains.
+    variants = given.variants or ",".join(one for one in VARIANTS if not given.grid or one != "xla")
+    given.workloads = given.workloads.split(";") if given.workloads else list(known)
+    given.variants, given.cells = variants.split(","), given.cells.split(",")
+    for asked, names in ((given.workloads, known), (given.variants, VARIANTS), (given.cells, CELLS)):
+        for one in asked:
+            if one not in names:
+                parser.error(f"there is no {one!r}; there are: {'; '.join(names)}")
+    return given
 
 
 def main() -> None:
     """Measure, and print a Markdown table."""
-    parser = argparse.ArgumentParser(description="Steps of training here and in other frameworks.")
-    parser.add_argument("--workloads", default="", help="names to run, separated by semicolons; all where not given")
-    parser.add_argument("--variants", default=",".join(VARIANTS))
-    parser.add_argument("--cells", default=",".join(CELLS))
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--json", type=Path, help="write every round to this file")
-    parser.add_argument("--work", nargs=3, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.work:
-        work(*given.work)
-        return
-    variants = given.variants.split(",")
-    names = given.workloads.split(";") if given.workloads else list(WORKLOADS)
-    for asked, known in ((names, WORKLOADS), (variants, VARIANTS), (given.cells.split(","), CELLS)):
-        for one in asked:
-            if one not in known:
-                parser.error(f"there is no {one!r}; there are: {'; '.join(known)}")
-    from grubench.backends import machine
-
-    cores = machine.count_cores()
-    print(f"{dt.datetime.now().date()}, {machine.find_processor_name()}, {cores} cores, `make bench-peers`;")
-    print(f"ms a step, medians of {given.rounds} rounds in turns.\n")
-    print("| workload | cell | " + " | ".join(variants) + " | best peer over fused |")
-    print("|---|---|" + "---:|" * (len(variants) + 1))
-    everything = []
-    for name in names:
-        for cell in given.cells.split(","):
-            found = race(name, cell, variants, given.rounds)
+    given = read_arguments()
+    known = list_grid() if given.grid else WORKLOADS
+    where = f"{dt.datetime.now().date()}, {machine.find_processor_name()}, {machine.count_cores()} cores"
+    print(f"{where}, `make bench-peers`;\nms a step, medians of {given.rounds} rounds in turns.\n")
+    print("| workload | cell | " + " | ".join(given.variants) + " | best peer over fused |")
+    print("|---|---|" + "---:|" * (len(given.variants) + 1))
+    everything: list[dict[str, Any]] = []
+    with ExitStack() as whole:
+        # The grid's processes build one model after another; the table's show the memory of one each.
+        lasting = [whole.enter_context(Racer(one)) for one in given.variants] if given.grid else []
+        for name, cell in product(given.workloads, given.cells):
+            with ExitStack() as stack:
+                racers = lasting or [stack.enter_context(Racer(one)) for one in given.variants]
+                found = race(racers, known[name], cell, given.rounds)
             everything.append({"workload": name, "cell": cell, "found": found})
-            print(row(name, cell, found, variants), flush=True)
+            print(write_row(name, cell, found, given.variants), flush=True)
             if given.json:
                 given.json.write_text(json.dumps(everything, indent=1) + "\n", encoding="utf-8")
+    if given.grid:
+        ratios = [compute_ratio(one["found"], peer) for one in everything if (peer := find_best_peer(one["found"]))]
+        print(f"\nBest peer over fused: {min(ratios):.2f} to {max(ratios):.2f}, median {median(ratios):.2f}.")
+        draw_grid(everything, f"Step time of the best peer over that of the fused kernels ({where})", given.grid)
 
 
 if __name__ == "__main__":
