@@ -74,6 +74,52 @@ def test_more_seeds_help_where_luck_differs_from_series_to_series(seeds: int, se
     assert np.mean(repetitions) >= 0.75
 
 
+def simulate_power(
+    draw: np.random.Generator, effect: float, seeds: int, series: int, spreads: tuple[float, ...]
+) -> float:
+    """The share of 1,500 repetitions in which an effect is shown; `spreads` are of seeds, of series and of both."""
+    of_seeds, of_series, of_both = spreads
+    size = (1500, seeds, series)
+    values = effect + of_both * draw.normal(size=size)
+    values += of_seeds * draw.normal(size=(1500, seeds, 1)) + of_series * draw.normal(size=(1500, 1, series))
+    rows, columns, mean = values.mean(axis=2), values.mean(axis=1), values.mean(axis=(1, 2))
+    rest = values - rows[:, :, None] - columns[:, None, :] + mean[:, None, None]
+    a, b = rows.var(axis=1, ddof=1) / seeds, columns.var(axis=1, ddof=1) / series
+    both = (rest**2).sum(axis=(1, 2)) / ((seeds - 1) * (series - 1)) / (seeds * series)
+    variance = np.maximum.reduce([a + b - both, a, b])
+    freedom = variance**2 / (a**2 / (seeds - 1) + b**2 / (series - 1))
+    freedom = np.clip(freedom, min(seeds, series) - 1, seeds + series - 2)
+    return float(np.mean(2 * stats.t.sf(abs(mean) / np.sqrt(variance), freedom) < 0.05))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("seeds", "series", "spreads", "share"),
+    [
+        (3, 10, (0.05, 0.03, 0.1), 0.78),
+        (5, 8, (0.0, 0.03, 0.05), 0.78),
+        (10, 10, (0.05, 0.0, 0.1), 0.78),
+        (5, 8, (0.05, 0.05, 0.05), 0.75),  # no number of seeds is enough
+        (5, 4, (0.05, 0.03, 0.1), 0.5),  # the same; four series tell little of how much series differ
+    ],
+)
+def test_the_seeds_that_are_named_over_series_reach_the_power(
+    seeds: int, series: int, spreads: tuple[float, ...], share: float
+) -> None:
+    """Of 300 pilots, those that name a number which is enough, or say that none is, against simulated powers."""
+    draw, effect = np.random.default_rng(7), math.log(1.05)
+    sizes = np.unique(np.geomspace(3, 400, 16).astype(int))
+    powers = [simulate_power(draw, effect, int(size), series, spreads) for size in sizes]
+    right = []
+    for _ in range(300):
+        values = spreads[2] * draw.normal(size=(seeds, series))
+        values += spreads[0] * draw.normal(size=(seeds, 1)) + spreads[1] * draw.normal(size=(1, series))
+        needed = count_seeds_needed(estimate_over_series(values), effect)
+        reached = needed is None or np.interp(math.log(min(needed, 400)), np.log(sizes), powers) >= 0.795
+        right.append(reached)
+    assert np.mean(right) >= share
+
+
 @pytest.mark.parametrize("series", [4, 10])
 def test_what_series_differ_by_is_bounded_in_four_of_five_cases(series: int) -> None:
     draw = np.random.default_rng(series)
