@@ -84,7 +84,7 @@ Margin = Annotated[
     typer.Option(
         "--margin",
         metavar="FLOAT",
-        help="By how much errors may differ and be equivalent, as a share.",
+        help="By how much errors may differ and be equivalent: 0.05 for 5 %.",
         min=1e-6,
         max=0.99,
     ),

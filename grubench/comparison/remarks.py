@@ -37,8 +37,16 @@ def list_remarks(comparison: Comparison, choice: str) -> tuple[str, ...]:
         *([] if is_neither or explain_small_test(comparison) else _name_baseline(comparison, choice)),
         *_name_learning(comparison, is_neither=is_neither),
         *_count_lost(comparison),
-        "Seen on one split in time.",
+        _describe_split(comparison),
     )
+
+
+def _describe_split(comparison: Comparison) -> str:
+    """On what the answer rests."""
+    window = comparison.spec.window
+    if window.scale_fit == "all" and window.scaling != "none":
+        return "Seen on one split in time, and scaled by the test part's values too."
+    return "Seen on one split in time."
 
 
 def _name_best_arm(comparison: Comparison, choice: str) -> Iterator[str]:

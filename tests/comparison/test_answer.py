@@ -43,6 +43,11 @@ def change(comparison: Comparison, changed: Callable[[Run], Run]) -> Comparison:
     return replace(comparison, arms={arm: [changed(run) for run in runs] for arm, runs in comparison.arms.items()})
 
 
+def _scale_by_all(run: Run) -> Run:
+    spec = run.experiment
+    return replace(run, experiment=replace(spec, window=replace(spec.window, scale_fit="all")))
+
+
 def texts(verdict: Verdict, topic: str) -> list[str]:
     return [finding.text for finding in verdict.findings if finding.topic == topic]
 
@@ -54,6 +59,11 @@ class TestTwoCells:
         assert " % lower RMSE than LSTM (95 % interval " in text
         assert text.endswith(" %), trained 1.3 times as fast.")
         assert remarks == "Seen on one split in time."
+
+    def test_a_scaling_that_knew_the_test_part_is_told(self) -> None:
+        found = make_comparison(np.stack([GRU, 1.4 * GRU * NOISE]))
+        leaking = change(found, _scale_by_all)
+        assert "scaled by the test part's values too" in " ".join(write_verdict(leaking).answer.lines)
 
     def test_the_interval_is_that_of_the_decision(self) -> None:
         found = make_comparison(np.stack([GRU, 1.4 * GRU * NOISE]))
