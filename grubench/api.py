@@ -20,6 +20,7 @@ from grubench.spec.experiment import Experiment
 from grubench.spec.sections import MAX_EPOCHS
 from grubench.text import count
 from grubench.training.events import Note, ignore
+from grubench.training.fit_record import MIN_EPOCHS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -70,9 +71,9 @@ class _Trained:
         )
 
     def count_learning(self) -> int:
-        """How many trials were still learning at their end; of a single epoch it cannot be told that they were not."""
+        """How many trials were still learning at their end; of a few epochs it cannot be told that they were not."""
         losses = [run.metrics.loss for run in self.results.runs.values()]
-        return sum(loss.is_still_learning or loss.epochs == 1 for loss in losses)
+        return sum(loss.is_still_learning or loss.epochs < MIN_EPOCHS for loss in losses)
 
     def describe_learning(self) -> str:
         """A sentence on that."""

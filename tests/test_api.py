@@ -232,13 +232,13 @@ class TestUntilLearned:
     @pytest.mark.parametrize(
         ("falls_until", "cells", "epochs", "note"),
         [
-            (0, ["gru"], [2], "epochs were not doubled. Still learning at the end: no trial."),
-            (3, ["gru"], [2, 4], "epochs were doubled once, from 2 to 4. Still learning at the end: no trial."),
+            (0, ["gru"], [6], "epochs were not doubled. Still learning at the end: no trial."),
+            (7, ["gru"], [6, 12], "epochs were doubled once, from 6 to 12. Still learning at the end: no trial."),
             (
-                9,
+                25,
                 ["gru", "lstm"],
-                [2, 4, 8],
-                "epochs were doubled 2 times, from 2 to 8. Still learning at the end: 2 of 2 trials. ",
+                [6, 12, 24],
+                "epochs were doubled 2 times, from 6 to 24. Still learning at the end: 2 of 2 trials. ",
             ),
         ],
     )
@@ -255,7 +255,7 @@ class TestUntilLearned:
         def call() -> Comparison:
             events.clear()
             return api.compare(
-                tiny(),
+                tiny(epochs=6),
                 cells=cells,
                 seeds=1,
                 until_learned=True,
@@ -273,10 +273,11 @@ class TestUntilLearned:
             assert comparison.notes[0].endswith("This is the limit.") == (falls_until > epochs[-1])
         assert len(visible(tmp_path)) == len(cells) * len(epochs)
 
-    def test_of_a_single_epoch_it_cannot_be_told(self, tmp_path: Path) -> None:
-        slow = tiny(epochs=1, optimizer="sgd", learning_rate=1e-6)
+    @pytest.mark.parametrize(("epochs", "trained"), [(1, 8), (5, 10), (6, 6)])
+    def test_of_fewer_than_six_epochs_it_cannot_be_told(self, epochs: int, trained: int, tmp_path: Path) -> None:
+        slow = tiny(epochs=epochs, optimizer="sgd", learning_rate=1e-6)
         comparison = api.compare(slow, cells=["gru"], seeds=1, until_learned=True, output=tmp_path, options=IN_PROCESS)
-        assert [run.metrics.loss.epochs for run in comparison.runs] == [2]
+        assert [run.metrics.loss.epochs for run in comparison.runs] == [trained]
 
     @pytest.mark.parametrize(
         ("training", "more", "named"),

@@ -13,15 +13,12 @@ from grubench.comparison.phrases import TIMES, say_baseline_is_better, say_times
 from grubench.comparison.reliability import find_reliability
 from grubench.comparison.reservations import explain_small_test, find_late_falls
 from grubench.text import count, join_and
-from grubench.training.fit_record import LATE_EPOCHS
+from grubench.training.fit_record import MIN_EPOCHS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from grubench.comparison.comparison import Comparison
-
-# Of fewer it cannot be told whether the loss still fell.
-MIN_EPOCHS = 2 * LATE_EPOCHS
 
 
 def list_remarks(comparison: Comparison, choice: str) -> tuple[str, ...]:

@@ -10,6 +10,8 @@ from grubench.runs.records import EpochTiming
 
 # The loss of the last epochs is set against that of as many before them.
 LATE_EPOCHS = 3
+# Of fewer epochs it cannot be told whether the loss still fell.
+MIN_EPOCHS = 2 * LATE_EPOCHS
 
 
 class FitRecord(Struct, kw_only=True):
