@@ -23,8 +23,6 @@ FORWARD = (
     "features",
     "x_rows",  # (batch,): the address of each row's first inputs
     "x_step",  # floats from a step's inputs to the next step's
-    "h0",  # (batch, units): the initial hidden state
-    "c0",
     "w",  # (block, features, gate, lane)
     "u",  # (block, units, gate, lane): the gates that multiply the hidden state
     "u_reset",  # the same for the gates that multiply the reset state
@@ -34,7 +32,6 @@ FORWARD = (
     "hs_step",
     "h_last",  # the last hidden state
     "h_last_row",
-    "c_last",  # (batch, units)
     "saved",  # group after group: (steps, block, row, vector, lane)
     "save",  # 1 to save what the backward pass needs
 )
@@ -45,7 +42,6 @@ BACKWARD = (
     "features",
     "x_rows",
     "x_step",
-    "h0",
     "hs",
     "hs_row",
     "hs_step",
@@ -59,14 +55,11 @@ BACKWARD = (
     "use_d_hs",  # 0 where the loss uses the last hidden state only
     "d_h_last",
     "d_h_last_row",
-    "d_c_last",
     "d_x",
     "d_x_row",
     "d_x_step",
     "need_d_x",
     "add_d_x",  # 1 to add to the gradient of the inputs
-    "d_h0",
-    "d_c0",
     "ring_steps",  # steps that the ring buffer holds
 )
 # Gradients of the parts of a batch, which begin `stride` floats apart, and their sums.

@@ -29,11 +29,11 @@ def emit_backward(group: RowGroup, scratch: Int, gradients: Int) -> None:
             hidden state and of those that multiply the reset state, `(block, units, gate, lane)`; of W,
             `(block, features, gate, lane)`; of the biases, `(block, pre-activation, lane)`.
     """
-    emit, cell = group.emit, group.cell
+    emit = group.emit
     backward = _place_scratch(group, scratch)
-    group.copy_in("d_h_last", backward.d_h, stride=group.arguments["d_h_last_row"], only_in_batch=True)
-    if cell.has_cell_state:
-        group.copy_in("d_c_last", backward.d_c, only_in_batch=True)
+    group.copy_in("d_h_last", backward.d_h)
+    if group.cell.has_cell_state:
+        group.clear(backward.d_c)
     ring_steps = group.arguments["ring_steps"]
     flushes = emit.builder.sdiv(emit.add(group.steps, ring_steps, -1), ring_steps)
 
@@ -44,9 +44,6 @@ def emit_backward(group: RowGroup, scratch: Int, gradients: Int) -> None:
         emit_weight_gradients(backward.ring, emit.mul(count, group.rows), gradients)
 
     emit.loop(flushes, [], fill_and_flush)
-    group.copy_out(backward.d_h, "d_h0")
-    if cell.has_cell_state:
-        group.copy_out(backward.d_c, "d_c0")
 
 
 def _place_scratch(group: RowGroup, scratch: Int) -> BackwardPass:
@@ -186,11 +183,12 @@ class BackwardPass:
         return [emit.load(base, position * lanes) for position in range(count)]
 
     def _load_previous_h(self, row: int, start: Int, t: Int) -> Vec:
-        """The hidden state before step t: that of step t - 1 in `hs`, or the initial state."""
+        """The hidden state before step t: that of step t - 1 in `hs`, or 0."""
         group, emit = self.group, self.group.emit
-        previous = group.step_address("hs", row, emit.sub(t, 1))
-        initial = group.row_address("h0", row, group.units)
-        return emit.load_masked(group.unit_mask(start), emit.select(emit.is_less(0, t), previous, initial), start)
+        is_later = emit.is_less(0, t)
+        limit = emit.select(is_later, group.units, 0)
+        base = group.step_address("hs", row, emit.select(is_later, emit.sub(t, 1), 0))
+        return emit.load_masked(emit.mask_first(emit.sub(limit, start)), base, start)
 
     def _load_d_hs(self, row: int, start: Int, t: Int) -> Vec:
         """The loss's own gradient of step t's hidden state; 0 where it is not used, or after the end of the batch."""

@@ -80,8 +80,7 @@ class BatchMemory:
         self.layers = [self._make_layer(network, layer) for layer in shape.layers]
         out = self.levels[-1].out
         self.top = zeros(*out.shape) if shape.activation else out  # what the head reads
-        most = max(layer.units for layer in shape.layers)
-        self.zeros, self.unused = zeros(batch, most), zeros(batch, most)
+        self.no_gradient = zeros(max(layer.units for layer in shape.layers))  # of the last hidden state, of any row
         self.y_rows = np.zeros(batch, np.int64)
         self.order = np.zeros(self.steps * batch, np.int64)
         self.losses = zeros(self.steps * batch)

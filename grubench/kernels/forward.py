@@ -17,7 +17,7 @@ from grubench.kernels.tile import RowGroup
 
 
 def emit_forward(group: RowGroup, scratch: Int) -> None:
-    """Emit the forward pass of a group.
+    """Emit the forward pass of a group, from a state of zeros.
 
     Args:
         group: The rows.
@@ -27,9 +27,9 @@ def emit_forward(group: RowGroup, scratch: Int) -> None:
     emit, cell = group.emit, group.cell
     state = emit.mul(group.padded_units, group.rows)
     h0, h1, c = scratch, emit.address(scratch, state), emit.address(scratch, emit.mul(state, 2))
-    group.copy_in("h0", h0)
+    group.clear(h0)
     if cell.has_cell_state:
-        group.copy_in("c0", c)
+        group.clear(c)
     step_floats = emit.mul(state, cell.saved_count)
     group_floats = emit.mul(group.first_row, group.steps, group.padded_units, cell.saved_count)
     all_saved = emit.address(group.arguments["saved"], group_floats)
@@ -48,9 +48,7 @@ def emit_forward(group: RowGroup, scratch: Int) -> None:
         return [h_next, h, emit.address(saved, saved_stride)]
 
     h_last = emit.loop(group.steps, [h0, h1, saved], iterate)[0]
-    group.copy_out(h_last, "h_last", group.arguments["h_last_row"])
-    if cell.has_cell_state:
-        group.copy_out(c, "c_last")
+    group.copy_out(h_last, "h_last")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -145,7 +145,6 @@ class NetworkTables:
             "hs": memory.levels[level].hs.ctypes.data + FLOAT_BYTES * (first_step * width + offset),
             "hs_row": shape.lookback * width,
             "hs_step": direction * width,
-            "h0": memory.zeros,
             "saved": own.saved,
         }
 
@@ -154,14 +153,12 @@ class NetworkTables:
         return self._add(
             FORWARD,
             **shared,
-            c0=memory.zeros,
             w=self.weights + FLOAT_BYTES * spans.w.start,
             u=self.weights + FLOAT_BYTES * spans.u.start,
             u_reset=self.weights + FLOAT_BYTES * spans.u_reset.start,
             bias=self.weights + FLOAT_BYTES * spans.packed_bias.start,
             h_last=memory.levels[level].h.ctypes.data + FLOAT_BYTES * offset,
             h_last_row=self.network.shape.levels[level].width,
-            c_last=memory.unused,
             save=int(self.learns),
         )
 
@@ -182,16 +179,13 @@ class NetworkTables:
             d_hs_row=shape.lookback * width if sequences else 0,
             d_hs_step=direction * width if sequences else 0,
             use_d_hs=int(sequences),
-            d_h_last=memory.zeros if sequences else d_out,
+            d_h_last=memory.no_gradient if sequences else d_out,
             d_h_last_row=0 if sequences else width,
-            d_c_last=memory.zeros,
             d_x=below if level else None,
             d_x_row=shape.lookback * layer.features,
             d_x_step=direction * layer.features,
             need_d_x=int(level > 0),
             add_d_x=int(offset > 0),
-            d_h0=memory.unused,
-            d_c0=memory.unused,
             ring_steps=memory.ring_steps,
         )
 

@@ -72,17 +72,12 @@ class RowGroup:
 
     def step_address(self, name: str, row: int, t: Int) -> Any:
         """The address of a row's vector at a step, of an array with `name_row` and `name_step` floats between them."""
-        emit = self.emit
-        offset = emit.mul(t, self.arguments[f"{name}_step"])
-        return emit.address(self.row_address(name, row, self.arguments[f"{name}_row"]), offset)
+        return self.emit.address(self.row_address(name, row), self.emit.mul(t, self.arguments[f"{name}_step"]))
 
-    def row_address(self, name: str, row: int, stride: Int) -> Any:
-        """The address of a row of an array whose rows begin `stride` floats apart."""
+    def row_address(self, name: str, row: int) -> Any:
+        """The address of a row of an array with `name_row` floats between its rows."""
+        stride = self.arguments[f"{name}_row"]
         return self.emit.address(self.arguments[name], self.emit.mul(self.batch_index[row], stride))
-
-    def unit_mask(self, start: Int) -> Any:
-        """The lanes that hold units, of the block that begins at unit `start`."""
-        return self.emit.mask_first(self.emit.sub(self.units, start))
 
     def write_mask(self, row: int, start: Int, width: Int | None = None) -> Any:
         """The lanes of a block that may be written: none for a row after the end of the batch.
@@ -104,34 +99,33 @@ class RowGroup:
 
         self.emit.loop(self.blocks, [], iterate)
 
-    def copy_in(self, name: str, target: Int, *, stride: Int | None = None, only_in_batch: bool = False) -> None:
+    def clear(self, target: Int) -> None:
+        """Emit the writing of zeros into scratch, `(row, padded unit)`."""
+        emit = self.emit
+        count = emit.mul(self.padded_units, self.rows)
+        emit.loop(count, [], lambda offset, _: emit.store(emit.constant(0), target, offset), step=emit.lanes)
+
+    def copy_in(self, name: str, target: Int) -> None:
         """Emit the copy of the group's rows of an array into scratch, `(row, padded unit)`.
 
-        Args:
-            name: The array.
-            target: The address in scratch; the padding becomes 0.
-            stride: The floats from a row to the next; None for the units.
-            only_in_batch: Rows after the end of the batch become 0; else they are copies of the last row.
+        The padding, and rows after the end of the batch, become 0.
         """
         emit = self.emit
 
         def copy_block(_: Any, start: Any) -> None:
             for row in range(self.rows):
-                mask = self.write_mask(row, start) if only_in_batch else self.unit_mask(start)
-                source = self.row_address(name, row, self.units if stride is None else stride)
-                vec = emit.load_masked(mask, source, start)
+                vec = emit.load_masked(self.write_mask(row, start), self.row_address(name, row), start)
                 emit.store(vec, target, emit.add(emit.mul(self.padded_units, row), start))
 
         self.loop_over_blocks(copy_block)
 
-    def copy_out(self, source: Int, name: str, stride: Int | None = None) -> None:
-        """Emit the copy of scratch, `(row, padded unit)`, into the group's rows of an array; `stride` as `copy_in`."""
+    def copy_out(self, source: Int, name: str) -> None:
+        """Emit the copy of scratch, `(row, padded unit)`, into the group's rows of an array."""
         emit = self.emit
 
         def copy_block(_: Any, start: Any) -> None:
             for row in range(self.rows):
                 vec = emit.load(source, emit.add(emit.mul(self.padded_units, row), start))
-                target = self.row_address(name, row, self.units if stride is None else stride)
-                emit.store_masked(self.write_mask(row, start), vec, target, start)
+                emit.store_masked(self.write_mask(row, start), vec, self.row_address(name, row), start)
 
         self.loop_over_blocks(copy_block)
