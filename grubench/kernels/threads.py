@@ -12,14 +12,13 @@ from typing import NamedTuple
 from grubench.backends.machine import count_cores
 
 Job = Callable[[int], None]
-Results = SimpleQueue[BaseException | None]
 
 
 class _Task(NamedTuple):
-    """What a thread is given: it calls the job with its number, and puts an error or None into the results."""
+    """What a thread is given: it calls the job with its number, and reports an error or None."""
 
     job: Job
-    results: Results
+    report: Callable[[BaseException | None], None]
 
 
 class ThreadPool:
@@ -49,19 +48,19 @@ class ThreadPool:
             return
         with self._lock:
             self._start_threads()
-        results: Results = SimpleQueue()
-        self._queues[0].put(_Task(job, results))
-        error = _wait(results)
+        outcome = _Outcome()
+        self._queues[0].put(_Task(job, outcome.report))
+        error = outcome.wait()
         if error is not None:
             raise error
 
     def _lead(self, task: _Task) -> None:
         """Have all threads run a job; the leader takes one after the other, so that callers take turns."""
-        others: Results = SimpleQueue()
+        others: SimpleQueue[BaseException | None] = SimpleQueue()
         for queue in self._queues[1:]:
-            queue.put(_Task(task.job, others))
+            queue.put(_Task(task.job, others.put))
         errors = [_call(task.job, 0), *(others.get() for _ in self._queues[1:])]
-        task.results.put(next((error for error in errors if error is not None), None))
+        task.report(next((error for error in errors if error is not None), None))
 
     def _start_threads(self) -> None:
         """Start the threads, if this process has none: it is new, or was forked off."""
@@ -78,7 +77,7 @@ class ThreadPool:
             if number == 0:
                 self._lead(task)
             else:
-                task.results.put(_call(task.job, number))
+                task.report(_call(task.job, number))
 
 
 def _call(job: Job, number: int) -> BaseException | None:
@@ -89,16 +88,31 @@ def _call(job: Job, number: int) -> BaseException | None:
     return None
 
 
-def _wait(results: Results) -> BaseException | None:
-    """What a job ended with; an interruption meanwhile is raised after it, when nothing uses its memory any more."""
-    interruption: BaseException | None = None
-    while True:
-        try:
-            error = results.get()
-        except BaseException as raised:  # Ctrl-C, or the end that a signal asks for
-            interruption = raised
-        else:
-            return interruption or error
+class _Outcome:
+    """What a job ended with, for the thread that waits for it."""
+
+    def __init__(self) -> None:
+        self._errors: list[BaseException | None] = []
+        self._wake: SimpleQueue[None] = SimpleQueue()
+
+    def report(self, error: BaseException | None) -> None:
+        """Say that the job has ended."""
+        self._errors.append(error)
+        self._wake.put(None)
+
+    def wait(self) -> BaseException | None:
+        """What the job ended with; an interruption meanwhile is raised after it, when nothing uses its memory any more.
+
+        An interruption may come after `get` has taken the last word from the queue and before it is looked at, so the
+        outcome is not in the queue.
+        """
+        interruption: BaseException | None = None
+        while not self._errors:
+            try:
+                self._wake.get()
+            except BaseException as raised:  # Ctrl-C, or the end that a signal asks for
+                interruption = raised
+        return interruption or self._errors[0]
 
 
 @functools.cache

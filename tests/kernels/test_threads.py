@@ -58,3 +58,11 @@ def test_an_interruption_is_raised_once_all_threads_are_done() -> None:
     assert sorted(done) == [0, 1]
     pool.run(done.append)
     assert sorted(done) == [0, 0, 1, 1]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_an_interruption_at_the_end_of_a_job_does_not_hide_that_it_ended() -> None:
+    pool = ThreadPool(2)
+    for _ in range(100):
+        with pytest.raises(KeyboardInterrupt):
+            pool.run(lambda thread: os.kill(os.getpid(), signal.SIGINT) if thread == 0 else None)
