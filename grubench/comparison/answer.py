@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import count as count_from
+from math import comb
 from typing import TYPE_CHECKING
 
 from grubench.comparison.baseline_verdict import describe_baseline
@@ -16,6 +18,7 @@ from grubench.comparison.phrases import (
     say_ends,
     say_faster,
     say_how_much_lower,
+    say_how_small,
     say_how_sure,
     say_lower,
     say_settings,
@@ -91,6 +94,11 @@ def _list_main_decisions(comparison: Comparison) -> list[Decision]:
 
 def _find_better_baseline(comparison: Comparison) -> Answer | None:
     """The answer where a baseline is better than every network; None where none is shown to be."""
+    if all(run.metrics.test.rmse_scaled > 0 for run in comparison.runs):
+        for name, scores in comparison.runs[0].metrics.baselines.items():
+            if scores.rmse_scaled == 0:  # no ratio, and no test, is needed
+                text = f"{_refuse(comparison)}: {describe_baseline(comparison, name)} makes no error at all."
+                return Answer(choice=NEITHER, text=text)
     against: dict[str, list[Decision]] = {}
     for decision in decide_baselines(comparison):
         against.setdefault(decision.pair.second, []).append(decision)
@@ -105,11 +113,16 @@ def _find_better_baseline(comparison: Comparison) -> Answer | None:
     clearest = max(better, key=lambda decision: decision.ratio)
     name, number = clearest.pair.first, len(comparison.arms)
     network = {1: name, 2: f"the better network, {name}"}.get(number, f"the best of {number} networks, {name}")
-    word = {1: f"Not {name}", 2: "Neither"}.get(number + len(comparison.failed_arms), "None")
     so_far = " so far" if find_late_falls(comparison) else ""
-    text = f"{word}{so_far}: {describe_baseline(comparison, clearest.pair.second)} "
+    text = f"{_refuse(comparison)}{so_far}: {describe_baseline(comparison, clearest.pair.second)} "
     typical = ", on a typical series" if has_series(comparison) else ""
     return Answer(choice=NEITHER, text=f"{text}{say_baseline_is_better(clearest, network)}{typical}.")
+
+
+def _refuse(comparison: Comparison) -> str:
+    """That no arm is the answer, in the word for so many."""
+    arms = [*comparison.arms, *comparison.failed_arms]
+    return {1: f"Not {arms[0]}", 2: "Neither"}.get(len(arms), "None")
 
 
 def _answer_alone(comparison: Comparison) -> Answer:
@@ -138,7 +151,7 @@ def _answer_pair(comparison: Comparison, decision: Decision) -> Answer:
         text = f"{decision.lower}: {say_lower(decision)}{say_how_sure(decision)}{speed}."
         return Answer(choice=decision.lower, text=text)
     if decision.outcome is Outcome.SMALL:
-        small = f"{decision.lower} has {say_how_much_lower(decision)} lower RMSE{over}{say_how_sure(decision)}"
+        small = f"{decision.lower} has {say_how_much_lower(decision)} lower RMSE{over}{say_how_small(decision)}"
         speed = _say_speed(comparison, decision)
         return Answer(choice=EITHER, text=f"Either: {small}, less than the margin of {margin}{speed}.")
     if decision.outcome is Outcome.EQUIVALENT:
@@ -174,44 +187,37 @@ def _answer_undecided(comparison: Comparison, decision: Decision, over: str) -> 
         return Answer(choice=UNDECIDED, text=f"Undecided: {explain_untested(decision.seeds)}{lower}.{remedy}")
     text = f"Undecided after {decision.seeds} seeds: "
     if decision.lost:
-        return Answer(choice=UNDECIDED, text=text + _explain_lost(comparison, decision))
+        return Answer(choice=UNDECIDED, text=text + _explain_lost(decision))
     ends = say_ends(decision)
     margin = f"{comparison.margin * 100:g} %"
     needed = decision.count_seeds_needed(comparison.margin)
     more = (needed or 0) - decision.seeds
     if needed is None:
-        what = f"more seeds alone would not settle {margin}"
+        what = f"more seeds alone would not show {margin}"
     elif more > MANY_SEEDS:
-        what = f"more than {MANY_SEEDS} more seeds would be needed to settle {margin}"
+        what = f"more than {MANY_SEEDS} more seeds would be needed to show {margin}"
     elif more > 0:
-        what = f"about {count(more, 'more seed')} would settle {margin}"
+        what = f"about {count(more, 'more seed')} would show {margin}"
     else:
         what = f"a difference of {margin} would have shown"
-    return Answer(
-        choice=UNDECIDED, text=f"{text}{decision.lower} {say_how_much_lower(decision)} lower{over}, {ends}; {what}."
-    )
+    so_far = f"{decision.lower} has {say_how_much_lower(decision)} lower RMSE{over} so far"
+    return Answer(choice=UNDECIDED, text=f"{text}{so_far}, {ends} is possible; {what}.")
 
 
-def _explain_lost(comparison: Comparison, decision: Decision) -> str:
+def _explain_lost(decision: Decision) -> str:
     """Why lost trials leave two arms, or cells, undecided, and what could be done."""
-    reliability = find_reliability(comparison)
-    counts = []
-    for cell, arms in zip(
-        (decision.pair.first, decision.pair.second), zip(*decision.pair.arms, strict=True), strict=True
-    ):
-        found = [reliability[arm.name] for arm in arms]
-        counts.append(f"{sum(one.lost for one in found)} of {sum(one.trials for one in found)} {cell}")
-    lost = join_and(counts)
-    return (
-        f"{lost} trials failed or got stuck, and the others do not tell; try a lower --learning-rate or --clipnorm 1."
-    )
+    fewest = next(seeds for seeds in count_from(MIN_SEEDS) if 2 / comb(2 * seeds, seeds) < decision.alpha)
+    remedy = "try a lower --learning-rate or --clipnorm 1"
+    if decision.seeds < fewest and not decision.pair.is_of_cells:
+        return f"they are too few where trials failed or got stuck; use --seeds {fewest} or more, or {remedy}."
+    return f"trials failed or got stuck, and the others do not tell; {remedy}."
 
 
 def _say_speed(comparison: Comparison, decision: Decision, winner: str = "") -> str:
     """How fast the winner trains, or which of two equals trains faster; empty where that was not asked."""
     timed = next((one for one in decide_times(comparison) if one.pair == decision.pair), None)
     if timed is None or not timed.is_tested:
-        return "; not timed together" if is_untimed_together(comparison) else ""
+        return "; speed not compared (--fresh times them together)" if is_untimed_together(comparison) else ""
     ratio = timed.ratio if timed.ratio > 1 else 1 / timed.ratio
     if timed.outcome is Outcome.UNDECIDED:
         return "; no difference in speed is shown"
@@ -261,7 +267,7 @@ def _explain_no_test(comparison: Comparison, decisions: Sequence[Decision]) -> s
     if decisions:
         return explain_untested(max(decision.seeds for decision in decisions))
     if find_exact_arms(comparison):
-        return "a trial has an error of exactly 0, and there is no ratio to it"
+        return "a trial has an error of exactly 0, and there is no ratio to it; is the target constant?"
     return "there are too many arms to test, or they share no seed"
 
 

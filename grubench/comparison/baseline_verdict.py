@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from grubench.comparison.decision import decide_baselines
 from grubench.comparison.finding import MAX_NAMED, Finding, explain_untested, format_span, name_arms_together
+from grubench.comparison.phrases import write_interval, write_ratio
 from grubench.spec.baselines import BASELINES, SEASONAL
 from grubench.text import count
 
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
 
     from grubench.comparison.comparison import Comparison
     from grubench.comparison.decision import Decision
-
-# From this ratio on decimals say nothing.
-LARGE_RATIO = 100
 
 
 def find_against_baselines(comparison: Comparison, too_few: str = "") -> list[Finding]:
@@ -44,7 +42,7 @@ def describe_baseline(comparison: Comparison, name: str) -> str:
 def _state(name: str, words: str, error: float, decisions: Sequence[Decision], too_few: str) -> Finding:
     described = f"{name} ({words})"
     if not error > 0:
-        text = f"the error of {described} is exactly 0: there is nothing to beat, and no ratio to it."
+        text = f"{described} makes no error at all: no network can do better, and there is no ratio to it."
         return Finding(topic="baseline", title=name, text=text, arms=(name,))
     if not decisions:
         text = f"the error of {described} is above 0, and that of every arm exactly 0 in a trial."
@@ -76,27 +74,21 @@ def _judge(decisions: Sequence[Decision]) -> str:
 
 
 def _format_ratio(decision: Decision) -> str:
+    ratio = write_ratio(decision.ratio, 2)
     if not decision.is_tested:
-        return _write_ratio(decision.ratio)
+        return ratio
     if decision.lost:  # the ratio is of what finished, and says nothing of the trials that failed
-        return f"{_write_ratio(decision.ratio)} (worse in {decision.superiority * 100:.0f} % of trials, lost ones too)"
-    return (
-        f"{_write_ratio(decision.ratio)} ({_write_ratio(decision.interval.low)} to "
-        f"{_write_ratio(decision.interval.high)})"
-    )
-
-
-def _write_ratio(ratio: float) -> str:
-    """A ratio to two decimals; a large one, of which they say nothing, as a whole number."""
-    return f"{ratio:.2f}" if ratio < LARGE_RATIO else f"{ratio:,.0f}"
+        return f"{ratio} (worse in {decision.superiority * 100:.0f} % of trials, lost ones too)"
+    return f"{ratio} ({write_interval(decision.interval, 2)})"
 
 
 def _list_numbers(decisions: Sequence[Decision]) -> dict[str, float]:
-    """The ratio of each arm and, where there are enough seeds, its interval."""
+    """The ratio of each arm and, where there are enough seeds, its interval and the level of that."""
     numbers = {}
     for decision in decisions:
         numbers[decision.pair.first] = decision.ratio
         if decision.is_tested and not decision.lost:
             numbers[f"{decision.pair.first} low"] = decision.interval.low
             numbers[f"{decision.pair.first} high"] = decision.interval.high
+            numbers[f"{decision.pair.first} level"] = 1 - decision.alpha
     return numbers

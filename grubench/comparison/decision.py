@@ -12,22 +12,20 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 
 from grubench.comparison.measures import pair_errors, pair_times, read_scores
 from grubench.comparison.pairs import Pair, find_pairs
 from grubench.comparison.power import MIN_SEEDS, count_seeds_needed
+from grubench.comparison.rank_tests import RankTest, rank_against_baseline, rank_pair
 from grubench.comparison.reliability import find_reliability
 from grubench.comparison.statistics import (
     ALPHA,
     Corrected,
     Estimate,
     Interval,
-    a12,
     correct,
     estimate_over_seeds,
     estimate_over_series,
-    mann_whitney,
 )
 from grubench.comparison.timing import can_be_timed
 
@@ -135,6 +133,7 @@ class _Tested:
     p: float
     estimate: Estimate | None = None
     superiority: float = 0.5
+    series: int = 0
 
 
 @lru_cache(maxsize=4)  # the verdict, the tables and the files ask for the same
@@ -167,7 +166,8 @@ def _test_errors(comparison: Comparison, pair: Pair) -> _Tested | None:
     reliability = find_reliability(comparison)
     values = pair_errors(comparison, pair)
     if any(reliability[arm.name].lost for arms in pair.arms for arm in arms):
-        return _test_ranks(comparison, pair, float("nan") if values is None else float(values.mean()))
+        mean = float("nan") if values is None else float(values.mean())
+        return _take_ranks(pair, mean, rank_pair(comparison, pair))
     return None if values is None else _test_mean(pair, values)
 
 
@@ -183,58 +183,26 @@ def estimate(values: NDArray[np.float64]) -> Estimate:
     return estimate_over_series(values) if values.shape[1] > 1 else estimate_over_seeds(values[:, 0])
 
 
-def _test_ranks(comparison: Comparison, pair: Pair, mean: float) -> _Tested:
-    """By ranks of the errors of all trials, the lost ones last: two arms by Mann and Whitney's test.
-
-    Cells are tested over seeds, by the mean over settings of the difference of a seed's ranks within each setting.
-    """
-    groups = [tuple(_list_errors(comparison, arm) for arm in arms) for arms in pair.arms]
-    seeds = len(_share_seeds(groups)) if pair.is_of_cells else min(map(len, groups[0]))
-    superiority = float(np.mean([a12(list(first.values()), list(second.values())) for first, second in groups]))
-    if seeds < MIN_SEEDS:
-        p = float("nan")
-    elif pair.is_of_cells:
-        p = estimate_over_seeds(_mean_rank_differences(groups)).p()
-    else:
-        p = mann_whitney(list(groups[0][0].values()), list(groups[0][1].values())).p
-    return _Tested(pair=pair, seeds=seeds, mean=mean, p=p, superiority=superiority)
-
-
-def _mean_rank_differences(groups: Sequence[tuple[dict[int, float], ...]]) -> NDArray[np.float64]:
-    """For each seed that all arms have, the mean over settings of the first's rank less the second's."""
-    seeds = _share_seeds(groups)
-    ranks = [stats.rankdata([[errors[seed] for seed in seeds] for errors in arms], axis=None) for arms in groups]
-    differences = [of_both[: len(seeds)] - of_both[len(seeds) :] for of_both in ranks]
-    mean: NDArray[np.float64] = np.mean(differences, axis=0)
-    return mean
-
-
-def _share_seeds(groups: Sequence[tuple[dict[int, float], ...]]) -> list[int]:
-    """The seeds that all arms have."""
-    return sorted(set.intersection(*(set(errors) for arms in groups for errors in arms)))
-
-
-def _list_errors(comparison: Comparison, arm: Arm) -> dict[int, float]:
-    """The error of each seed of an arm; infinite where its trial was lost."""
-    reliability = find_reliability(comparison)[arm.name]
-    errors = {run.experiment.seed: run.metrics.test.rmse_scaled for run in comparison.arms.get(arm, [])}
-    return errors | dict.fromkeys(reliability.failed | reliability.stuck, float("inf"))
-
-
 def _test_baseline(comparison: Comparison, arm: Arm, name: str) -> _Tested | None:
     """An arm against a baseline; where trials were lost, by how many of all are better than it (sign test)."""
     baseline = comparison.runs[0].metrics.baselines[name]
     scores = read_scores(comparison, baseline)
     errors = np.array([read_scores(comparison, run.metrics.test) for run in comparison.arms[arm]])
+    if not (np.all(scores > 0) and np.all(errors > 0)):  # the means over the series may have a ratio all the same
+        scores, errors = scores.mean(keepdims=True), errors.mean(axis=1, keepdims=True)
     if not (np.all(scores > 0) and np.all(errors > 0)):
         return None
     pair = Pair(first=arm.name, second=name, arms=())
     logs = np.log(errors) - np.log(scores)
     if not find_reliability(comparison)[arm.name].lost:
         return _test_mean(pair, logs)
-    worse = [error > baseline.rmse_scaled for error in _list_errors(comparison, arm).values()]
-    p = float(stats.binomtest(sum(worse), len(worse)).pvalue) if len(worse) >= MIN_SEEDS else float("nan")
-    return _Tested(pair=pair, seeds=len(worse), mean=float(logs.mean()), p=p, superiority=float(np.mean(worse)))
+    return _take_ranks(pair, float(logs.mean()), rank_against_baseline(comparison, arm, baseline))
+
+
+def _take_ranks(pair: Pair, mean: float, found: RankTest) -> _Tested:
+    return _Tested(
+        pair=pair, seeds=found.seeds, series=found.series, mean=mean, p=found.p, superiority=found.superiority
+    )
 
 
 def _correct_pairs(tested: Sequence[_Tested], margin: float) -> list[Decision]:
@@ -261,6 +229,7 @@ def _decide(tested: _Tested, corrected: Corrected, within: Corrected) -> Decisio
         return Decision(
             pair=tested.pair,
             seeds=tested.seeds,
+            series=tested.series,
             ratio=float(np.exp(tested.mean)),
             p=corrected.p,
             alpha=corrected.alpha,

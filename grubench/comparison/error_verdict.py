@@ -10,8 +10,9 @@ from grubench.comparison.decision import Decision, Outcome, decide_errors
 from grubench.comparison.finding import MAX_NAMED, Finding, explain_untested
 from grubench.comparison.measures import pair_directions, pair_errors
 from grubench.comparison.pairs import name_pair
+from grubench.comparison.phrases import write_interval, write_ratio
 from grubench.comparison.power import MAX_SEEDS, MIN_SEEDS
-from grubench.comparison.statistics import ALPHA, a12, correct, estimate_over_series, state_p, wilcoxon
+from grubench.comparison.statistics import a12, correct, estimate_over_series, state_p, wilcoxon
 from grubench.text import count
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def _state(comparison: Comparison, decision: Decision, too_few: str) -> Finding:
     arms = (decision.pair.first, decision.pair.second)
     if too_few or not decision.is_tested:
         reason = too_few or explain_untested(decision.seeds)
-        ratio = f"{decision.ratio:.3f}; " if decision.ratio > 0 else ""
+        ratio = f"{write_ratio(decision.ratio, 3)}; " if decision.ratio > 0 else ""
         return Finding(topic="error", text=f"{name} {ratio}{reason}.", numbers=numbers, arms=arms)
     numbers |= {"p": decision.p}
     if decision.lost:
@@ -54,21 +55,16 @@ def _state(comparison: Comparison, decision: Decision, too_few: str) -> Finding:
         text = (
             f"{name}: {decision.lower} lower in {max(decision.superiority, 1 - decision.superiority) * 100:.0f} % of "
             f"all pairs of trials, failed and stuck ones counted as worst ({test}), {state_p(decision.p)}, "
-            f"{count(decision.seeds, 'seed')}: {decision.outcome.value}."
+            f"{_count_samples(decision)}: {decision.outcome.value}."
         )
         return Finding(topic="error", text=text, numbers=numbers, arms=arms)
     numbers |= {"ratio_low": decision.interval.low, "ratio_high": decision.interval.high}
     text = (
-        f"{name} {decision.ratio:.3f} ({format_interval(decision)}), {state_p(decision.p)}, "
+        f"{name} {write_ratio(decision.ratio, 3)} ({write_interval(decision.interval, 3, decision.alpha)}), "
+        f"{state_p(decision.p)}, "
         f"{_count_samples(decision)}: {decision.outcome.value}{_explain_outcome(decision, comparison.margin)}."
     )
     return Finding(topic="error", text=text + _share_of_series(comparison, decision), numbers=numbers, arms=arms)
-
-
-def format_interval(decision: Decision, decimals: int = 3) -> str:
-    """The interval of a ratio, with its level where that is not 95 %: `0.612 to 0.801; 98.3 %`."""
-    level = "" if decision.alpha == ALPHA else f"; {(1 - decision.alpha) * 100:.3g} %"
-    return f"{decision.interval.low:.{decimals}f} to {decision.interval.high:.{decimals}f}{level}"
 
 
 def _count_samples(decision: Decision) -> str:
@@ -78,9 +74,10 @@ def _count_samples(decision: Decision) -> str:
 
 def _explain_outcome(decision: Decision, margin: float) -> str:
     """By which interval two are equivalent; how many seeds would tell, where these do not."""
-    if decision.outcome is Outcome.EQUIVALENT:
+    if decision.is_equivalent:
         level = f"{(1 - 2 * decision.within_alpha) * 100:.3g} % interval"
-        return f" within {margin * 100:g} % ({level} {decision.within.low:.3f} to {decision.within.high:.3f})"
+        within = f"{level} {write_interval(decision.within, 3)}"
+        return f" within {margin * 100:g} % ({within})" if decision.outcome is Outcome.EQUIVALENT else f" ({within})"
     if decision.outcome is not Outcome.UNDECIDED:
         return ""
     needed = decision.count_seeds_needed(margin)

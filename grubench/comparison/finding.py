@@ -51,7 +51,7 @@ class Finding:
 def explain_untested(seeds: int, fewest: int = MIN_SEEDS) -> str:
     """Say why nothing is tested: too few seeds, or the same for all of them."""
     if seeds >= fewest:
-        return f"the ratio is the same for all {seeds} seeds, so that nothing follows for others"
+        return f"the ratio of the two is the same for all {seeds} seeds, which says nothing of other seeds"
     return f"{count(seeds, 'seed')} {'is' if seeds == 1 else 'are'} too few to tell"
 
 

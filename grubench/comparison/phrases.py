@@ -4,12 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from grubench.comparison.statistics import ALPHA, format_apart
+
 if TYPE_CHECKING:
     from grubench.comparison.decision import Decision
+    from grubench.comparison.statistics import Interval
+
+# From this ratio on decimals say nothing; below the other, so many decimals are all zeros.
+LARGE_RATIO, SMALL_RATIO = 100, 0.001
 
 # From this ratio on a difference is said as "times", below it as a percentage.
 TIMES = 1.5
 MANY_TIMES = 1000
+
+
+def write_ratio(ratio: float, decimals: int) -> str:
+    """A ratio, which is not rounded to 1; a large one as a whole number."""
+    if ratio >= LARGE_RATIO:
+        return f"{ratio:,.0f}"
+    return format_apart(ratio, 1, decimals) if ratio >= SMALL_RATIO else f"< {SMALL_RATIO:g}"
+
+
+def write_interval(interval: Interval, decimals: int, alpha: float = ALPHA) -> str:
+    """The interval of a ratio, with its level where that is not 95 %: `0.612 to 0.801; 98.3 %`."""
+    level = "" if alpha == ALPHA else f"; {(1 - alpha) * 100:.3g} %"
+    return f"{write_ratio(interval.low, decimals)} to {write_ratio(interval.high, decimals)}{level}"
 
 
 def say_faster(ratio: float) -> str:
@@ -40,7 +59,10 @@ def say_lower(decision: Decision) -> str:
     over = say_settings(decision)
     if decision.lost:
         share = max(decision.superiority, 1 - decision.superiority) * 100
-        return f"lower RMSE than {decision.higher}{over} in {share:.0f} % of all pairs of trials, lost ones the worst"
+        return (
+            f"lower RMSE than {decision.higher}{over} in {share:.0f} % of all pairs of a trial of each "
+            "(failed and stuck ones count as worst)"
+        )
     return f"{say_how_much_lower(decision)} lower RMSE than {decision.higher}{over}"
 
 
@@ -53,12 +75,22 @@ def say_how_sure(decision: Decision) -> str:
     """The interval of the share by which the lower is lower, in brackets; empty where ranks decided."""
     if decision.lost:
         return ""
-    low, high = decision.interval.low, decision.interval.high
-    shares = (1 - high, 1 - low) if decision.first_is_lower else (1 - 1 / low, 1 - 1 / high)
-    level = f"{(1 - decision.alpha) * 100:.3g} % interval "
-    least, most = sorted(shares)
-    decimals = 0 if least >= 0.01 else 1
-    return f" ({level}{least * 100:.{decimals}f} to {most * 100:.{decimals}f} %)"
+    return f" ({_say_shares(decision, decision.interval, decision.alpha)})"
+
+
+def say_how_small(decision: Decision) -> str:
+    """The interval that lies within the margin, of the share by which the lower is lower, in brackets."""
+    return f" ({_say_shares(decision, decision.within, 2 * decision.within_alpha)})"
+
+
+def _say_shares(decision: Decision, interval: Interval, alpha: float) -> str:
+    """An interval of the share by which the lower is lower: `95 % interval 20 to 39 %`; one above 0 has no 0 in it."""
+    low, high = interval.low, interval.high
+    least, most = (1 - high, 1 - low) if decision.first_is_lower else (1 - 1 / low, 1 - 1 / high)
+    ends = [100 * least, 100 * most]
+    decimals = next(number for number in (0, 1, 2, 3) if number == 3 or len({f"{end:.{number}f}" for end in ends}) > 1)
+    texts = [format_apart(end, 0, max(decimals, int(least < 0.01))) for end in ends]
+    return f"{(1 - alpha) * 100:.3g} % interval {' to '.join(texts)} %"
 
 
 def say_ends(decision: Decision) -> str:

@@ -69,18 +69,18 @@ def _name_baseline(comparison: Comparison, choice: str) -> Iterator[str]:
         described = describe_baseline(comparison, worst.pair.second)
         yield f"{described[0].upper()}{described[1:]} {say_baseline_is_better(worst, best)}."
         return
-    tested = [decision for decision in decisions if decision.is_tested]
-    beaten = {one.pair.second for one in tested if one.differs and one.first_is_lower}
+    beaten = {one.pair.second for one in decisions if one.differs and one.first_is_lower}
     errors = {
         name: scores.rmse_scaled
         for name, scores in comparison.runs[0].metrics.baselines.items()
-        if name not in beaten and any(one.pair.second == name for one in tested)
+        if name not in beaten and any(one.pair.second == name for one in decisions)
     }
     if errors:
         name = min(errors, key=lambda name: errors[name])
-        ratio = min(decision.ratio for decision in tested if decision.pair.second == name)
+        ratio = min(decision.ratio for decision in decisions if decision.pair.second == name)
         so_far = f"; so far that is {say_times(ratio)} times better" if ratio >= TIMES else ""
-        yield f"No network is shown to beat {describe_baseline(comparison, name)}{so_far}."
+        simpler = "" if so_far else ", which is simpler"
+        yield f"No network is shown to beat {describe_baseline(comparison, name)}{simpler}{so_far}."
 
 
 def _name_learning(comparison: Comparison, *, is_neither: bool) -> Iterator[str]:

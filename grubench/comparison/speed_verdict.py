@@ -11,8 +11,9 @@ from grubench.comparison.decision import decide_times
 from grubench.comparison.finding import MAX_NAMED, Finding, explain_untested, format_span
 from grubench.comparison.measures import pair_times, took_turns
 from grubench.comparison.pairs import find_neighbors, name_pair
+from grubench.comparison.phrases import write_interval, write_ratio
 from grubench.comparison.power import MIN_SEEDS
-from grubench.comparison.statistics import ALPHA, state_p
+from grubench.comparison.statistics import Interval, state_p
 from grubench.comparison.timing import can_be_timed, explain_other_kernels, explain_untimed
 from grubench.text import count
 
@@ -61,7 +62,7 @@ def _find_untimed(comparison: Comparison, timed: Sequence[Decision]) -> list[Fin
 def _state(comparison: Comparison, decision: Decision) -> Finding:
     """How many times as fast the faster is."""
     inverted = decision.ratio if not decision.first_is_lower else 1 / decision.ratio
-    faster = f"{decision.lower} {inverted:.2f} times as fast as {decision.higher}"
+    faster = f"{decision.lower} {write_ratio(inverted, 2)} times as fast as {decision.higher}"
     where = ", all settings" if decision.pair.is_of_cells else ""
     shared = min(len(comparison.pairs(*arms)) for arms in decision.pair.arms)
     where += f", of the {decision.seeds} seeds in {shared} that took turns" if decision.seeds < shared else ""
@@ -72,9 +73,8 @@ def _state(comparison: Comparison, decision: Decision) -> Finding:
         return Finding(topic="speed", text=text, numbers=numbers, arms=arms)
     low, high = decision.interval.low, decision.interval.high
     numbers |= {"ratio_low": low, "ratio_high": high, "p": decision.p}
-    ends = (low, high) if not decision.first_is_lower else (1 / high, 1 / low)
-    level = "" if decision.alpha == ALPHA else f"; {(1 - decision.alpha) * 100:.3g} %"
-    interval = f"{ends[0]:.2f} to {ends[1]:.2f}{level}"
+    ends = Interval(low=1 / high, high=1 / low) if decision.first_is_lower else decision.interval
+    interval = write_interval(ends, 2, decision.alpha)
     text = f"{faster}{where} ({interval}), {state_p(decision.p)}: {decision.outcome.value}."
     return Finding(topic="speed", text=text, numbers=numbers, arms=arms)
 

@@ -22,8 +22,10 @@ K = TypeVar("K")
 
 ALPHA = 0.05
 LEVEL = 1 - ALPHA
-# Values that differ by less than this share are equal but for rounding.
-ROUNDING = 1e-12
+# Logarithms of ratios that differ by less are equal but for the rounding of float32.
+ROUNDING = 1e-6
+# No number is written with more.
+MOST_DECIMALS = 9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,8 +256,23 @@ def bound_share(count: int, total: int) -> float:
 
 
 def format_p(p: float) -> str:
-    """A p value to three decimals: `0.012`, `< 0.001`."""
-    return "unknown" if np.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
+    """A p value to three decimals, more where they would hide on which side of 5 % it is: `0.012`, `< 0.001`."""
+    if np.isnan(p):
+        return "unknown"
+    return "< 0.001" if p < 0.001 else format_apart(p, ALPHA, 3)
+
+
+def format_apart(value: float, limit: float, decimals: int) -> str:
+    """A number that is not rounded to a limit which it does not have: with more decimals where it lies near.
+
+    Args:
+        value: The number.
+        limit: What it must not seem to be.
+        decimals: How many decimals it has elsewhere.
+    """
+    while decimals < MOST_DECIMALS and value != limit and float(f"{value:.{decimals}f}") == limit:
+        decimals += 1
+    return f"{value:.{decimals}f}"
 
 
 def state_p(p: float) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from grubench.comparison.decision import decide_errors, decide_times
 from grubench.comparison.finding import MAX_NAMED
 from grubench.comparison.pairs import Pair, name_pair
+from grubench.comparison.phrases import write_interval
 from grubench.comparison.power import MIN_SEEDS
 from grubench.comparison.series_tests import PERSISTENCE, average_over_seeds, compare_over_series
 from grubench.comparison.statistics import format_p, state_p
@@ -99,7 +100,7 @@ def _format_decision(decision: Decision | None) -> tuple[str, str]:
         return ratio, "too few" if decision.seeds < MIN_SEEDS else "all same"
     if decision.lost:
         return f"{ratio} (ranks)", format_p(decision.p)
-    return f"{ratio} ({decision.interval.low:.3f} to {decision.interval.high:.3f})", format_p(decision.p)
+    return f"{ratio} ({write_interval(decision.interval, 3)})", format_p(decision.p)
 
 
 def tabulate_series(comparison: Comparison) -> TextTable | None:

@@ -216,23 +216,28 @@ class Case:
         arms: How many arms.
         failing: The share of trials that come to nothing, half of them stuck and half failed.
         failing_arms: In how many arms, the first first. Where one alone fails, it is in truth the worse one.
+        series: How many series are tested; arms differ in each of them, and not on average. 0 for one.
     """
 
     draw: str
     arms: int = 2
     failing: float = 0.0
     failing_arms: int = 0
+    series: int = 0
 
     @property
     def name(self) -> str:
         fails = f", {self.failing_arms} failing {self.failing:.0%}" if self.failing_arms else ""
-        return f"{self.arms} arms, {self.draw}{fails}"
+        series = f", {self.series} series" if self.series else ""
+        return f"{self.arms} arms, {self.draw}{series}{fails}"
 
 
 CASES = (
     *(Case(draw=draw, arms=arms) for arms in (2, 6) for draw in DRAWS),
     *(Case(draw="normal", failing=share, failing_arms=2) for share in (0.05, 0.2)),
     *(Case(draw="normal", failing=share, failing_arms=1) for share in (0.05, 0.2)),
+    Case(draw="log-normal", series=10),
+    *(Case(draw="log-normal", series=10, failing=share, failing_arms=2) for share in (0.05, 0.2)),
 )
 
 
@@ -243,11 +248,14 @@ def count_claims(case: Case, seeds: int, tries: int) -> dict[str, float]:
     for _ in range(tries):
         shape = (case.arms, seeds)
         errors, times = BASELINE * DRAWS[case.draw](rng, shape), DRAWS[case.draw](rng, shape)
-        errors /= _center(case.draw)
+        errors /= _find_center(case)
+        if case.series:
+            errors = errors[:, :, None] * np.exp(SPREAD * rng.normal(size=(case.arms, 1, case.series)))
+            errors *= np.exp(SPREAD * rng.normal(size=errors.shape))
         lost = rng.random(shape) < case.failing
         lost[case.failing_arms :] = False
         failed = lost & (rng.random(shape) < 0.5)
-        errors = np.where(lost & ~failed, errors * STUCK_ERROR, errors)
+        errors[lost & ~failed] *= STUCK_ERROR
         claims.append(read_claims(make_comparison(errors, times, failed)))
     return {
         key: float(np.mean([getattr(one, key) for one in claims])) for key in ("error", "baseline", "speed", "answer")
@@ -255,11 +263,15 @@ def count_claims(case: Case, seeds: int, tries: int) -> dict[str, float]:
 
 
 @cache
-def _center(draw: str) -> float:
-    """The geometric mean of a draw, so that the baseline's error is the arms' own."""
-    if draw != "normal":
-        return 1.0
-    return float(np.exp(np.log(DRAWS[draw](np.random.default_rng(0), (1000, 1000))).mean()))
+def _find_center(case: Case) -> float:
+    """What errors are divided by, so that the baseline's is the arms' own.
+
+    It is their geometric mean or, where all arms fail now and then, what half of all trials are above, lost ones too.
+    """
+    drawn = DRAWS[case.draw](np.random.default_rng(0), (1000, 1000))
+    if case.failing_arms == case.arms:
+        return float(np.quantile(drawn, 0.5 / (1 - case.failing)))
+    return float(np.exp(np.log(drawn).mean()))
 
 
 def main(tries: int) -> None:

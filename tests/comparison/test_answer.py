@@ -82,7 +82,7 @@ class TestTwoCells:
 
     def test_what_is_sure_and_too_small_to_matter_is_either(self) -> None:
         text, _ = answer(GRU, 1.02 * GRU * (1 + 0.002 * RNG.normal(size=5)))
-        assert text.startswith("Either: GRU has 2 % lower RMSE (95 % interval ")
+        assert re.match(r"Either: GRU has 2 % lower RMSE \(90 % interval [\d.]+ to [\d.]+ %\), ", text)
         assert "less than the margin of 5 %" in text
 
     def test_the_margin_is_the_users(self) -> None:
@@ -97,7 +97,7 @@ class TestTwoCells:
         assert needed is not None
         assert text.startswith("Undecided after 5 seeds: ")
         assert ", anything from " in text
-        assert text.endswith(f" higher; about {needed - 5} more seeds would settle 5 %.")
+        assert text.endswith(f" higher is possible; about {needed - 5} more seeds would show 5 %.")
         assert "tie" not in text
 
     @pytest.mark.parametrize(("seeds", "words"), [(1, "1 seed is too few"), (2, "2 seeds are too few")])
@@ -139,9 +139,9 @@ class TestBaselines:
 
     def test_what_is_not_shown_to_be_beaten_is_a_remark(self) -> None:
         _, remarks = answer(NOISE, 1.4 * NOISE**2)
-        assert "No network is shown to beat repeating the last value." in remarks
+        assert "No network is shown to beat repeating the last value, which is simpler." in remarks
 
-    def test_of_exact_baselines_nothing_is_said(self, trained: dict[str, Run]) -> None:
+    def test_no_network_beats_a_baseline_without_error(self, trained: dict[str, Run]) -> None:
         found = made(
             trained, {"GRU": [(1.0, 2.0), (1.1, 2.1), (0.9, 1.9)], "LSTM": [(2.0, 4.1), (2.2, 4.2), (1.8, 3.7)]}
         )
@@ -150,7 +150,10 @@ class TestBaselines:
             for name, scores in found.runs[0].metrics.baselines.items()
         }
         found = change(found, lambda run: replace(run, metrics=structs.replace(run.metrics, baselines=exact)))
-        assert all("there is nothing to beat" in text for text in texts(write_verdict(found), "baseline"))
+        verdict = write_verdict(found)
+        assert all("makes no error at all" in text for text in texts(verdict, "baseline"))
+        assert verdict.answer.choice == "neither"
+        assert verdict.answer.text == "Neither: repeating the last value makes no error at all."
 
 
 class TestManyArms:
@@ -363,3 +366,30 @@ def test_an_arm_is_named_only_where_the_evidence_says_different(
     named = verdict.answer.choice in {*(arm.name for arm in found.arms), *(arm.cell for arm in found.arms)}
     if named and not verdict.answer.text.endswith("failed."):
         assert any(decision.differs and decision.lower == verdict.answer.choice for decision in decide_errors(found))
+
+
+INTERVAL = re.compile(r"\(([\d.,]+) to ([\d.,]+)(?:; [\d.]+ %)?\)")
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([3, 5, 8]), st.sampled_from([0, 5]))
+def test_what_is_printed_never_contradicts_itself(seed: int, seeds: int, series: int) -> None:
+    """An interval that is written without 1 stands beside a difference, one with 1 beside none, to the last digit."""
+    draw = np.random.default_rng(seed)
+    shape = (2, seeds, series) if series else (2, seeds)
+    spread = 10.0 ** draw.uniform(-4, -1)
+    values = np.exp(spread * draw.normal(size=shape) + spread * draw.normal(size=(2, *[1] * (len(shape) - 1))))
+    verdict = write_verdict(make_comparison(values, np.exp(spread * draw.normal(size=(2, seeds)))))
+    for finding in verdict.evidence:
+        ends = [tuple(float(end.replace(",", "")) for end in found) for found in INTERVAL.findall(finding.text)]
+        if finding.topic in ("error", "speed") and ends:
+            assert (": different" in finding.text) == (not ends[0][0] <= 1 <= ends[0][1]), finding.text
+        if finding.topic == "baseline" and ends:
+            differing = sum(not low <= 1 <= high for low, high in ends)
+            undecided = finding.text.count("undecided") * (2 if "both undecided" in finding.text else 1)
+            assert len(ends) - differing == undecided, finding.text
+        if finding.topic in ("error", "speed"):
+            p = re.search(r"p (?:=|<) ([\d.]+)", finding.text)
+            assert not p or (float(p[1]) < 0.05) == (": different" in finding.text), finding.text
+    shares = re.search(r"lower RMSE than .* interval ([\d.-]+) to", verdict.answer.text)
+    assert not shares or float(shares[1]) > 0, verdict.answer.text

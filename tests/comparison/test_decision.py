@@ -71,9 +71,18 @@ class TestOutcome:
             called.append(any(one.outcome in (Outcome.SMALL, Outcome.EQUIVALENT) for one in decisions))
         assert np.mean(called) <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 300)
 
-    def test_a_difference_of_a_billionth_is_too_small_to_matter(self) -> None:
+    @pytest.mark.parametrize("factor", [1.0, 1.1])
+    @pytest.mark.parametrize("jitter", [1e-11, 1e-8])
+    def test_a_ratio_that_varies_by_float32_rounding_decides_nothing(self, factor: float, jitter: float) -> None:
         gru = np.array([0.5, 0.6, 0.55, 0.58])
-        decision = one(decide_errors(make_comparison(np.stack([gru, gru * (1 + 1e-9 + 1e-11 * RNG.normal(size=4))]))))
+        other = gru * factor * (1 + jitter * RNG.normal(size=4))
+        decision = one(decide_errors(make_comparison(np.stack([gru, other]))))
+        assert decision.outcome is Outcome.UNDECIDED
+        assert not decision.is_tested
+
+    def test_a_difference_of_a_thousandth_is_too_small_to_matter(self) -> None:
+        gru = np.array([0.5, 0.6, 0.55, 0.58])
+        decision = one(decide_errors(make_comparison(np.stack([gru, gru * (1 + 1e-3 + 1e-5 * RNG.normal(size=4))]))))
         assert decision.outcome is Outcome.SMALL
 
     @pytest.mark.parametrize("factor", [1.0, 2.0])
@@ -128,6 +137,32 @@ class TestLostTrials:
         ]
         assert decisions[0].p == decisions[1].p
         assert decisions[0].outcome is decisions[1].outcome
+
+    @pytest.mark.parametrize("lost", [False, True])
+    def test_series_that_differ_make_no_difference_sure(self, lost: bool) -> None:
+        """Arms that are equal on average over all series are told apart rarely, whether a trial was lost or not."""
+        draw, called = np.random.default_rng(5), []
+        for _ in range(150):
+            of_series = 0.07 * draw.normal(size=(2, 1, 10))
+            values = np.exp(of_series + 0.03 * draw.normal(size=(2, 10, 1)) + 0.03 * draw.normal(size=(2, 10, 10)))
+            failed = np.zeros((2, 10), bool)
+            failed[0, 0] = lost
+            decision = one(decide_errors(make_comparison(values, failed=failed)))
+            assert (decision.series, decision.lost) == (10, lost)
+            called.append(decision.differs)
+        assert np.mean(called) <= 0.11
+
+    def test_what_holds_for_seeds_and_series_is_shown_in_spite_of_a_lost_trial(self) -> None:
+        draw = np.random.default_rng(6)
+        values = np.exp(0.03 * draw.normal(size=(2, 8, 10)))
+        values[1] *= 1.3
+        failed = np.zeros((2, 8), bool)
+        failed[1, 2] = True
+        found = make_comparison(values, failed=failed)
+        assert one(decide_errors(found)).lower == "GRU"
+        assert one(decide_errors(found)).differs
+        worse = make_comparison(1.5 * values, failed=failed)
+        assert [(one.differs, one.first_is_lower) for one in decide_baselines(worse)] == [(True, False)] * 2
 
     def test_cells_over_settings_are_ranked_within_each_setting(self) -> None:
         values = np.exp(0.05 * RNG.normal(size=(6, 6)))

@@ -97,7 +97,7 @@ class TestExact:
         assert any("error of exactly 0" in text and "nothing to compare" in text for text in texts)
         assert tree["pairs"]["error"] == []
         if not baseline:
-            assert any("persistence" in text and "there is nothing to beat" in text for text in texts)
+            assert any("last value" in text and "makes no error at all" in text for text in texts)
 
     def test_a_loss_of_zero_is_drawn(self, trained: dict[str, Run], tmp_path: Path) -> None:
         run = trained["gru"]
