@@ -94,7 +94,7 @@ def test_an_arm_whose_trials_all_fail_stays_in_the_comparison(
     loaded = load(comparison.folder)
     assert list(loaded.arms) == list(comparison.arms)
     assert loaded.failed_arms == comparison.failed_arms
-    assert loaded.notes == comparison.notes == ("The arms differ in model.dropout.",)
+    assert loaded.notes == comparison.notes == ("The arms differ in dropout.",)
     assert write_verdict(loaded) == write_verdict(comparison)
 
 

@@ -80,7 +80,7 @@ def _check_same_windows(first: Run, other: Run) -> None:
 def write_differences(specs: Sequence[Experiment]) -> tuple[str, ...]:
     """Write a note for each setting, seed and cell apart, that is not the same for all; units are one of them."""
     notes = [
-        f"The arms differ in {key}{CONSEQUENCES.get(key, '')}."
+        f"The arms differ in {key.partition('.')[2]}{CONSEQUENCES.get(key, '')}."
         for key in find_differing_settings(specs)
         if key not in UNNAMED_KEYS
     ]

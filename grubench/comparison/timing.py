@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from grubench.comparison.comparison import Comparison
     from grubench.comparison.pairs import Pair
     from grubench.runs.run import Run
+    from grubench.spec.arms import Arm
 
 # Settings whose effect on the time is a question of its own, whatever kernel they lead to.
 SPEED_KEYS = {f"training.{name}" for name in ("backend", "precision", "jit", "kernel", "threads", "strategy")}
@@ -53,6 +55,23 @@ def is_untimed_together(comparison: Comparison) -> bool:
     """Whether there are pairs of trials, and none took turns, such as where those of one arm are reused."""
     turns = [took_turns(*two) for pair in find_neighbors(comparison) for two in comparison.pairs(*pair.arms[0])]
     return bool(turns) and not any(turns)
+
+
+@lru_cache(maxsize=2)
+def find_timed_apart(comparison: Comparison) -> frozenset[Arm]:
+    """The arms with times of other calls than most trials; all of several calls where most have none in common.
+
+    Trials that were resumed did not take turns either.
+    """
+    calls = Counter(run.environment.call for run in comparison.runs)
+    call, most = calls.most_common(1)[0]
+    usual = call if 2 * most > calls.total() else None
+    apart = {
+        arm
+        for arm, runs in comparison.arms.items()
+        if any(run.environment.call != usual or run.metrics.timing.resumed_after_epochs for run in runs)
+    }
+    return frozenset(apart if len(comparison.arms) > 1 else ())
 
 
 def can_be_timed(comparison: Comparison, pair: Pair) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from grubench.comparison.timing import find_timed_apart
 from grubench.spec.arms import name_cells
 from grubench.spec.backends import BACKENDS
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 # What stands at a time that was taken on a shared machine.
 MARK = "*"
+# What stands at a time that was not taken in turns with those beside it.
+APART = "\N{DAGGER}"
 
 
 def write_header(comparison: Comparison) -> list[str]:
@@ -30,6 +33,7 @@ def write_header(comparison: Comparison) -> list[str]:
         *write_kernel_lines(comparison),
         *(f"{heading}: {text}" for heading, text in described.items() if text),
         _write_shared(comparison.runs),
+        _write_apart(comparison),
         _write_resumed(comparison.runs),
     )
     return [line for line in lines if line]
@@ -109,6 +113,13 @@ def _write_shared(runs: Sequence[Run]) -> str:
     """What the mark at a time means; empty where none is marked."""
     reasons = "; ".join(dict.fromkeys(run.environment.shared for run in runs if run.environment.shared))
     return f"{MARK} Timed {reasons}" if reasons else ""
+
+
+def _write_apart(comparison: Comparison) -> str:
+    """What the mark at a time means that was not taken in turns with the others; empty where none is marked."""
+    if not find_timed_apart(comparison):
+        return ""
+    return f"{APART} Not timed together with the others, which a ratio of times needs; --fresh trains all in turns"
 
 
 def _write_resumed(runs: Sequence[Run]) -> str:

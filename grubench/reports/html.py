@@ -14,7 +14,7 @@ from grubench.reports import vega
 from grubench.reports.columns import COST_COLUMNS, list_test_columns
 from grubench.reports.export import write_text
 from grubench.reports.header import write_header
-from grubench.reports.pair_tables import make_tables
+from grubench.reports.pair_tables import list_tables
 from grubench.reports.rows import format_cell, list_numbers, make_rows, select_columns
 from grubench.reports.score_table import title_test_error
 from grubench.reports.settings_line import write_settings
@@ -87,7 +87,7 @@ def render(comparison: Comparison) -> str:
         settings=write_settings(comparison),
         header=write_header(comparison),
         tables=_make_tables(comparison),
-        text_tables=make_tables(comparison),
+        text_tables=list_tables(comparison),
         charts=[{"title": chart["title"], "description": chart["description"]} for chart in charts],
         specs=_for_script([{key: value for key, value in chart.items() if key != "title"} for chart in charts]),
         spec=_list_settings(comparison),

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from grubench.comparison.verdict import write_verdict
 from grubench.reports.columns import COST_COLUMNS, list_test_columns
-from grubench.reports.header import write_header
+from grubench.reports.header import APART, write_header
 from grubench.reports.numbers import NONE
-from grubench.reports.pair_tables import make_tables
+from grubench.reports.pair_tables import list_tables
 from grubench.reports.rows import format_cell, make_rows, select_columns
 from grubench.reports.settings_line import write_settings
 from grubench.text import write_on_one_line
@@ -23,6 +23,7 @@ SPECIAL = {
     "\\": r"\textbackslash{}",
     "±": r"$\pm$",
     NONE: "--",
+    APART: r"$\dagger$",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "[": "{[}",
@@ -42,7 +43,7 @@ def write_latex(comparison: Comparison) -> str:
         shown = select_columns(table_rows, columns)
         body = [[row.name, *(format_cell(row, column) for column in shown)] for row in table_rows]
         lines.append(_write_table(["", *(column.heading for column in shown)], body))
-    for table in make_tables(comparison):
+    for table in list_tables(comparison):
         lines += [_write_comment("Table", table.title), _write_table(table.head, table.lines)]
     lines += [_write_comment(finding.heading, finding.text) for finding in verdict.findings]
     return "\n".join(lines) + "\n"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from grubench.comparison.verdict import write_verdict
 from grubench.reports.columns import COST_COLUMNS, list_test_columns
 from grubench.reports.header import write_header
-from grubench.reports.pair_tables import make_tables
+from grubench.reports.pair_tables import list_tables
 from grubench.reports.rows import format_cell, make_rows, select_columns
 from grubench.reports.settings_line import write_settings
 from grubench.text import write_on_one_line
@@ -41,7 +41,7 @@ def write_markdown(comparison: Comparison) -> str:
         shown = select_columns(table_rows, columns)
         body = [[row.name, *(format_cell(row, column) for column in shown)] for row in table_rows]
         lines += _write_table(["", *(column.heading for column in shown)], body)
-    for table in make_tables(comparison):
+    for table in list_tables(comparison):
         lines += [f"{escape_markdown(table.title)}:\n", *_write_table(table.head, table.lines)]
     lines += [f"- **{finding.heading}:** {escape_markdown(finding.text)}" for finding in verdict.findings]
     return "\n".join(lines) + "\n"

@@ -15,15 +15,16 @@ from grubench.comparison.phrases import write_interval
 from grubench.comparison.power import MIN_SEEDS
 from grubench.comparison.series_tests import PERSISTENCE, average_over_seeds, compare_over_series
 from grubench.comparison.statistics import format_p, state_p
-from grubench.reports.numbers import NONE, format_mean
+from grubench.reports.columns import list_test_columns
+from grubench.reports.numbers import NONE
+from grubench.reports.rows import format_cell, make_target_rows
 from grubench.training.metrics import METRICS
 
 if TYPE_CHECKING:
     from grubench.comparison.comparison import Comparison
     from grubench.comparison.decision import Decision
 
-# More targets of different units have no lines of their own in a comparison.
-MAX_TARGETS = 6
+TARGETS_TITLE = "Test error of each target, in its own unit where not scaled"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,31 +42,25 @@ class TextTable:
     lines: tuple[tuple[str, ...], ...]
 
 
-def make_tables(comparison: Comparison, *, details: bool = True) -> list[TextTable]:
-    """Make the tables of targets and, with details, those of pairs and of the study's test: those that there are."""
-    tables = [tabulate_targets(comparison)]
-    if details:
-        tables += [tabulate_pairs(comparison), tabulate_series(comparison)]
+def make_tables(comparison: Comparison) -> list[TextTable]:
+    """Make the tables of pairs and of the study's test: those that there are."""
+    tables = [tabulate_pairs(comparison), tabulate_series(comparison)]
     return [table for table in tables if table]
+
+
+def list_tables(comparison: Comparison) -> list[TextTable]:
+    """Make every table below a comparison's own, that of targets too, as files show them."""
+    targets = tabulate_targets(comparison)
+    return [*([targets] if targets else []), *make_tables(comparison)]
 
 
 def tabulate_targets(comparison: Comparison) -> TextTable | None:
     """Make a line a target and forecaster where a few targets have different units, which no mean can be taken over."""
-    first = comparison.runs[0].metrics
-    names = list(first.test.series)
-    if first.data.one_unit or len(names) > MAX_TARGETS:
+    rows, columns = make_target_rows(comparison), list_test_columns()
+    if not rows:
         return None
-    metrics = [metric for metric in METRICS.values() if metric.heading]
-    evaluations = {arm.short_name: [run.metrics.test for run in runs] for arm, runs in comparison.arms.items()}
-    evaluations |= {name: [baseline] for name, baseline in first.baselines.items()}
-    lines = []
-    for name in names:
-        for forecaster, tests in evaluations.items():
-            scores = [[test.series[name].get(metric.key) for test in tests] for metric in metrics]
-            cells = (format_mean([score for score in row if score is not None], " ± ") for row in scores)
-            lines.append((f"{name}, {forecaster}", *cells))
-    head = ("", *(metric.column for metric in metrics))
-    return TextTable(title="Test error of each target, in its own unit where not scaled", head=head, lines=tuple(lines))
+    lines = tuple((row.name, *(format_cell(row, column) for column in columns)) for row in rows)
+    return TextTable(title=TARGETS_TITLE, head=("", *(column.heading for column in columns)), lines=lines)
 
 
 def tabulate_pairs(comparison: Comparison) -> TextTable | None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import asdict
 
+from grubench.comparison.timing import find_timed_apart
 from grubench.reports.columns import COST_COLUMNS, Column
-from grubench.reports.header import MARK
+from grubench.reports.header import APART, MARK
 from grubench.reports.numbers import format_mean
 from grubench.spec.baselines import LINEAR, SEASONAL
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from grubench.spec.experiment import Experiment
 
 C = TypeVar("C", bound=Column)
+# More targets of different units have no lines of their own in a comparison.
+MAX_TARGETS = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,7 @@ class Row:
         seeds: The seeds of an arm's runs; none for what is not trained.
         values: Its values by the key of their column, one for each seed.
         shared: Whether its trials shared a machine while they were timed.
+        timed_apart: Whether they were timed in another call than those that they stand beside.
     """
 
     name: str
@@ -44,6 +48,7 @@ class Row:
     seeds: tuple[int, ...] = ()
     values: Mapping[str, Sequence[float | None]]
     shared: bool = False
+    timed_apart: bool = False
 
 
 def read_values(run: Run) -> dict[str, float | None]:
@@ -54,10 +59,30 @@ def read_values(run: Run) -> dict[str, float | None]:
 
 def make_rows(comparison: Comparison) -> list[Row]:
     """Make a row for each arm and each baseline."""
-    arms = [_make_arm_row(arm, runs) for arm, runs in comparison.arms.items()]
+    apart = find_timed_apart(comparison)
+    arms = [_make_arm_row(arm, runs, timed_apart=arm in apart) for arm, runs in comparison.arms.items()]
     baselines = comparison.runs[0].metrics.baselines.items()
     rows = [_make_score_row(name, baseline.overall) for name, baseline in baselines]
     return arms + rows + _make_missing_rows(comparison.spec, dict(baselines))
+
+
+def make_target_rows(comparison: Comparison) -> list[Row]:
+    """Make a row for each target and forecaster where a few targets have different units; none elsewhere.
+
+    No mean can be taken over different units.
+    """
+    first = comparison.runs[0].metrics
+    names = list(first.test.series)
+    if first.data.one_unit or len(names) > MAX_TARGETS:
+        return []
+    tests = {arm.short_name: [run.metrics.test for run in runs] for arm, runs in comparison.arms.items()}
+    tests |= {name: [baseline] for name, baseline in first.baselines.items()}
+    rows = []
+    for name in names:
+        for forecaster, of_seeds in tests.items():
+            values = {key: [test.series[name].get(key) for test in of_seeds] for key in first.test.series[name]}
+            rows.append(Row(name=f"{name}, {forecaster}", cell=f"{name}, {forecaster}", values=values))
+    return rows
 
 
 def make_series_rows(test: Evaluation, baselines: Mapping[str, Evaluation], spec: Experiment) -> list[Row]:
@@ -81,7 +106,7 @@ def _make_missing_rows(spec: Experiment, baselines: Mapping[str, Evaluation]) ->
     return [Row(name=f"{name} ({reason})", cell=f"{name}\n({reason})", values={}) for name, reason in reasons.items()]
 
 
-def _make_arm_row(arm: Arm, runs: Sequence[Run]) -> Row:
+def _make_arm_row(arm: Arm, runs: Sequence[Run], *, timed_apart: bool) -> Row:
     per_seed = [read_values(run) for run in runs]
     return Row(
         name=arm.name,
@@ -90,6 +115,7 @@ def _make_arm_row(arm: Arm, runs: Sequence[Run]) -> Row:
         seeds=tuple(run.experiment.seed for run in runs),
         values={key: [values[key] for values in per_seed] for key in per_seed[0]},
         shared=any(run.environment.shared for run in runs),
+        timed_apart=timed_apart,
     )
 
 
@@ -113,4 +139,5 @@ def select_columns(rows: Sequence[Row], columns: Sequence[C]) -> list[C]:
 
 def format_cell(row: Row, column: Column, joint: str = " ± ") -> str:
     """The mean over the seeds and, behind `joint`, their standard deviation; marked where times were disturbed."""
-    return format_mean(list_numbers(row, column), joint, MARK if column.is_timed and row.shared else "")
+    marks = (MARK if row.shared else "") + (APART if row.timed_apart else "")
+    return format_mean(list_numbers(row, column), joint, marks if column.is_timed else "")

@@ -13,6 +13,7 @@ from rich.text import Text
 from grubench.reports.columns import list_test_columns
 from grubench.reports.numbers import format_number
 from grubench.reports.palette import find_color
+from grubench.reports.paragraphs import wrap
 from grubench.reports.rows import format_cell, make_series_rows, select_columns
 
 if TYPE_CHECKING:
@@ -60,8 +61,9 @@ def print_table(title: str, rows: Sequence[Row], columns: Sequence[Column], cons
     shown = select_columns(rows, columns)
     common = [column for column in shown if not column.is_score and _is_common(rows, column)] if len(rows) > 1 else []
     shown = [column for column in shown if column not in common]
-    title += "".join(f", {column.heading} {format_cell(rows[0], column)}" for column in common)
+    title += "".join(f", {format_cell(rows[0], column)} {column.heading}" for column in common)
     table = _make_table(rows, shown, wide=True)
+    every = shown
     for key in ("", *DISPENSABLE):
         if _fits(table, console):
             break
@@ -69,6 +71,9 @@ def print_table(title: str, rows: Sequence[Row], columns: Sequence[Column], cons
         table = _make_table(rows, shown, wide=False)
     console.print(Text(title, style="bold"))
     console.print(table)
+    left_out = [column.heading for column in every if column not in shown]
+    if left_out:
+        console.print(Text(wrap(f"Too wide to show: {', '.join(left_out)}; --export has all.", console.width)))
     console.print()
     return shown
 
@@ -85,8 +90,8 @@ def _fits(table: Table, console: Console) -> bool:
 def _make_table(rows: Sequence[Row], columns: Sequence[Column], *, wide: bool) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1 if wide else 0, 0, 0))
     settings = list(dict.fromkeys(key for row in rows for key in row.settings))
-    for heading in ("", *settings):
-        table.add_column(Text(heading.replace("_", "\n")), overflow="fold")
+    for heading in ("", *settings):  # a setting is called by its name, underscores and all
+        table.add_column(Text(heading if wide else heading.replace("_", "_\n")), overflow="fold")
     for column in columns:
         heading = column.heading if wide else column.heading.replace(" ", "\n")
         table.add_column(heading, justify="right", no_wrap=True)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from grubench.comparison.comparison import Comparison
     from grubench.spec.experiment import Experiment
+    from grubench.spec.sections import Training
 
 # Settings that the line has in its own words, or that say where the data come from.
 WORDED = {
@@ -48,19 +49,50 @@ def write_settings(comparison: Comparison) -> str:
     """Write in one line what the arms share."""
     spec, windows = comparison.spec, comparison.runs[0].metrics.data.windows
     training, window = spec.training, spec.window
+    differing = find_differing_settings(list(comparison.specs.values()))
     units = " and ".join(dict.fromkeys(_list_units(run.experiment) for run in comparison.runs))
     out = "next at every step" if window.every_step else f"{window.horizon} out"
     parts = [
         f"{spec.data_name}: {window.lookback} steps in, {out}",
-        f"season of {count(spec.data.season, 'step')}" if spec.data.season > 1 else "no season",
+        *([] if "data.period" in differing else [_write_season(spec)]),
         f"{windows.train:,} windows to train on{_name_train_series(spec)}, {windows.test:,} to test",
         f"{units} units",
-        f"{training.optimizer} {training.learning_rate:g}, {training.loss}",
-        f"{_write_length(spec)} of batch {training.batch_size}",
+        _write_training(training, differing),
+        _write_length(training, differing),
         _write_seeds(comparison),
+        *_list_unusual(spec, differing),
     ]
-    differing = find_differing_settings(list(comparison.specs.values()))
-    return " · ".join(parts + _list_unusual(spec, differing))
+    return " · ".join(part for part in parts if part)
+
+
+def _write_season(spec: Experiment) -> str:
+    return f"season of {count(spec.data.season, 'step')}" if spec.data.season > 1 else "no season"
+
+
+def _write_training(training: Training, differing: Sequence[str]) -> str:
+    """Optimizer, learning rate and loss, without those that differ between the arms: `adam 0.001, mse`."""
+    texts = {
+        "optimizer": training.optimizer,
+        "learning_rate": f"{training.learning_rate:g}",
+        "loss": training.loss,
+    }
+    shared = {key: text for key, text in texts.items() if f"training.{key}" not in differing}
+    if "learning_rate" in shared and "optimizer" not in shared:
+        shared["learning_rate"] = f"learning rate {shared['learning_rate']}"
+    joint = " ".join(shared[key] for key in ("optimizer", "learning_rate") if key in shared)
+    return ", ".join(text for text in (joint, shared.get("loss", "")) if text)
+
+
+def _write_length(training: Training, differing: Sequence[str]) -> str:
+    """How long each arm trains, and its batches, without what differs between the arms: `6 epochs of batch 32`."""
+    length = f"{training.seconds:g} s of training each, in steps" if training.seconds else ""
+    if not length and "training.epochs" not in differing:
+        length = count(training.epochs, "epoch")
+    parts = [
+        "" if "training.seconds" in differing else length,
+        "" if "training.batch_size" in differing else f"batch {training.batch_size}",
+    ]
+    return " of ".join(part for part in parts if part)
 
 
 def _write_seeds(comparison: Comparison) -> str:
@@ -69,11 +101,6 @@ def _write_seeds(comparison: Comparison) -> str:
         return f"seed {seeds[0]}"
     unbroken = len(seeds) > 2 and seeds[-1] - seeds[0] == len(seeds) - 1
     return f"seeds {seeds[0]}-{seeds[-1]}" if unbroken else f"seeds {', '.join(map(str, seeds))}"
-
-
-def _write_length(spec: Experiment) -> str:
-    seconds = spec.training.seconds
-    return f"{seconds:g} s of training each, in steps" if seconds else count(spec.training.epochs, "epoch")
 
 
 def _name_train_series(spec: Experiment) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from msgspec.structs import asdict
 from rich import box
+from rich.cells import cell_len
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -22,9 +24,10 @@ from grubench.reports.header import (
     write_header,
 )
 from grubench.reports.numbers import format_number
-from grubench.reports.pair_tables import make_tables
+from grubench.reports.pair_tables import TARGETS_TITLE, make_tables
 from grubench.reports.palette import find_color
-from grubench.reports.rows import make_rows, read_values
+from grubench.reports.paragraphs import wrap
+from grubench.reports.rows import make_rows, make_target_rows, read_values
 from grubench.reports.score_table import print_scores, print_table, title_test_error
 from grubench.reports.settings_line import write_settings
 from grubench.text import count, escape_name, write_on_one_line
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
     from grubench.reports.pair_tables import TextTable
     from grubench.runs.run import Run
 
+# What the names of a table's lines have at least.
+NAME_WIDTH = 16
 # A terminal in which a run's name leaves no room for all columns.
 NARROW = 100
 
@@ -54,38 +59,63 @@ def show_comparison(comparison: Comparison, console: Console, *, details: bool =
     rows, verdict = make_rows(comparison), write_verdict(comparison)
     console.print()
     for number, line in enumerate(verdict.answer.lines):
-        console.print(Padding(Text(write_on_one_line(line), style="" if number else "bold"), (0, 1)))
+        _print_paragraph(line, console, "" if number else "bold")
     console.print()
     kernels, *more = write_header(comparison)
     for line in (f"{write_settings(comparison)} · {kernels}", *more):
-        console.print(Padding(Text(write_on_one_line(line), style="dim"), (0, 1)))
+        _print_paragraph(line, console, "dim")
     for note in comparison.notes:
-        console.print(Padding(Text(write_on_one_line(note), style="yellow"), (0, 1)))
+        _print_paragraph(note, console, "yellow")
     console.print()
     title = title_test_error(comparison.runs[0].metrics.data.unit)
     columns = print_table(title, rows, choose_columns(list_test_columns(), details=details), console)
     trained = [row for row in rows if row.seeds]
     columns += print_table("Training", trained, choose_columns(COST_COLUMNS, details=details), console)
-    for table in make_tables(comparison, details=details):
-        console.print(Text(table.title, style="bold"))
-        console.print(_make_text_table(table))
+    targets = make_target_rows(comparison)
+    if targets:
+        columns += print_table(TARGETS_TITLE, targets, choose_columns(list_test_columns(), details=details), console)
+    for table in make_tables(comparison) if details else []:
+        console.print(Text(wrap(table.title, console.width), style="bold"))
+        console.print(_make_text_table(table, console.width))
         console.print()
+    columns = list(dict.fromkeys(columns))
     explained = columns if details else [column for column in columns if column.is_score]
-    console.print(Padding(Text(_explain(comparison, explained, details=details), style="dim"), (0, 1)))
+    _print_paragraph(_explain(comparison, explained, details=details), console, "dim")
     console.print()
     for finding in verdict.findings if details else verdict.evidence:
-        text = write_on_one_line(finding.text)
-        console.print(Padding(Text.assemble((f"{finding.heading}:", "bold"), f" {text}"), (0, 1)))
+        _print_paragraph(str(finding), console, heading=f"{finding.heading}:")
 
 
-def _make_text_table(content: TextTable) -> Table:
+def _print_paragraph(line: str, console: Console, style: str = "", heading: str = "") -> None:
+    """Print a sentence or more between blank margins, its heading in bold."""
+    text = Text(wrap(write_on_one_line(line), console.width - 2), style=style)
+    if heading:
+        text.stylize("bold", 0, len(heading))
+    console.print(Padding(text, (0, 1)))
+
+
+def _make_text_table(content: TextTable, width: int) -> Table:
+    """The table as it fits: what stands behind a number in its cell comes below it where all of it is too wide."""
+    if _measure_numbers(content) + NAME_WIDTH > width:
+        content = replace(content, lines=tuple((name, *map(_break_cell, cells)) for name, *cells in content.lines))
+    is_too_wide = _measure_numbers(content) + NAME_WIDTH > width
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     for position, heading in enumerate(content.head):
         justify: Literal["left", "right"] = "right" if position else "left"
-        table.add_column(Text(heading), justify=justify, no_wrap=bool(position), overflow="fold")
+        table.add_column(Text(heading), justify=justify, no_wrap=bool(position) and not is_too_wide, overflow="fold")
     for name, *cells in content.lines:
         table.add_row(Text(name, style=find_color(name)), *map(Text, cells))
     return table
+
+
+def _measure_numbers(content: TextTable) -> int:
+    """The width of all columns but that of the names, each with what parts it from the next."""
+    columns = list(zip(content.head, *content.lines, strict=True))[1:]
+    return sum(2 + max(cell_len(line) for cell in column for line in (cell.splitlines() or [""])) for column in columns)
+
+
+def _break_cell(text: str) -> str:
+    return text.replace(" (", "\n(").replace(" ± ", "\n±").replace(", p ", ",\np ")
 
 
 def _explain(comparison: Comparison, columns: Sequence[Column], *, details: bool) -> str:
@@ -140,7 +170,7 @@ def show_run(run: Run, console: Console) -> None:
     console.print(table)
     few = warn_of_few_targets(run.metrics.data.separate_targets)
     for note in (*run.metrics.data.notes, *([f"Test part: {few}"] if few else [])):
-        console.print(Text(write_on_one_line(note), style="yellow"))
+        console.print(Text(wrap(write_on_one_line(note), console.width), style="yellow"))
     print_scores(run.metrics.test, run.metrics.baselines, run.metrics.data.unit, run.experiment, console)
 
 

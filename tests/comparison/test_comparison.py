@@ -39,7 +39,7 @@ class TestFinishedRuns:
         spec = replace(other.experiment, training=replace(other.experiment.training, epochs=3))
         found = comparison.from_runs([trained["gru"], replace(other, experiment=spec)])
         assert [arm.name for arm in found.arms] == ["GRU epochs=2", "LSTM epochs=3"]
-        assert found.notes == ("The arms differ in training.epochs.",)
+        assert found.notes == ("The arms differ in epochs.",)
 
     def test_numbers_that_are_the_same_when_shortened_are_in_full_in_the_names(self, trained: dict[str, Run]) -> None:
         run = trained["gru"]
@@ -72,7 +72,7 @@ class TestFinishedRuns:
         other = trained["lstm"]
         spec = replace(other.experiment, data=replace(other.experiment.data, period=5))
         found = comparison.from_runs([trained["gru"], replace(other, experiment=spec)])
-        assert found.notes == ("The arms differ in data.period.",)
+        assert found.notes == ("The arms differ in period.",)
 
     def test_other_data_is_refused(self, trained: dict[str, Run]) -> None:
         other = trained["lstm"]
@@ -115,7 +115,7 @@ class TestLoad:
             Arm(name="LSTM dropout=0", cell="LSTM", settings={"dropout": "0"}): [trained["lstm"]],
         }
         failures = (comparison.Failure(arm=failed.name, seed=0, message="The loss became NaN."),)
-        notes = ("The arms differ in model.dropout.",)
+        notes = ("The arms differ in dropout.",)
         compared = comparison.Comparison(arms=arms, failures=failures, failed_arms=(failed,), notes=notes)
         for run in trained.values():
             shutil.copytree(run.folder, folder.parent / run.name)

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import compare_runs, made, visible
+from conftest import compare_runs, made, run_with, visible
 from msgspec import structs
 from rich.console import Console
 
 from grubench.comparison.comparison import Comparison
 from grubench.comparison.verdict import write_verdict
-from grubench.reports import export, header, numbers, plots, rows, score_table, terminal
+from grubench.reports import export, header, numbers, paragraphs, plots, rows, score_table, settings_line, terminal
 from grubench.reports.columns import Column
 from grubench.runs.run import Run
+from grubench.spec.arms import build_arms
 from grubench.spec.experiment import Experiment
 
 
@@ -62,8 +64,84 @@ def test_what_all_rows_have_stands_in_the_title(found: Comparison) -> None:
     made = [rows.Row(name=name, cell=name, values={"x": [3.0], "y": [y]}) for name, y in (("a", 1.0), ("b", 2.0))]
     score_table.print_table("Training", made, [Column(key=key, heading=key) for key in "xy"], console)
     title, heading, *_ = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
-    assert title.strip() == "Training, x 3"
+    assert title.strip() == "Training, 3 x"
     assert heading.split() == ["y"]
+
+
+def show(comparison: Comparison, width: int = 80, *, details: bool = False) -> str:
+    console = Console(file=StringIO(), width=width)
+    terminal.show_comparison(comparison, console, details=details)
+    return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
+
+
+def vary(trained: dict[str, Run], **values: Sequence[object]) -> Comparison:
+    """Both cells with each value of settings of training."""
+    keys = {f"training.{key}": of_key for key, of_key in values.items()}
+    arms = {
+        arm: [
+            replace(run_with(trained[spec.model.cell], seed=k, error=1 + k / 9), experiment=spec.with_seed(k))
+            for k in range(3)
+        ]
+        for arm, spec in build_arms(trained["gru"].experiment, ["gru", "lstm"], keys).items()
+    }
+    return Comparison(arms=arms)
+
+
+def test_what_is_varied_is_not_said_of_all_arms(trained: dict[str, Run]) -> None:
+    spec = trained["gru"].experiment.training
+    shared = (
+        f"{spec.optimizer} {spec.learning_rate:g}, {spec.loss} · {spec.epochs} epochs of batch {spec.batch_size} · "
+    )
+    assert shared in settings_line.write_settings(compare_runs({"GRU": [trained["gru"]], "LSTM": [trained["lstm"]]}))
+    for varied, said in (
+        ({"learning_rate": [0.1, 0.2]}, f" · adam, mse · {spec.epochs} epochs of batch {spec.batch_size} · "),
+        ({"optimizer": ["adam", "sgd"]}, f" · learning rate {spec.learning_rate:g}, mse · "),
+        ({"loss": ["mse", "mae"]}, f" · adam {spec.learning_rate:g} · "),
+        ({"epochs": [2, 3]}, f", mse · batch {spec.batch_size} · "),
+        ({"batch_size": [16, 64]}, f", mse · {spec.epochs} epochs · "),
+        ({"batch_size": [16, 64], "epochs": [2, 3]}, ", mse · seeds 0-2"),
+    ):
+        assert said in settings_line.write_settings(vary(trained, **varied))
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_settings_are_called_by_their_names(trained: dict[str, Run], width: int) -> None:
+    text = show(vary(trained, learning_rate=[0.1, 0.2]), width)
+    assert ("learning_rate" if width == 160 else "learning_") in text
+    assert "learning rate" not in text
+
+
+def test_times_that_were_not_taken_in_turns_are_marked(found: Comparison) -> None:
+    def with_others(others: int) -> Comparison:
+        """So many trials of the LSTM are of another call."""
+        runs = found.runs_of("LSTM")
+        moved = [replace(run, environment=structs.replace(run.environment, call="another")) for run in runs]
+        return compare_runs({"GRU": found.runs_of("GRU"), "LSTM": moved[:others] + runs[others:]})
+
+    assert header.APART not in show(found)
+    for others, marked in ((1, {"LSTM"}), (3, {"GRU", "LSTM"})):
+        comparison = with_others(others)
+        assert {row.name for row in rows.make_rows(comparison) if row.timed_apart} == marked
+        text = show(comparison)
+        assert f"{header.APART} Not timed together" in text
+        lines = [line for line in text.splitlines() if line.startswith("LSTM") and header.APART in line]
+        assert [line.count(header.APART) for line in lines] == [2]  # s/epoch and windows/s, not the parameters
+
+
+def test_columns_that_do_not_fit_are_named(found: Comparison) -> None:
+    text = " ".join(show(found, 60, details=True).split())
+    assert "Too wide to show: MAE scaled" in text
+    assert "Too wide" not in show(found, 160, details=True)
+
+
+@pytest.mark.parametrize("width", range(20, 90, 7))
+def test_a_number_keeps_its_unit_in_its_line(width: int) -> None:
+    text = "a bound of 95 %, p = 0.178, 3 seeds and 10 series, with --jobs 1, ± 0.3, p < 0.001; 26 % --until-learned"
+    lines = paragraphs.wrap(text, width).splitlines()
+    assert " ".join(lines) == text
+    assert max(map(len, lines)) <= width
+    for part in ("95 %,", "p = 0.178,", "3 seeds", "10 series,", "--jobs 1,", "± 0.3,", "p < 0.001;", "26 %"):
+        assert any(part in line for line in lines)
 
 
 def test_a_season_longer_than_the_lookback_says_so_in_the_row_of_its_baseline(trained: dict[str, Run]) -> None:

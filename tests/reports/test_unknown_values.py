@@ -71,6 +71,23 @@ def test_each_target_of_its_own_unit_has_rows_in_every_view(mixed: Comparison) -
             assert numbers.format_number(scores["rmse"]) in line
 
 
+@pytest.mark.parametrize(("width", "details"), [(80, False), (80, True), (60, False), (120, True)])
+def test_the_rows_of_targets_are_whole(mixed: Comparison, width: int, details: bool) -> None:
+    """Names, headings and cells; by default of three measures."""
+    console = Console(file=io.StringIO(), width=width)
+    terminal.show_comparison(mixed, console, details=details)
+    lines = console.file.getvalue().splitlines()
+    start = next(place for place, line in enumerate(lines) if line.startswith("Test error of each target"))
+    table = lines[start : lines.index("", start)]
+    assert max(map(len, table)) <= width
+    for name, scores in mixed.runs[0].metrics.test.series.items():
+        line = next(line for line in table if line.startswith(f"{name}, GRU"))
+        for key in ("rmse_scaled", "rmse", "skill"):
+            assert numbers.format_number(scores[key]) in line
+        assert (numbers.format_number(scores["directional_accuracy"]) in line) is details
+    assert all(heading in " ".join(table) for heading in ("RMSE", "skill"))
+
+
 def test_the_errors_by_step_are_scaled_where_units_differ(mixed: Comparison) -> None:
     console = Console(file=io.StringIO(), width=160)
     metrics = mixed.runs[0].metrics
