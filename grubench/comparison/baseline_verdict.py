@@ -40,12 +40,11 @@ def describe_baseline(comparison: Comparison, name: str) -> str:
 
 
 def _state(name: str, words: str, error: float, decisions: Sequence[Decision], too_few: str) -> Finding:
-    described = f"{name} ({words})"
     if not error > 0:
-        text = f"{described} makes no error at all: no network can do better, and there is no ratio to it."
+        text = f"{words} makes no error at all: no network can do better, and there is no ratio to it."
         return Finding(topic="baseline", title=name, text=text, arms=(name,))
     if not decisions:
-        text = f"the error of {described} is above 0, and that of every arm exactly 0 in a trial."
+        text = f"{words} makes errors, and every arm none at all in a trial: there is no ratio."
         return Finding(topic="baseline", title=name, text=text, arms=(name,))
     if len(decisions) > MAX_NAMED:
         ratios = format_span({decision.pair.first: decision.ratio for decision in decisions}, 2)
