@@ -225,7 +225,7 @@ def _deliver(comparison: Comparison, export: list[Path], report: Path | None, pi
         terminal.show_comparison(comparison, console, details=details)
     if folder and folder.is_dir():
         _draw(comparison, folder, pictures, delivery)
-        console.print_path("Tables and pictures:", folder)
+        console.print_path(f"Tables, loss.{pictures}, forecast.{pictures}:", folder)
         if answer(comparison).choice == NEITHER:
             console.print_path("Next: grubench report", folder)
         else:

@@ -21,7 +21,7 @@ def test_a_comparison_from_the_first_command_to_its_files(call, tmp_path: Path) 
     exports = ("--export", "a.json", "--export", "a.csv", "--export", "a.md", "--report", "a.html")
     result = call("compare", "--seeds", 1, *SMALL, *exports)
     assert result.exit_code == 0, result.output
-    for part in ("GRU", "LSTM", "persistence", "Speed:", "Tables and pictures: runs/"):
+    for part in ("GRU", "LSTM", "persistence", "Speed:", "Tables, loss.png, forecast.png: runs/"):
         assert part in result.output
     assert {"a.json", "a.csv", "a.md", "a.html", "runs"} == {path.name for path in tmp_path.iterdir()}
     arms = json.loads(Path("a.json").read_text())["arms"]
