@@ -92,7 +92,7 @@ def parse_variation(text: str) -> tuple[str, list[Scalar]]:
         UsageError: It is not of that form.
         SpecError: There is no such setting, or a value is not of its type.
     """
-    from grubench.spec.arms import find_setting_key
+    from grubench.spec.arms import UNITS_KEY, find_setting_key
 
     key, _, values = text.partition("=")
     items = [item.strip() for item in values.split(",") if item.strip()]
@@ -102,6 +102,8 @@ def parse_variation(text: str) -> tuple[str, list[Scalar]]:
     repeated = [item for item in items if items.count(item) > 1]
     if repeated:
         raise UsageError(f"--vary: {key} is given {repeated[0]} twice.", "Give each value once.")
+    if key == UNITS_KEY:  # those of several layers, such as 16+8, are no number
+        return key, list(items)
     default = _read_defaults().get(key.replace(".", "__"), "")
     item_default = default[0] if isinstance(default, tuple) and default else default
     return key, [_parse_value(key, item, item_default) for item in items]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from grubench.errors import UsageError
-from grubench.spec.arms import UNNAMED_KEYS, find_differing_settings, flatten_spec
+from grubench.spec.arms import UNITS_KEY, UNNAMED_KEYS, find_differing_settings, flatten_spec, vary_in_units
 from grubench.text import quote
 
 if TYPE_CHECKING:
@@ -78,14 +78,18 @@ def _check_same_windows(first: Run, other: Run) -> None:
 
 
 def write_differences(specs: Sequence[Experiment]) -> tuple[str, ...]:
-    """Write a note for each setting, seed and cell apart, that is not the same for all; units are one of them."""
+    """Write a note for each setting, seed and cell apart, that is not the same for all.
+
+    Of units that differ from cell to cell, such as for as many parameters, the note has the stacks.
+    """
+    stacks = dict.fromkeys(",".join(spec.model.layers) for spec in specs)
+    are_units_of_cells = not vary_in_units(specs)
     notes = [
         f"The arms differ in {key.partition('.')[2]}{CONSEQUENCES.get(key, '')}."
         for key in find_differing_settings(specs)
-        if key not in UNNAMED_KEYS
+        if key not in UNNAMED_KEYS and not (key == UNITS_KEY and are_units_of_cells)
     ]
-    if len({tuple(layer.units for layer in spec.model.stack) for spec in specs}) > 1:
-        stacks = dict.fromkeys(",".join(spec.model.layers) for spec in specs)
+    if are_units_of_cells and len({tuple(layer.units for layer in spec.model.stack) for spec in specs}) > 1:
         notes.append(f"The arms differ in their units: {' and '.join(stacks)}.")
     return tuple(notes)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from grubench.spec.arms import find_differing_settings, format_value
+from grubench.spec.arms import find_differing_settings, format_value, vary_in_units
 from grubench.text import count
 
 if TYPE_CHECKING:
@@ -50,19 +50,25 @@ def write_settings(comparison: Comparison) -> str:
     spec, windows = comparison.spec, comparison.runs[0].metrics.data.windows
     training, window = spec.training, spec.window
     differing = find_differing_settings(list(comparison.specs.values()))
-    units = " and ".join(dict.fromkeys(_list_units(run.experiment) for run in comparison.runs))
     out = "next at every step" if window.every_step else f"{window.horizon} out"
     parts = [
         f"{spec.data_name}: {window.lookback} steps in, {out}",
         *([] if "data.period" in differing else [_write_season(spec)]),
         f"{windows.train:,} windows to train on{_name_train_series(spec)}, {windows.test:,} to test",
-        f"{units} units",
+        _write_units(comparison),
         _write_training(training, differing),
         _write_length(training, differing),
         _write_seeds(comparison),
         *_list_unusual(spec, differing),
     ]
     return " · ".join(part for part in parts if part)
+
+
+def _write_units(comparison: Comparison) -> str:
+    """The units of the stacks, of each cell where they differ; empty where the arms are named by them."""
+    specs = [run.experiment for run in comparison.runs]
+    units = " and ".join(dict.fromkeys(map(_list_units, specs)))
+    return "" if vary_in_units(specs) else f"{units} units"
 
 
 def _write_season(spec: Experiment) -> str:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 MATCHES = ("units", "params", "time")
 # What tells trials and cells apart by itself, and is not spelled out in an arm's name.
-UNNAMED_KEYS = ("seed", "model.layers")
+UNNAMED_KEYS = ("seed", "model.cells")
+# The units of a stack's layers: what `model.layers` has beside the cells.
+UNITS_KEY = "model.units"
 # The colors of arms that are not a cell alone: of Okabe and Ito's, which color-blind readers tell apart.
 OTHER_COLORS = ("#56B4E9", "#E69F00", "#F0E442", "#CC79A7")
 
@@ -29,7 +31,7 @@ class Arm:
 
     Attributes:
         name: What tables call it, such as `GRU dropout=0.2`.
-        cell: The label of its cell, such as `GRU`; its stack, such as `gru:4,gru:8`, where a cell has several.
+        cell: The label of its cell, such as `GRU`; those of its layers, such as `GRU + LSTM`, where they are mixed.
         settings: The settings that differ between the arms, as text by the last part of their key.
         color: Its color in pictures.
     """
@@ -87,6 +89,8 @@ def build_arms(
     if len({layer.cell for layer in spec.model.stack}) > 1:
         stacks.append(spec)
     vary = {find_setting_key(key): values for key, values in (vary or {}).items()}
+    if UNITS_KEY in vary and match == "params":
+        raise UsageError("--vary: model.units does not go with --match params, which sets them.", "Leave one out.")
     _check_times(spec, vary, match)
     settings = [dict(zip(vary, values, strict=True)) for values in product(*vary.values())]
     specs = [with_settings(stack, chosen) for chosen in settings for stack in stacks]
@@ -113,13 +117,43 @@ def with_settings(spec: Experiment, chosen: Mapping[str, object]) -> Experiment:
     tree = spec.to_dict()
     for key, value in chosen.items():
         section, _, name = key.partition(".")
-        if key in UNNAMED_KEYS or section in ("data", "window"):
+        if key == UNITS_KEY:
+            tree["model"] |= _write_stack(spec, str(value))
+            continue
+        if key in (*UNNAMED_KEYS, "model.layers") or section in ("data", "window"):
             raise SpecError(
                 f"--vary: {key} cannot be varied.",
                 "Arms are compared on the same windows of the same data: vary settings of [model] and [training].",
             )
         tree[section][name] = value
     return Experiment.from_dict(tree)
+
+
+def _write_stack(spec: Experiment, text: str) -> dict[str, object]:
+    """The layers of a stack with other units, `64`, or `64+32` for two layers; and the dropout of as many layers.
+
+    Raises:
+        SpecError: It is not of that form, or a mixed stack has another number of layers.
+    """
+    units, cells = text.split("+"), [layer.cell for layer in spec.model.stack]
+    if not all(part.strip().isdecimal() for part in units):
+        raise SpecError(
+            f"--vary: model.units: {quote(text)} is no number of units.", "Write 16,32, or 16+8,32+16 for two layers."
+        )
+    if len(set(cells)) == 1:
+        cells = cells[:1] * len(units)
+    if len(cells) != len(units):
+        raise SpecError(
+            f"--vary: model.units: {quote(text)} has units for {len(units)} of the {len(cells)} layers.",
+            "Give each layer of a mixed stack its units, such as 16+8.",
+        )
+    layers = [f"{cell}:{int(part)}" for cell, part in zip(cells, units, strict=True)]
+    return {"layers": layers, "dropout": _shorten(spec.model.dropout)}
+
+
+def _shorten(values: tuple[float, ...]) -> tuple[float, ...]:
+    """A value for each layer, or one where it is the same for all."""
+    return values[:1] if len(set(values)) == 1 else values
 
 
 def find_setting_key(text: str, place: str = "--vary") -> str:
@@ -133,6 +167,7 @@ def find_setting_key(text: str, place: str = "--vary") -> str:
         SpecError: There is no such setting; naming the closest.
     """
     keys = [f"{name}.{setting.name}" for name, section in SECTIONS.items() for setting in section.settings]
+    keys.append(UNITS_KEY)
     matching = [key for key in keys if text in (key, key.partition(".")[2])]
     if len(matching) == 1:
         return matching[0]
@@ -142,20 +177,16 @@ def find_setting_key(text: str, place: str = "--vary") -> str:
 
 
 def name_arms(specs: Iterable[Experiment]) -> dict[Arm, Experiment]:
-    """Make an arm of each spec: its cell (its stack where a cell has several) and the settings that differ.
+    """Make an arm of each spec: its cell, and the settings that differ; units where a cell has several.
 
     Specs that differ in the seed alone are one arm, with the last of them.
     """
     every = list(specs)
     texts = _write_differing_settings(every)
-    stacks: dict[str, set[tuple[str, ...]]] = {}
-    for spec in every:
-        stacks.setdefault(name_cells(spec), set()).add(spec.model.layers)
-    one_stack_a_cell = all(len(layers) == 1 for layers in stacks.values())
     arms: dict[str, Arm] = {}
     spec_of: dict[Arm, Experiment] = {}
     for spec, settings in zip(every, texts, strict=True):
-        cell = name_cells(spec) if one_stack_a_cell else ",".join(spec.model.layers)
+        cell = name_cells(spec)
         name = " ".join([cell, *(f"{key}={value}" for key, value in settings.items())])
         arm = arms.setdefault(name, Arm(name=name, cell=cell, settings=settings, color=_color(name, len(arms))))
         spec_of[arm] = spec
@@ -169,14 +200,21 @@ def _write_differing_settings(specs: Sequence[Experiment]) -> list[dict[str, str
     """
     flat = [flatten_spec(spec) for spec in specs]
     texts: list[dict[str, str]] = [{} for _ in specs]
+    unnamed = UNNAMED_KEYS if vary_in_units(specs) else (*UNNAMED_KEYS, UNITS_KEY)
     for key in find_differing_settings(specs):
-        if key in UNNAMED_KEYS:
+        if key in unnamed:
             continue
         values = [settings[key] for settings in flat]
         in_full = len({format_value(value) for value in values}) < len({repr(value) for value in values})
         for settings, value in zip(texts, values, strict=True):
             settings[key.partition(".")[2]] = format_value(value, in_full=in_full)
     return texts
+
+
+def vary_in_units(specs: Sequence[Experiment]) -> bool:
+    """Whether a cell has stacks of several units: then they are named, and else they are the cell's own."""
+    stacks = {(name_cells(spec), spec.model.layers) for spec in specs}
+    return len(stacks) > len({cell for cell, _ in stacks})
 
 
 def _color(name: str, position: int) -> str:
@@ -211,7 +249,14 @@ def find_differing_settings(specs: Sequence[Experiment]) -> list[str]:
 
 
 def flatten_spec(spec: Experiment) -> dict[str, object]:
-    """The spec as dotted keys."""
+    """The spec as dotted keys; the cells of a stack and its units apart, and one dropout where it is that of all."""
     tree = spec.to_dict()
-    flat = {f"{name}.{key}": value for name in SECTIONS for key, value in tree[name].items()}
-    return {"seed": spec.seed} | flat
+    flat: dict[str, object] = {"seed": spec.seed}
+    for name in SECTIONS:
+        flat |= {f"{name}.{key}": value for key, value in tree[name].items()}
+    stack = spec.model.stack
+    flat["model.cells"] = name_cells(spec)
+    flat[UNITS_KEY] = "+".join(str(layer.units) for layer in stack)
+    flat["model.dropout"] = _shorten(spec.model.dropout)
+    del flat["model.layers"]
+    return flat

@@ -52,8 +52,8 @@ class TestFinishedRuns:
         run = trained["gru"]
         spec = replace(run.experiment, model=Model(layers=("gru:9",)))
         found = comparison.from_runs([run, replace(run, experiment=spec)])
-        assert [arm.name for arm in found.arms] == ["gru:4", "gru:9"]
-        assert found.notes == ("The arms differ in their units: gru:4 and gru:9.",)
+        assert [arm.name for arm in found.arms] == ["GRU units=4", "GRU units=9"]
+        assert found.notes == ("The arms differ in units.",)
 
     def test_other_windows_are_refused_by_name(self, trained: dict[str, Run]) -> None:
         other = trained["lstm"]

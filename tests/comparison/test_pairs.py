@@ -68,7 +68,7 @@ def test_two_arms_are_compared_whatever_they_differ_in(trained: dict[str, Run]) 
         ("GRU + LSTM", "persistence", "GRU + LSTM / persistence"),
         ("GRU dropout=0.2 loss=mse", "LSTM dropout=0.2 loss=mse", "GRU / LSTM, 0.2, mse"),
         ("GRU dropout=0.2 loss=mse", "GRU dropout=0.4 loss=mse", "0.2 / 0.4, GRU, mse"),
-        ("gru:4,gru:8", "gru:4,gru:9", "gru:4,gru:8 / gru:4,gru:9"),
+        ("GRU units=4+8", "GRU units=4+9", "4+8 / 4+9, GRU"),
         ("GRU dropout=0.2", "persistence", "GRU 0.2 / persistence"),
         ("persistence", "GRU dropout=0.2", "persistence / GRU 0.2"),
     ],

@@ -39,6 +39,24 @@ def test_arms_that_differ_have_different_names() -> None:
     assert len({arm.name for arm in arms}) == 6
 
 
+def test_units_are_varied_for_each_cell() -> None:
+    spec = Experiment(model=Model(layers=("gru:8",), dropout=(0.2,)))
+    found = {arm.name: one.model for arm, one in build_arms(spec, ["gru", "lstm"], {"units": ["16", "32+8"]}).items()}
+    assert {name: model.layers for name, model in found.items()} == {
+        "GRU units=16": ("gru:16",),
+        "LSTM units=16": ("lstm:16",),
+        "GRU units=32+8": ("gru:32", "gru:8"),
+        "LSTM units=32+8": ("lstm:32", "lstm:8"),
+    }
+    assert found["GRU units=32+8"].dropout == (0.2, 0.2)
+
+
+def test_cells_of_as_many_parameters_are_named_without_their_units() -> None:
+    assert [arm.name for arm in build_arms(Experiment(), ["gru", "lstm"], match="params")] == ["GRU", "LSTM"]
+    with pytest.raises(UsageError, match=r"model\.units does not go with --match params"):
+        build_arms(Experiment(), ["gru", "lstm"], {"units": ["16", "32"]}, match="params")
+
+
 def test_the_same_arm_twice_is_refused() -> None:
     with pytest.raises(UsageError, match="two of the arms are the same"):
         build_arms(Experiment(), ["gru"], {"dropout": [0.2, 0.2]})
@@ -51,6 +69,8 @@ def test_the_same_arm_twice_is_refused() -> None:
         ("rate", [1, 2], "unknown key 'rate'"),
         ("window.lookback", [1, 2], "window.lookback cannot be varied"),
         ("model.layers", ["gru:3"], "model.layers cannot be varied"),
+        ("units", ["16", "many"], "'many' is no number of units"),
+        ("model.units", ["0", "8"], "no valid number of units"),
         ("training.optimizer", ["adam", "adamant"], "training.optimizer: unknown value 'adamant'"),
     ],
 )
