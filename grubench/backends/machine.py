@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import sys
@@ -17,6 +18,11 @@ from grubench.runs.records import Machine, Provenance
 
 # Where Linux shows a container the most memory that it may take: the two versions of control groups.
 CONTAINER_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+# And how many microseconds of all cores it may take, in how many; the first is no number where it may take any.
+CORE_QUOTAS = (
+    (Path("/sys/fs/cgroup/cpu.max"),),
+    (Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us")),
+)
 
 
 def describe_machine(backend: str) -> Machine:
@@ -43,10 +49,11 @@ def describe_provenance(backend: str) -> Provenance:
 
 
 def count_cores() -> int:
-    """The processor's cores that this process may run on: how many threads are of use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """How many threads are of use: the cores that this process may run on, or the container's share of their time."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quotas = (" ".join(map(_read_limit, paths)).split() for paths in CORE_QUOTAS)
+    shares = [math.ceil(int(quota[0]) / int(quota[1])) for quota in quotas if len(quota) == 2 and quota[0].isdecimal()]
+    return max(1, min([cores, *shares]))
 
 
 def count_memory_bytes() -> int | None:
