@@ -69,13 +69,13 @@ class BatchMemory:
     Args:
         network: The network.
         batch: The size.
-        learns: Whether it is for training; else nothing is saved.
+        learns: Whether it is for training; else nothing is saved, and there are no gradients.
     """
 
     def __init__(self, network: Network, batch: int, *, learns: bool) -> None:
         shape, self.batch, self.learns = network.shape, batch, learns
         self.steps = STEPS if learns else 1
-        self.partial = zeros(network.parts, network.layout.packed_size)
+        self.partial = zeros(network.parts, network.layout.packed_size if learns else 1)
         self.levels = [self._make_level(network, number) for number in range(len(shape.levels))]
         self.layers = [self._make_layer(network, layer) for layer in shape.layers]
         out = self.levels[-1].out
@@ -100,13 +100,12 @@ class BatchMemory:
     def _make_level(self, network: Network, number: int) -> LevelMemory:
         shape, level = network.shape, network.shape.levels[number]
         hs, h = zeros(self.batch, shape.lookback, level.width), zeros(self.batch, level.width)
-        is_last = number == len(shape.levels) - 1
-        source = hs if shape.every_step or not is_last else h
+        source = hs if shape.every_step or number < len(shape.levels) - 1 else h
         return LevelMemory(
             hs=hs,
             h=h,
             out=zeros(*source.shape) if level.dropout and self.learns else source,
-            d_out=zeros(*source.shape) if self.learns or is_last else zeros(1),
+            d_out=zeros(*source.shape) if self.learns else zeros(1),
         )
 
     def _make_layer(self, network: Network, layer: LayerShape) -> LayerMemory:

@@ -35,7 +35,7 @@ HEAD = (
 Terms = Callable[[Emitter, Vec], tuple[Vec, Vec]]
 
 
-def emit_head(emit: Emitter, terms: Terms, table: Int, rows: tuple[Int, Int], gradients: Int) -> None:
+def emit_head(emit: Emitter, terms: Terms, table: Int, rows: tuple[Int, Int], gradients: Int | None) -> None:
     """Emit loss and gradients of some rows.
 
     Args:
@@ -44,49 +44,29 @@ def emit_head(emit: Emitter, terms: Terms, table: Int, rows: tuple[Int, Int], gr
         table: The argument table (`HEAD`).
         rows: The first row, and the one after the last.
         gradients: The address of the gradients that are added to: of the weights, `(output, padded unit)`, and of the
-            bias, `(output,)`.
+            bias, `(output,)`; None for the loss alone.
     """
-    a = emit.load_table(HEAD, table)
-    blocks = emit.count_blocks(a["units"])
-    padded = emit.mul(blocks, emit.lanes)
-    d_bias = emit.address(gradients, emit.mul(padded, a["outputs"]))
+    head = _Head(emit, table)
+    a = head.arguments
     scale = emit.broadcast(a["scale"])
     first_loss = emit.address(a["losses"], emit.mul(emit.load_shared(a["shared"], STEP), a["batch"]))
-
-    def emit_output(output: Int, h: Int, d_h: Int, target: Int, total: Vec) -> Vec:
-        w = emit.address(a["w"], emit.mul(output, padded))
-        error = _emit_product(emit, blocks, a["units"], h, w) + emit.broadcast(a["bias"], output)
-        value, derivative = terms(emit, error - emit.broadcast(target))
-        gradient = derivative * scale
-        d_w = emit.address(gradients, emit.mul(output, padded))
-        emit.store_masked(emit.mask_first(1), emit.broadcast(d_bias, output) + gradient, d_bias, output)
-        use = emit.is_less(0, output)
-
-        def add_block(block: Any, _: list[Any]) -> None:
-            start = emit.mul(block, emit.lanes)
-            mask = emit.mask_first(emit.sub(a["units"], start))
-            # The first output writes the gradient of the hidden state, the others add to it.
-            before = emit.load_masked(emit.mask_first(emit.select(use, emit.sub(a["units"], start), 0)), d_h, start)
-            emit.store_masked(mask, emit.fma(gradient, emit.load(w, start), before), d_h, start)
-            state = emit.load_masked(mask, h, start)
-            emit.store(emit.fma(gradient, state, emit.load(d_w, start)), d_w, start)
-
-        emit.loop(blocks, [], add_block)
-        return total + value
 
     def emit_row(number: Any, _: list[Any]) -> None:
         row = emit.add(rows[0], number)
         y = emit.load_i64(emit.add(a["y_rows"], emit.mul(row, 8)), 0)
 
         def emit_position(position: Any, carried: list[Any]) -> list[Any]:
-            h = emit.address(a["h"], emit.add(emit.mul(row, a["h_row"]), emit.mul(position, a["h_position"])))
-            d_h = emit.address(a["d_h"], emit.add(emit.mul(row, a["d_h_row"]), emit.mul(position, a["d_h_position"])))
+            h = head.position_address("h", row, position)
 
-            def iterate(output: Any, carried: list[Any]) -> list[Any]:
+            def emit_output(output: Any, carried: list[Any]) -> list[Any]:
                 target = emit.address(y, emit.mul(emit.add(position, output), a["y_position"]))
-                return [emit_output(output, h, d_h, target, carried[0])]
+                value, derivative = terms(emit, head.compute_output(output, h) - emit.broadcast(target))
+                if gradients is not None:
+                    d_h = head.position_address("d_h", row, position)
+                    head.add_gradients(output, derivative * scale, h, d_h, gradients)
+                return [carried[0] + value]
 
-            return emit.loop(a["outputs"], carried, iterate)
+            return emit.loop(a["outputs"], carried, emit_output)
 
         total = emit.loop(a["positions"], [emit.constant(0)], emit_position)[0]
         emit.store_masked(emit.mask_first(1), total, first_loss, row)
@@ -102,19 +82,17 @@ def emit_forecast(emit: Emitter, table: Int, rows: tuple[Int, Int]) -> None:
         table: The argument table (`HEAD`).
         rows: The first row, and the one after the last.
     """
-    a = emit.load_table(HEAD, table)
-    blocks = emit.count_blocks(a["units"])
-    padded = emit.mul(blocks, emit.lanes)
+    head = _Head(emit, table)
+    a = head.arguments
 
     def emit_position(number: Any, _: list[Any]) -> None:
         row = emit.add(rows[0], emit.builder.sdiv(number, a["positions"]))
         position = emit.builder.srem(number, a["positions"])
-        h = emit.address(a["h"], emit.add(emit.mul(row, a["h_row"]), emit.mul(position, a["h_position"])))
+        h = head.position_address("h", row, position)
         place = emit.mul(emit.add(emit.mul(row, a["positions"]), position), a["outputs"])
 
         def emit_output(output: Any, _: list[Any]) -> None:
-            w = emit.address(a["w"], emit.mul(output, padded))
-            value = _emit_product(emit, blocks, a["units"], h, w) + emit.broadcast(a["bias"], output)
+            value = head.compute_output(output, h)
             emit.store_masked(emit.mask_first(1), value, a["predictions"], emit.add(place, output))
 
         emit.loop(a["outputs"], [], emit_output)
@@ -122,12 +100,63 @@ def emit_forecast(emit: Emitter, table: Int, rows: tuple[Int, Int]) -> None:
     emit.loop(emit.mul(emit.sub(rows[1], rows[0]), a["positions"]), [], emit_position)
 
 
-def _emit_product(emit: Emitter, blocks: Int, units: Int, h: Int, w: Int) -> Vec:
-    """The product of a hidden state and a row of weights, in every lane."""
+class _Head:
+    """The Dense layer, while a function is emitted.
 
-    def add_block(block: Any, carried: list[Any]) -> list[Any]:
-        start = emit.mul(block, emit.lanes)
-        state = emit.load_masked(emit.mask_first(emit.sub(units, start)), h, start)
-        return [emit.fma(state, emit.load(w, start), carried[0])]
+    Args:
+        emit: The emitter.
+        table: The argument table (`HEAD`).
+    """
 
-    return emit.sum_lanes(emit.loop(blocks, [emit.constant(0)], add_block)[0])
+    def __init__(self, emit: Emitter, table: Int) -> None:
+        self.emit, self.arguments = emit, emit.load_table(HEAD, table)
+        self.units = self.arguments["units"]
+        self.blocks = emit.count_blocks(self.units)
+        self.padded = emit.mul(self.blocks, emit.lanes)
+
+    def position_address(self, name: str, row: Int, position: Int) -> Any:
+        """The address of a row's hidden state at a position (`h`), or of its gradient (`d_h`)."""
+        emit, a = self.emit, self.arguments
+        offset = emit.add(emit.mul(row, a[f"{name}_row"]), emit.mul(position, a[f"{name}_position"]))
+        return emit.address(a[name], offset)
+
+    def compute_output(self, output: Int, h: Int) -> Vec:
+        """Emit an output, in every lane: the product of a hidden state and a row of weights, and the bias."""
+        emit = self.emit
+        w = emit.address(self.arguments["w"], emit.mul(output, self.padded))
+
+        def add_block(block: Any, carried: list[Any]) -> list[Any]:
+            start = emit.mul(block, emit.lanes)
+            state = emit.load_masked(emit.mask_first(emit.sub(self.units, start)), h, start)
+            return [emit.fma(state, emit.load(w, start), carried[0])]
+
+        product = emit.sum_lanes(emit.loop(self.blocks, [emit.constant(0)], add_block)[0])
+        return product + emit.broadcast(self.arguments["bias"], output)
+
+    def add_gradients(self, output: Int, gradient: Vec, h: Int, d_h: Int, gradients: Int) -> None:
+        """Emit what an output adds to the gradients of the hidden state, the weights and the bias.
+
+        Args:
+            output: The output.
+            gradient: Its gradient, in every lane.
+            h: The address of the hidden state.
+            d_h: The address of its gradient.
+            gradients: The address of the others, as in `emit_head`.
+        """
+        emit = self.emit
+        offset = emit.mul(output, self.padded)
+        w, d_w = emit.address(self.arguments["w"], offset), emit.address(gradients, offset)
+        d_bias = emit.address(gradients, emit.mul(self.padded, self.arguments["outputs"]))
+        emit.store_masked(emit.mask_first(1), emit.broadcast(d_bias, output) + gradient, d_bias, output)
+        # The first output writes the gradient of the hidden state, the others add to it.
+        units_before = emit.select(emit.is_less(0, output), self.units, 0)
+
+        def add_block(block: Any, _: list[Any]) -> None:
+            start = emit.mul(block, emit.lanes)
+            mask = emit.mask_first(emit.sub(self.units, start))
+            before = emit.load_masked(emit.mask_first(emit.sub(units_before, start)), d_h, start)
+            emit.store_masked(mask, emit.fma(gradient, emit.load(w, start), before), d_h, start)
+            state = emit.load_masked(mask, h, start)
+            emit.store(emit.fma(gradient, state, emit.load(d_w, start)), d_w, start)
+
+        emit.loop(self.blocks, [], add_block)

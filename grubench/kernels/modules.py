@@ -56,13 +56,19 @@ def _list_common() -> dict[str, Body]:
     for name in HEAD_ACTIVATIONS:
         functions[f"activate_{name}"] = partial(_emit_activate, name)
         functions[f"derive_{name}"] = partial(_emit_derive, name)
-    functions |= {f"head_{name}": partial(_emit_head, name) for name in LOSS_TERMS}
+    for name in LOSS_TERMS:
+        functions[f"head_{name}"] = partial(_emit_head, name)
+        functions[f"loss_{name}"] = partial(_emit_loss, name)
     functions |= {f"update_{name}": partial(_emit_update, name) for name in UPDATE_RULES}
     return functions
 
 
 def _emit_head(loss: str, emit: Emitter, a: Sequence[Any]) -> None:
     emit_head(emit, LOSS_TERMS[loss], a[0], (a[1], a[2]), a[3])
+
+
+def _emit_loss(loss: str, emit: Emitter, a: Sequence[Any]) -> None:
+    emit_head(emit, LOSS_TERMS[loss], a[0], (a[1], a[2]), None)
 
 
 def _emit_activate(name: str, emit: Emitter, a: Sequence[Any]) -> None:

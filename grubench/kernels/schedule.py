@@ -151,9 +151,12 @@ class Schedule:
         if self.kind == "forecast":
             tape.call(self._function("forecast"), head, rows.first, rows.last)
             return
+        if self.kind == "evaluate":
+            tape.call(self._function(f"loss_{shape.loss}"), head, rows.first, rows.last)
+            return
         place = rows.gradients + FLOAT_BYTES * self.network.layout.head_w.start
         tape.call(self._function(f"head_{shape.loss}"), head, rows.first, rows.last, place)
-        if shape.activation and self.learns:
+        if shape.activation:
             tape.call(self._function(f"derive_{shape.activation}"), activation[1], rows.first, rows.last)
 
     def _add_backward(self, tape: Tape, level: LevelTables, rows: PartRows) -> None:
