@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import threading
 from collections.abc import Callable
+from functools import cache, partial
 from queue import SimpleQueue
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ Job = Callable[[int], None]
 
 
 class _Task(NamedTuple):
-    """What a thread is given: it calls the job with its number, and reports an error or None."""
+    """What the leader gives another thread: it calls the job with its number, and reports an error or None."""
 
     job: Job
     report: Callable[[BaseException | None], None]
@@ -33,7 +33,8 @@ class ThreadPool:
 
     def __init__(self, threads: int = 0) -> None:
         self.threads = threads or count_cores()
-        self._queues: list[SimpleQueue[_Task]] = []
+        self._calls: SimpleQueue[_Call] = SimpleQueue()
+        self._others: list[SimpleQueue[_Task]] = []
         self._lock = threading.Lock()
         self._process_id = 0
 
@@ -48,39 +49,43 @@ class ThreadPool:
             return
         with self._lock:
             self._start_threads()
-        outcome = _Outcome()
-        self._queues[0].put(_Task(job, outcome.report))
-        error = outcome.wait()
+        error = _Call(job).run(self._calls)
         if error is not None:
             raise error
-
-    def _lead(self, task: _Task) -> None:
-        """Have all threads run a job; the leader takes one after the other, so that callers take turns."""
-        others: SimpleQueue[BaseException | None] = SimpleQueue()
-        for queue in self._queues[1:]:
-            queue.put(_Task(task.job, others.put))
-        errors = [_call(task.job, 0), *(others.get() for _ in self._queues[1:])]
-        task.report(next((error for error in errors if error is not None), None))
 
     def _start_threads(self) -> None:
         """Start the threads, if this process has none: it is new, or was forked off."""
         if self._process_id == os.getpid():
             return
-        self._queues, self._process_id = [SimpleQueue() for _ in range(self.threads)], os.getpid()
-        for number in range(self.threads):
-            threading.Thread(target=self._work, args=(number,), name="grubench-kernel", daemon=True).start()
-
-    def _work(self, number: int) -> None:
-        queue = self._queues[number]
-        while True:
-            task = queue.get()
-            if number == 0:
-                self._lead(task)
-            else:
-                task.report(_call(task.job, number))
+        self._calls, self._others = SimpleQueue(), [SimpleQueue() for _ in range(1, self.threads)]
+        self._process_id = os.getpid()
+        targets = [partial(_lead, self._calls, self._others)]
+        targets += [partial(_follow, queue, number) for number, queue in enumerate(self._others, 1)]
+        for target in targets:
+            threading.Thread(target=target, name="grubench-kernel", daemon=True).start()
 
 
-def _call(job: Job, number: int) -> BaseException | None:
+def _lead(calls: SimpleQueue[_Call], others: list[SimpleQueue[_Task]]) -> None:
+    """Be thread 0: have all threads run one job after the other, so that callers take turns."""
+    while True:
+        call = calls.get()
+        if call.has_ended:
+            continue
+        reports: SimpleQueue[BaseException | None] = SimpleQueue()
+        for queue in others:
+            queue.put(_Task(call.job, reports.put))
+        errors = [_try(call.job, 0), *(reports.get() for _ in others)]
+        call.end(next((error for error in errors if error is not None), None))
+
+
+def _follow(tasks: SimpleQueue[_Task], number: int) -> None:
+    """Be another thread."""
+    while True:
+        task = tasks.get()
+        task.report(_try(task.job, number))
+
+
+def _try(job: Job, number: int) -> BaseException | None:
     try:
         job(number)
     except BaseException as error:  # raised again in the calling thread
@@ -88,34 +93,42 @@ def _call(job: Job, number: int) -> BaseException | None:
     return None
 
 
-class _Outcome:
-    """What a job ended with, for the thread that waits for it."""
+class _Call:
+    """A call of `ThreadPool.run`, from its thread to the leader and back."""
 
-    def __init__(self) -> None:
+    def __init__(self, job: Job) -> None:
+        self.job = job
         self._errors: list[BaseException | None] = []
         self._wake: SimpleQueue[None] = SimpleQueue()
 
-    def report(self, error: BaseException | None) -> None:
-        """Say that the job has ended."""
+    @property
+    def has_ended(self) -> bool:
+        """Whether all threads have run the job."""
+        return bool(self._errors)
+
+    def end(self, error: BaseException | None) -> None:
+        """Say that all threads have run the job."""
         self._errors.append(error)
         self._wake.put(None)
 
-    def wait(self) -> BaseException | None:
-        """What the job ended with; an interruption meanwhile is raised after it, when nothing uses its memory any more.
+    def run(self, leader: SimpleQueue[_Call]) -> BaseException | None:
+        """Have the leader run the job; what it ended with.
 
-        An interruption may come after `get` has taken the last word from the queue and before it is looked at, so the
-        outcome is not in the queue.
+        An interruption is kept until then, when nothing uses the job's memory any more. It may come before the call is
+        in the leader's queue, so the call is put there again, and the leader takes it once; or after `get` has taken
+        the last word and before that is looked at, so the outcome is not in that queue.
         """
         interruption: BaseException | None = None
-        while not self._errors:
+        while not self.has_ended:
             try:
+                leader.put(self)
                 self._wake.get()
             except BaseException as raised:  # Ctrl-C, or the end that a signal asks for
                 interruption = raised
         return interruption or self._errors[0]
 
 
-@functools.cache
+@cache
 def get_pool(threads: int) -> ThreadPool:
     """The thread pool of this size, which all networks of the process share."""
     return ThreadPool(threads)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 
 import pytest
@@ -66,3 +67,25 @@ def test_an_interruption_at_the_end_of_a_job_does_not_hide_that_it_ended() -> No
     for _ in range(100):
         with pytest.raises(KeyboardInterrupt):
             pool.run(lambda thread: os.kill(os.getpid(), signal.SIGINT) if thread == 0 else None)
+
+
+@pytest.mark.parametrize("event", ["c_call", "c_return"])
+def test_an_interruption_as_a_job_is_queued_is_raised_once_it_ended(event: str) -> None:
+    """Just before and just after; the job runs once."""
+    pool = ThreadPool(2)
+    pool.run(lambda _: None)  # starts its threads
+    jobs: list[int] = []
+
+    def interrupt(_: object, seen: str, function: object) -> None:
+        if seen == event and getattr(function, "__name__", "") == "put":
+            raise KeyboardInterrupt
+
+    sys.setprofile(interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            pool.run(jobs.append)
+    finally:
+        sys.setprofile(None)
+    assert sorted(jobs) == [0, 1]
+    pool.run(jobs.append)
+    assert sorted(jobs) == [0, 0, 1, 1]
