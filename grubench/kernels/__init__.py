@@ -8,6 +8,6 @@ that a function computes), `transposed_product` and `weight_gradients` (the matr
 function takes).
 How it is compiled: `modules` (which functions there are), `processor`, `compiler`, `code_cache`.
 How it is run: `network` (NumPy in and out), `flat_weights` (the weights in memory), `batch_memory` and `buffers` (all
-other memory), `schedule` (which thread calls what), `network_tables` (with which arguments), `partition` (of a batch),
-`threads` (the thread pool).
+other memory), `schedule` (which thread calls what), `pass_tables` and `weight_tables` (with which arguments),
+`partition` (of a batch), `threads` (the thread pool).
 """

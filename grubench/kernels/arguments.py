@@ -96,6 +96,25 @@ class ArgumentTable:
         self._words[self._names.index(name)] = _to_word(entry)
 
 
+class TableMaker:
+    """Makes argument tables, and keeps them and their numbers alive while it exists."""
+
+    def __init__(self) -> None:
+        self._kept: list[ArgumentTable | Array] = []
+
+    def _add(self, names: tuple[str, ...], **entries: Entry) -> int:
+        """The address of a new table."""
+        table = ArgumentTable(names, **entries)
+        self._kept.append(table)
+        return table.address
+
+    def _add_float(self, value: float) -> int:
+        """The address of a number."""
+        array = np.array([value], np.float32)
+        self._kept.append(array)
+        return array.ctypes.data
+
+
 def _to_word(entry: Entry) -> int:
     if isinstance(entry, int):
         return entry

@@ -171,7 +171,7 @@ class Network:
         for first in range(0, steps, memory.steps):
             piece = order[first : first + memory.steps]
             memory.load(piece, self.shape, first_step + first)
-            schedule.tables.refer(series)
+            schedule.passes.refer(series)
             self.shared[[WAITING, PASSED, STEP, ALL_STEPS]] = 0, 0, 0, first_step + first
             self._run_tapes(schedule, len(piece))
             total = memory.losses[: len(piece) * batch].reshape(len(piece), batch).sum(axis=1, dtype=np.float64)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from grubench.kernels.cells import CELLS, COMMON
 from grubench.kernels.emitter import FLOAT_BYTES
 from grubench.kernels.flat_weights import Span
-from grubench.kernels.network_tables import NetworkTables
 from grubench.kernels.partition import partition_batch, tile_rows
+from grubench.kernels.pass_tables import PassTables
 from grubench.kernels.tape import Tape
+from grubench.kernels.weight_tables import WeightTables
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from grubench.kernels.batch_memory import BatchMemory
     from grubench.kernels.flat_weights import LayerShape
     from grubench.kernels.network import Network
-    from grubench.kernels.network_tables import LayerTables, LevelTables
+    from grubench.kernels.pass_tables import LayerTables, LevelTables
 
 # Weights that one thread updates at a time.
 CHUNK = 4096
@@ -80,7 +81,7 @@ class Schedule:
     def __init__(self, network: Network, memory: BatchMemory, batch: int, kind: str) -> None:
         self.network, self.memory, self.batch, self.kind = network, memory, batch, kind
         self.learns = kind == "train"
-        self.tables = NetworkTables(network, memory, batch)
+        self.passes, self.weights = PassTables(network, memory, batch), WeightTables(network, memory)
         self._tapes = [Tape() for _ in range(network.pool.threads)]
         self._add_second_layouts()  # the weights may have been set since the last call
         self._wait()
@@ -106,13 +107,13 @@ class Schedule:
         """Add what of the weights is read in a second layout: biases by pre-activation, and transposed matrices."""
         tapes = self._tapes
         for number, layer in enumerate(self.network.shape.layers):
-            tapes[number % len(tapes)].call(self._function("pack_bias", layer.cell), self.tables.make_bias(number))
-            for place, table in enumerate(self.tables.make_transposes(number) if self.learns else ()):
+            tapes[number % len(tapes)].call(self._function("pack_bias", layer.cell), self.weights.make_bias(number))
+            for place, table in enumerate(self.weights.make_transposes(number) if self.learns else ()):
                 tapes[(number + place) % len(tapes)].call(self._function("transpose"), table)
 
     def _add_passes(self) -> None:
         """Add the passes of the rows of each part."""
-        network, shape, tables = self.network, self.network.shape, self.tables
+        network, shape, tables = self.network, self.network.shape, self.passes
         sizes = {tuple(self._list_group_sizes(layer)) for layer in shape.layers}
         partition = partition_batch(self.batch, network.parts, [*sizes.pop()] if len(sizes) == 1 else [COMMON_ROWS])
         levels = [tables.make_level(number) for number in range(len(shape.levels))]
@@ -173,8 +174,8 @@ class Schedule:
 
     def _add_update(self) -> None:
         """Add the sums over the parts, the clipping and the update."""
-        sums, clips = self.tables.make_sums(), bool(self.network.shape.clipnorm)
-        scales = [self.tables.make_scale() for _ in self.network.layout.list_variables()]
+        sums, clips = self.weights.make_sums(), bool(self.network.shape.clipnorm)
+        scales = [self.weights.make_scale() for _ in self.network.layout.list_variables()]
         stretches = self._divide_weights(scales)
         for stretch in stretches:
             self._add_sums(sums, stretch)
@@ -193,7 +194,7 @@ class Schedule:
         biases = {spans.bias: number for number, spans in enumerate(layout.spans)}
         loads, stretches = [0] * len(self._tapes), []
         for span, scale in zip(layout.list_variables(), scales, strict=True):
-            update = self.tables.make_update(scale)
+            update = self.weights.make_update(scale)
             size = span.stop - span.start if span in biases else CHUNK
             for start in range(span.start, span.stop, size):
                 piece = Span(start=start, stop=min(start + size, span.stop))
@@ -207,7 +208,7 @@ class Schedule:
         stretch.tape.call(self._function("sum_parts"), sums, span.start, span.stop)
         if stretch.layer is not None:
             cell = self.network.shape.layers[stretch.layer].cell
-            table = self.tables.make_bias(stretch.layer, of_gradients=True)
+            table = self.weights.make_bias(stretch.layer, of_gradients=True)
             stretch.tape.call(self._function("sum_bias", cell), table)
 
     def _add_stretch(self, stretch: Stretch) -> None:
@@ -217,4 +218,4 @@ class Schedule:
     def _add_clipping(self, scales: list[int]) -> None:
         for number, (span, scale) in enumerate(zip(self.network.layout.list_variables(), scales, strict=True)):
             tape = self._tapes[number % len(self._tapes)]
-            tape.call(self._function("clip"), self.tables.make_clip(span, scale))
+            tape.call(self._function("clip"), self.weights.make_clip(span, scale))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from kernel_cases import needs_kernels
 from network_cases import NetworkCase
 
-from grubench.kernels import network_tables
 from grubench.kernels.arguments import BACKWARD, FORWARD, ArgumentTable
+
+if TYPE_CHECKING:
+    from grubench.kernels.arguments import Entry
 
 pytestmark = needs_kernels
 
@@ -22,14 +26,13 @@ def test_arrays_of_another_type_or_order_are_refused(series: np.ndarray) -> None
 
 def test_every_entry_of_a_table_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """An entry that is not set would be the address of nothing."""
-    tables = []
+    tables, make = [], ArgumentTable.__init__
 
-    class RecordingTable(ArgumentTable):
-        def __init__(self, names: tuple[str, ...], **entries: object) -> None:
-            tables.append((set(names), set(entries)))
-            super().__init__(names, **entries)  # type: ignore[arg-type]
+    def record(table: ArgumentTable, names: tuple[str, ...], **entries: Entry) -> None:
+        tables.append((set(names), set(entries)))
+        make(table, names, **entries)
 
-    monkeypatch.setattr(network_tables, "ArgumentTable", RecordingTable)
+    monkeypatch.setattr(ArgumentTable, "__init__", record)
     case = NetworkCase(
         cells=("lstm", "gru_reset_before"), units=(2, 3), settings={"clipnorm": 1.0, "activation": "tanh"}
     )

@@ -1,6 +1,7 @@
-"""The argument tables of a network's functions: where each finds its inputs, weights and outputs in memory.
+"""The argument tables of a network's passes: of the batch, the layers, dropout and the head.
 
-A table is made once for all batches of one size; a function is given its address.
+A table says where a compiled function finds its inputs, weights and outputs in memory. It is made once for all batches
+of one size.
 """
 
 from __future__ import annotations
@@ -10,20 +11,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from grubench.kernels.arguments import BACKWARD, BIAS, FORWARD, PARTS, TRANSPOSE, ArgumentTable
-from grubench.kernels.cells import CELLS
+from grubench.kernels.arguments import BACKWARD, FORWARD, ArgumentTable, TableMaker
 from grubench.kernels.dropout import DROPOUT
 from grubench.kernels.emitter import FLOAT_BYTES
 from grubench.kernels.head import HEAD
 from grubench.kernels.head_activation import ACTIVATE, DERIVE
-from grubench.kernels.step_parts import BATCH, CLIP, UPDATE
+from grubench.kernels.step_parts import BATCH
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from grubench.kernels.arguments import Array, Entry
     from grubench.kernels.batch_memory import BatchMemory
-    from grubench.kernels.flat_weights import LayerShape, LayerSpans, Span
+    from grubench.kernels.flat_weights import LayerShape, LayerSpans
     from grubench.kernels.network import Network
 
 
@@ -46,8 +46,8 @@ class LevelTables:
     drop_back: int
 
 
-class NetworkTables:
-    """Makes the argument tables of a network for batches of one size, and keeps them.
+class PassTables(TableMaker):
+    """Makes the tables of the passes of batches of one size.
 
     Args:
         network: The network.
@@ -56,29 +56,15 @@ class NetworkTables:
     """
 
     def __init__(self, network: Network, memory: BatchMemory, batch: int) -> None:
+        super().__init__()
         self.network, self.memory, self.batch, self.learns = network, memory, batch, memory.learns
-        self.weights, self.gradients = network.weights.ctypes.data, network.gradients.ctypes.data
-        self._kept: list[ArgumentTable | Array] = []
+        self.weights = network.weights.ctypes.data
         self._readers: list[ArgumentTable] = []
 
     def refer(self, series: Array) -> None:
         """Let the batches read their windows from this array."""
         for table in self._readers:
             table.change("series", series)
-
-    def _add(self, names: tuple[str, ...], **entries: Entry) -> int:
-        """The address of a new table."""
-        table = ArgumentTable(names, **entries)
-        self._kept.append(table)
-        return table.address
-
-    def _add_float(self, value: float) -> int:
-        """The address of a number."""
-        array = np.array([value], np.float32)
-        self._kept.append(array)
-        return array.ctypes.data
-
-    # The batch.
 
     def make_batch(self, *, with_targets: bool) -> list[int]:
         """The tables by which the rows of a batch are found: of the inputs of each direction, and of the targets."""
@@ -238,81 +224,6 @@ class NetworkTables:
             predictions=memory.predictions,
             shared=network.shared,
         )
-
-    # The weights.
-
-    def make_sums(self) -> int:
-        """The table of the sums of the parts' gradients."""
-        partial = self.memory.partial
-        stride = self.network.layout.packed_size
-        return self._add(PARTS, gradients=partial, sums=self.network.gradients, parts=len(partial), stride=stride)
-
-    def make_update(self, scale: int) -> int:
-        """The table of the update of a variable, whose gradients are multiplied by the number at an address."""
-        network = self.network
-        slots = dict(zip(("slot0", "slot1"), network.slots, strict=False))
-        return self._add(
-            UPDATE,
-            weights=network.weights,
-            gradients=network.gradients,
-            slot0=slots.get("slot0"),
-            slot1=slots.get("slot1"),
-            scalars=self.memory.scalars,
-            scalar_count=self.memory.scalars.shape[1],
-            clip_scale=scale,
-            clip_value=self._add_float(network.shape.clipvalue or np.inf),
-            shared=network.shared,
-        )
-
-    def make_scale(self) -> int:
-        """The address of what a variable's gradients are multiplied by: 1, where they are not clipped."""
-        return self._add_float(1)
-
-    def make_clip(self, span: Span, scale: int) -> int:
-        """The table of the clipping of a variable, which writes what its gradients are multiplied by."""
-        return self._add(
-            CLIP,
-            gradients=self.gradients + FLOAT_BYTES * span.start,
-            count=span.stop - span.start,
-            limit=self._add_float(self.network.shape.clipnorm),
-            target=scale,
-        )
-
-    def make_bias(self, number: int, *, of_gradients: bool = False) -> int:
-        """The table of a layer's biases, or of their gradients, in Keras's layout and by pre-activation."""
-        base, spans = self.gradients if of_gradients else self.weights, self.network.layout.spans[number]
-        return self._add(
-            BIAS,
-            bias=base + FLOAT_BYTES * spans.bias.start,
-            packed=base + FLOAT_BYTES * spans.packed_bias.start,
-            units=self.network.shape.layers[number].units,
-        )
-
-    def make_transposes(self, number: int) -> list[int]:
-        """The tables by which a layer's matrices are transposed, as its backward pass needs them."""
-        layer, spans, own = (
-            self.network.shape.layers[number],
-            self.network.layout.spans[number],
-            self.memory.layers[number],
-        )
-        cell, is_first = CELLS[layer.cell], number < len(self.network.shape.levels[0].layers)
-        matrices = [
-            (spans.u, own.u_transposed, layer.units, len(cell.from_state)),
-            (spans.u_reset, own.u_reset_transposed, layer.units, len(cell.from_reset_state)),
-            (spans.w, own.w_transposed, layer.features, 0 if is_first else cell.gates),
-        ]
-        return [
-            self._add(
-                TRANSPOSE,
-                source=self.weights + FLOAT_BYTES * span.start,
-                target=target,
-                inner=inner,
-                gates=gates,
-                units=layer.units,
-            )
-            for span, target, inner, gates in matrices
-            if gates
-        ]
 
 
 def _find_direction(layer: LayerShape, lookback: int) -> tuple[int, int]:
