@@ -109,28 +109,39 @@ def fit(
         early_stopping,
         WriteCheckpoints(checkpoint_file, record, early_stopping, checkpoint),
     ]
-    ahead = AHEAD if backend().gpus() else 0
     used = [callback for callback in callbacks if callback is not None]
-    last_epoch = sys.maxsize if training.seconds else training.epochs
+    epochs = first_epoch, sys.maxsize if training.seconds else training.epochs
     with _memory_errors(spec), uses_tf32(spec):
         if fused:
             starts = validation.starts if validation else np.empty(0, np.int64)
-            fused.fit(batches, starts, used, (first_epoch, last_epoch))
+            fused.fit(batches, starts, used, epochs)
         else:
             with private_api.steps_per_execution(model, steps_a_call(spec, windows, len(batches))):
-                model.fit(
-                    batches.stream(ahead=ahead),
-                    epochs=last_epoch,
-                    initial_epoch=first_epoch,
-                    validation_data=validation.stream(ahead=ahead) if validation else None,
-                    callbacks=used,
-                    verbose=0,
-                    shuffle=False,
-                )
+                _fit_keras(model, batches, validation, used, epochs)
     return Fitted(
         record=record,
         kept_epoch=early_stopping.state.best_epoch if early_stopping else len(record.epochs) - 1,
         earlier_s=checkpoint.state.spent_s if checkpoint else 0.0,
+    )
+
+
+def _fit_keras(
+    model: keras.Model,
+    batches: Batches,
+    validation: Batches | None,
+    callbacks: list[keras.callbacks.Callback],
+    epochs: tuple[int, int],
+) -> None:
+    """Fit a model in Keras's loop; `epochs` are the first one and the one after the last."""
+    ahead = AHEAD if backend().gpus() else 0
+    model.fit(
+        batches.stream(ahead=ahead),
+        initial_epoch=epochs[0],
+        epochs=epochs[1],
+        validation_data=validation.stream(ahead=ahead) if validation else None,
+        callbacks=callbacks,
+        verbose=0,
+        shuffle=False,
     )
 
 

@@ -106,23 +106,39 @@ def predict(
         raise UsageError(f"--steps: {steps} is not valid.", f"Give a number from 1 to {MAX_STEPS:,}.")
     spec = run.experiment
     registry.choose(backend or registry.loaded() or spec.training.backend)
-    frame = None if file is None or isinstance(file, str | Path) else file
-    new = None if file is None else Path("frame" if frame is not None else str(file))
-    if new is None and spec.data.file and not is_file(Path(spec.data.file)):
+    if file is None:
+        dataset = _load_own_data(run, max_mb)
+        cut = windows.build(dataset, spec)
+    else:
+        dataset = _load_new_data(run, file, max_mb)
+        cut = windows.build_for_forecast(dataset, spec, _choose_scalings(run, dataset, series))
+    if steps is not None:
+        return _forecast_ahead(run, dataset, cut, steps, trained_on=file is None)
+    return _forecast_windows(run, dataset, cut)
+
+
+def _load_own_data(run: Run, max_mb: int) -> Dataset:
+    """The data that a run was trained on, unless it has changed since."""
+    spec = run.experiment
+    if spec.data.file and not is_file(Path(spec.data.file)):
         raise UsageError(
             f"The run was trained on {spec.data.file}, which is not there.",
             "Call from the folder where it was trained, or give the data with --csv FILE.",
         )
-    dataset = datasets.load(spec.data, new.stem if new else spec.data_name, new, max_mb=max_mb, frame=frame)
-    dataset = categories.encode_as(dataset, run.categories()) if new else categories.encode(dataset, spec)
-    if new is None:
-        _check_fingerprint(run, dataset)
-        cut = windows.build(dataset, spec)
-    else:
-        cut = windows.build_for_forecast(dataset, spec, _choose_scalings(run, dataset, series))
-    if steps is not None:
-        return _forecast_ahead(run, dataset, cut, steps, trained_on=new is None)
-    return _forecast_windows(run, dataset, cut)
+    dataset = categories.encode(datasets.load(spec.data, spec.data_name, max_mb=max_mb), spec)
+    if dataset.fingerprint() != run.metrics.data.fingerprint:
+        raise RunError(
+            f"The data of {run.name} has changed since it was trained.", "Give the new data with --csv FILE."
+        )
+    return dataset
+
+
+def _load_new_data(run: Run, file: Path | str | pd.DataFrame, max_mb: int) -> Dataset:
+    """New data, its columns of text as in the run's."""
+    frame = None if isinstance(file, str | Path) else file
+    path = Path("frame" if frame is not None else str(file))
+    dataset = datasets.load(run.experiment.data, path.stem, path, max_mb=max_mb, frame=frame)
+    return categories.encode_as(dataset, run.categories())
 
 
 def _forecast_windows(run: Run, dataset: Dataset, cut: Windows) -> Forecast:
@@ -271,10 +287,3 @@ def _choose_scalings(run: Run, dataset: Dataset, series: str | None) -> dict[str
                 "Give data with the columns that the run was trained on.",
             )
     return scalings
-
-
-def _check_fingerprint(run: Run, dataset: Dataset) -> None:
-    if dataset.fingerprint() != run.metrics.data.fingerprint:
-        raise RunError(
-            f"The data of {run.name} has changed since it was trained.", "Give the new data with --csv FILE."
-        )

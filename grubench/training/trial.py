@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from grubench.data.series import Dataset
+    from grubench.data.windows import Windows
     from grubench.spec.experiment import Experiment
     from grubench.training.events import OnTrialEvent
+    from grubench.training.fused_fit import FusedModel
 
 
 def run_trial(
@@ -65,11 +67,7 @@ def run_trial(
     checkpoint_file = CheckpointFile(
         path=options.checkpoint, every=options.checkpoint_every, identity=identity, start_s=clock.began
     )
-    fused = None
-    if is_fused(kernels):
-        from grubench.training.fused_fit import FusedModel
-
-        fused = FusedModel(model, windows, spec, options.threads or spec.training.threads)
+    fused = _make_fused(model, windows, spec, options) if is_fused(kernels) else None
     fitted = fit(model, windows, spec, on_event, checkpoint_file, fused=fused)
     clock.lap("fit_s")
     clock.add("fit_s", fitted.earlier_s)
@@ -92,6 +90,12 @@ def run_trial(
         baselines=baselines,
     )
     save(folder, trained, clock)
+
+
+def _make_fused(model: keras.Model, windows: Windows, spec: Experiment, options: TrialOptions) -> FusedModel:
+    from grubench.training.fused_fit import FusedModel
+
+    return FusedModel(model, windows, spec, options.threads or spec.training.threads)
 
 
 def prepare(spec: Experiment, options: TrialOptions) -> None:
