@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from grubench.kernels.emitter import Int, Vec
+from grubench.kernels.emitter import Vec
+from grubench.kernels.integer_emitter import Int
 from grubench.kernels.tile import RowGroup
 from grubench.kernels.transposed_product import TransposedProduct, emit_product
 from grubench.kernels.weight_gradients import StepRing, collect_inputs, emit_weight_gradients

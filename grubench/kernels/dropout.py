@@ -13,7 +13,8 @@ from typing import Any
 
 from llvmlite import ir
 
-from grubench.kernels.emitter import I32, I64, Emitter, Int, Vec
+from grubench.kernels.emitter import I32, Emitter, Vec
+from grubench.kernels.integer_emitter import I64, Int
 from grubench.kernels.tape import ALL_STEPS
 
 DROPOUT = (

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from grubench.kernels.cells import ForwardStep
-from grubench.kernels.emitter import Int, Vec
+from grubench.kernels.emitter import Vec
+from grubench.kernels.integer_emitter import Int
 from grubench.kernels.tile import RowGroup
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from grubench.kernels.activations import sigmoid_fraction, tanh
 
 if TYPE_CHECKING:
-    from grubench.kernels.emitter import Emitter, Int, Vec
+    from grubench.kernels.emitter import Emitter, Vec
+    from grubench.kernels.integer_emitter import Int
 
 ACTIVATE = ("source", "target", "count")  # (row, count)
 DERIVE = ("outputs", "gradients", "count")

@@ -18,10 +18,11 @@ from grubench.kernels.arguments import BACKWARD, FORWARD
 from grubench.kernels.backward import emit_backward
 from grubench.kernels.cells import CELLS, COMMON
 from grubench.kernels.dropout import emit_dropout
-from grubench.kernels.emitter import I64, Emitter
+from grubench.kernels.emitter import Emitter
 from grubench.kernels.forward import emit_forward
 from grubench.kernels.head import emit_forecast, emit_head
 from grubench.kernels.head_activation import HEAD_ACTIVATIONS, emit_activate, emit_derive
+from grubench.kernels.integer_emitter import I64
 from grubench.kernels.losses import LOSS_TERMS
 from grubench.kernels.optimizers import UPDATE_RULES
 from grubench.kernels.step_parts import emit_batch, emit_clip, emit_update

@@ -11,7 +11,8 @@ from typing import Any
 
 from grubench.kernels.arguments import BIAS, PARTS, TRANSPOSE
 from grubench.kernels.cells import Cell
-from grubench.kernels.emitter import Emitter, Int, Vec
+from grubench.kernels.emitter import Emitter, Vec
+from grubench.kernels.integer_emitter import Int
 
 
 def emit_sum_parts(emit: Emitter, table: Int, span: tuple[Int, Int]) -> None:

@@ -13,9 +13,9 @@ import numpy as np
 
 from grubench.kernels.arguments import BACKWARD, FORWARD, ArgumentTable, TableMaker
 from grubench.kernels.dropout import DROPOUT
-from grubench.kernels.emitter import FLOAT_BYTES
 from grubench.kernels.head import HEAD
 from grubench.kernels.head_activation import ACTIVATE, DERIVE
+from grubench.kernels.integer_emitter import FLOAT_BYTES
 from grubench.kernels.step_parts import BATCH
 
 if TYPE_CHECKING:

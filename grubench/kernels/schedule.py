@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from grubench.kernels.cells import CELLS, COMMON
-from grubench.kernels.emitter import FLOAT_BYTES
 from grubench.kernels.flat_weights import Span
+from grubench.kernels.integer_emitter import FLOAT_BYTES
 from grubench.kernels.partition import partition_batch, tile_rows
 from grubench.kernels.pass_tables import PassTables
 from grubench.kernels.tape import Tape

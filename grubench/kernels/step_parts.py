@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from grubench.kernels.emitter import Emitter, Int, Vec
+from grubench.kernels.emitter import Emitter, Vec
+from grubench.kernels.integer_emitter import Int
 from grubench.kernels.optimizers import UpdateRule
 from grubench.kernels.tape import STEP
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from grubench.kernels.emitter import Emitter, Int
+from grubench.kernels.emitter import Emitter
+from grubench.kernels.integer_emitter import Int
 
 ENTRY = ("function", "table", "first_row", "scratch", "gradients")
 # What the threads of a step share: the number of threads that wait at the barrier, how many barriers all have passed,

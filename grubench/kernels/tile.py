@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from grubench.kernels.cells import Cell
-from grubench.kernels.emitter import Emitter, Int
+from grubench.kernels.emitter import Emitter
+from grubench.kernels.integer_emitter import Int
 
 # The floats of a cache line. Rows of the ring buffer begin one more apart than they are long: rows of a power of two,
 # which many layers have, would all fall on the same few places of the cache.

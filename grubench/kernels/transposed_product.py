@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from grubench.kernels.emitter import Int
+from grubench.kernels.integer_emitter import Int
 from grubench.kernels.tile import RowGroup
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from grubench.kernels.arguments import BIAS, PARTS, TRANSPOSE, TableMaker
 from grubench.kernels.cells import CELLS
-from grubench.kernels.emitter import FLOAT_BYTES
+from grubench.kernels.integer_emitter import FLOAT_BYTES
 from grubench.kernels.step_parts import CLIP, UPDATE
 
 if TYPE_CHECKING:
