@@ -6,10 +6,22 @@ import os
 import signal
 import sys
 import threading
+from typing import TYPE_CHECKING
 
 import pytest
 
 from grubench.kernels.threads import ThreadPool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(autouse=True)
+def interruptions() -> Iterator[None]:
+    """Ctrl-C interrupts, though a shell that starts the tests in its background has it ignored."""
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, handler)
 
 
 @pytest.mark.parametrize("threads", [1, 3])
