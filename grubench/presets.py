@@ -14,7 +14,7 @@ from grubench.errors import GrubenchError, SpecError, UsageError
 from grubench.spec.cells import CELLS
 from grubench.spec.experiment import MAX_TOML_CHARACTERS, Experiment, check_keys, parse_toml
 from grubench.spec.fields import Tree
-from grubench.spec.sections import Data, Model
+from grubench.spec.sections import WRITTEN, Data, Model
 from grubench.text import exists, list_names, quote
 
 # The endings of tables of the user's own, which are no presets.
@@ -115,7 +115,30 @@ def resolve(preset: str | None = None, flags: Tree | None = None) -> Experiment:
     tree = merge(defaults, base)
     tree = merge(tree, {key: part for key, part in flags.items() if key != "model"})
     tree["model"] = _expand_short_forms(tree, flags.get("model", {}))["model"]
+    _check_target(tree.get("data", {}))
     return Experiment.from_dict(tree)
+
+
+def _check_target(data: Tree) -> None:
+    """Refuse a file of which no target is named: naming its columns, and the command to call.
+
+    Raises:
+        SpecError: No column is named.
+    """
+    file = data.get("file")
+    if not file or data.get("target") or not isinstance(file, str):
+        return
+    from grubench.data.datasets.inspection import inspect_table
+    from grubench.data.input_files import MAX_TABLE_MB
+
+    problem, remedy = f"data.target: no column of {file} is named as the target.", "Name it with --target COLUMN"
+    try:
+        spec = Data(file=file, **{key: value for key, value in data.items() if key in WRITTEN})
+        found = inspect_table(Path(file), spec, max_mb=MAX_TABLE_MB)
+    except (GrubenchError, TypeError):
+        raise SpecError(problem, f"{remedy}.") from None
+    columns = list_names(column.name for column in found.columns)
+    raise SpecError(problem, f"{remedy}, one of {columns}. For instance: {found.command()}")
 
 
 def merge(base: Tree, over: Tree) -> Tree:

@@ -98,3 +98,15 @@ def test_an_unknown_preset_lists_those_there_are(name: str) -> None:
 def test_an_unknown_dataset_lists_those_there_are() -> None:
     with pytest.raises(UsageError, match="activities, bankex"):
         presets.resolve(None, {"data": {"dataset": "bankx"}})
+
+
+def test_a_file_of_which_no_target_is_named_has_its_columns_and_the_command(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("date,price\n" + "".join(f"2024-01-{day:02d},{100 + day * day % 17:.2f}\n" for day in range(1, 31)))
+    with pytest.raises(SpecError, match=r"no column of .* is named as the target") as error:
+        presets.resolve(None, {"data": {"file": str(path), "separator": ","}})
+    assert "one of date, price. For instance: grubench compare --csv" in error.value.remedy
+    assert "--target price" in error.value.remedy
+    with pytest.raises(SpecError, match="is named as the target") as error:
+        presets.resolve(None, {"data": {"file": str(tmp_path / "none.csv")}})
+    assert error.value.remedy == "Name it with --target COLUMN."
