@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
 
@@ -29,6 +33,35 @@ class Pace:
         """
         seen = self._done - self._first
         return (work - self._done) * self.elapsed_s / seen if seen > 0 else None
+
+
+class WholeTrials:
+    """What whole trials take by the clock: starting, reading, training, forecasting and saving.
+
+    Attributes:
+        start_s: How long the last one took that came to train: the first loads and compiles what others need no more.
+    """
+
+    def __init__(self) -> None:
+        self._seconds = self._work = self.start_s = 0.0
+
+    def note(self, seconds: float, work: float) -> None:
+        """Note for how long a trial that is finished trained, forecast and saved."""
+        self._seconds, self._work = self._seconds + seconds, self._work + work
+
+    def time_left_s(self, waiting: Sequence[float], running: Sequence[tuple[float, float]]) -> float | None:
+        """The seconds until all trials are done; None as long as none is finished.
+
+        Args:
+            waiting: The work of each trial that is not started.
+            running: Of each trial that runs, its work and for how many seconds it has trained.
+        """
+        if not self._work:
+            return None
+        pace = self._seconds / self._work
+        of_running = sum(max(0.0, pace * work - seconds) for work, seconds in running)
+        of_waiting = pace * sum(waiting) + self.start_s * len(waiting)
+        return (of_running + of_waiting) / max(1, len(running))
 
 
 def format_duration(seconds: float) -> str:

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Column
 from rich.text import Text
 
-from grubench.reports.pace import Pace, format_duration
+from grubench.reports.pace import Pace, WholeTrials, format_duration
 from grubench.text import count
 from grubench.training.events import (
     ArmStart,
@@ -47,6 +47,9 @@ class Display:
 
     Args:
         console: Where to show it; the progress goes to standard error, results to standard output.
+
+    Attributes:
+        notes: The notes that it has shown.
     """
 
     def __init__(self, console: Console) -> None:
@@ -54,9 +57,10 @@ class Display:
         self.live = console.is_terminal
         self._plan = Plan(trials=0, reused=0, work=0)
         self._number = 0
+        self.notes: list[str] = []
         self._running: dict[int, Trial] = {}
         self._ended_work = 0.0
-        self._pace = Pace()
+        self._pace, self._whole = Pace(), WholeTrials()
         self._told = False
         name = Column(no_wrap=True, overflow="ellipsis", max_width=max(12, console.width - STATUS_WIDTH - 12))
         bar = Column(ratio=1, min_width=4)
@@ -89,6 +93,7 @@ class Display:
         """Show one event."""
         match event:
             case Note(text=text):
+                self.notes.append(text)
                 self._print(text)
             case Plan():
                 self._show_plan(event)
@@ -106,6 +111,7 @@ class Display:
     def _show_plan(self, event: Plan) -> None:
         self._plan, self._number = event, event.reused
         self._ended_work, self._pace, self._told = 0.0, Pace(), False
+        self._whole = WholeTrials()
         self._progress.update(self._all, total=event.work, completed=0, visible=event.trials > 1, status="")
         if event.reused:
             count = event.reused
@@ -131,6 +137,8 @@ class Display:
 
     def _update(self, trial: Trial, event: TrialEvent) -> None:
         trial.update(event)
+        if trial.start_s is not None:
+            self._whole.start_s = trial.start_s
         self._progress.update(trial.task, status=trial.describe(), completed=trial.completed)
         if isinstance(event, Stage):
             return
@@ -144,14 +152,23 @@ class Display:
     def _work_done(self) -> float:
         return self._ended_work + sum(trial.completed for trial in self._running.values())
 
+    def _time_left_s(self) -> float | None:
+        """The seconds until all trials are done: by those that are finished, before by the epochs alone."""
+        running = list(self._running.values())
+        left = self._plan.work - self._ended_work - sum(trial.work for trial in running)
+        trials = self._plan.trials + self._plan.reused - self._number
+        waiting = [left / trials] * trials if trials else []
+        left_s = self._whole.time_left_s(waiting, [(trial.work, trial.training_s) for trial in running])
+        return self._pace.time_left_s(self._plan.work) if left_s is None else left_s
+
     def _describe_left(self) -> str:
         """How long all trials still take, where there are several."""
-        left_s = self._pace.time_left_s(self._plan.work)
+        left_s = self._time_left_s()
         return "" if self._plan.trials < 2 or left_s is None else f"{format_duration(left_s)} left"
 
     def _tell_duration(self, trial: Trial) -> None:
         """Say once how long all will take where that is long, and what would make it shorter."""
-        left_s = self._pace.time_left_s(self._plan.work)
+        left_s = self._time_left_s()
         if self._told or left_s is None or self._pace.elapsed_s < FIRM_AFTER_S:
             return
         self._told = True
@@ -167,6 +184,8 @@ class Display:
     def _end(self, event: TrialEnd) -> None:
         trial = self._running.pop(event.trial)
         self._ended_work += trial.work
+        if trial.start_s is not None and not event.error:
+            self._whole.note(trial.training_s, trial.work)
         self._progress.remove_task(trial.task)
         if event.error:
             self._print(f"{trial.label}: {event.error}", mark=("✗ ", "red"))
@@ -190,6 +209,7 @@ class Trial:
     Attributes:
         completed: How much of it is done, in epochs, or in seconds where it trains for a time.
         work: All of it.
+        start_s: The seconds until it trained; None as long as it does not.
     """
 
     def __init__(self, label: str, epochs: int, seconds: float, task: TaskID) -> None:
@@ -200,10 +220,23 @@ class Trial:
         self._pace = Pace()
         self._start = self._epoch_start = self._last_line = time.monotonic()
         self._trained_s = 0.0
+        self.start_s: float | None = None
+
+    @property
+    def elapsed_s(self) -> float:
+        """The seconds since it was started."""
+        return time.monotonic() - self._start
+
+    @property
+    def training_s(self) -> float:
+        """The seconds since it trained first; 0 as long as it does not."""
+        return 0.0 if self.start_s is None else self.elapsed_s - self.start_s
 
     def update(self, event: TrialEvent) -> None:
         """Note an event."""
         self._event = event
+        if self.start_s is None and isinstance(event, Step | EpochEnd):
+            self.start_s = self.elapsed_s
         if isinstance(event, Step):
             self._progress_to(event.epoch - 1 + event.step / event.steps)
             return
@@ -241,7 +274,7 @@ class Trial:
 
     def summary(self) -> str:
         """The line at its end: the losses of the last epoch and the time."""
-        seconds = f"{time.monotonic() - self._start:.1f} s"
+        seconds = f"{self.elapsed_s:.1f} s"
         if self._last is None:
             return seconds
         validation = f", validation {self._last.val_loss:.4g}" if self._last.val_loss is not None else ""

@@ -124,6 +124,26 @@ def test_long_training_is_said_to_be_long_once_with_what_makes_it_shorter(
     assert text.count("About") == text.count(sentence) == 1
 
 
+def test_trials_that_take_longer_than_their_epochs_are_counted_whole(clock: Clock) -> None:
+    """Each of 6 trials takes 2 s for its epochs, 8 s to forecast and save, and 3 s to start; the first takes 60."""
+    with Display(make_console(terminal=False, width=120)) as display:
+        display(Plan(trials=6, reused=2, work=12.0))
+        for number in range(3):
+            display(TrialStart(trial=number, arm="GRU", seed=number, epochs=2, seconds=0.0))
+            clock.now += 3 if number else 60
+            display(step(1, 1, number))
+            for epoch in (1, 2):
+                clock.now += 1
+                display(epoch_end(epoch, number))
+            if number:
+                assert display._time_left_s() == 8 + (5 - number) * 13
+            clock.now += 8
+            display(TrialEnd(trial=number))
+    assert display._whole.time_left_s([2.0], []) == 13
+    assert display._whole.time_left_s([], [(2.0, 25.0)]) == 0
+    assert display._whole.time_left_s([2.0, 2.0], [(2.0, 5.0), (2.0, 3.0)]) == (26 + 5 + 7) / 2
+
+
 def test_short_training_is_not_said_to_be_long_and_a_log_tells_the_time_of_all_trials(clock: Clock) -> None:
     console = make_console(terminal=False)
     with Display(console) as display:
