@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 # TOML's whole numbers have 64 bits; Python's have no end, and beyond 4,300 digits cannot be shown.
@@ -105,6 +105,18 @@ def join_and(names: Iterable[str]) -> str:
     """One or more names: `a`, `a and b`, `a, b and c`."""
     *others, last = names
     return f"{', '.join(others)} and {last}" if others else last
+
+
+def write_numbers(numbers: Sequence[int]) -> str:
+    """Whole numbers in ascending order, three or more in a row as a range: `0-4, 7`."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    texts = (f"{run[0]}-{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs)
+    return ", ".join(texts)
 
 
 def count(number: int, noun: str) -> str:

@@ -76,7 +76,7 @@ def test_a_failed_trial_is_shown_and_the_others_go_on(trained: dict[str, Run], t
     ]
     assert [len(arm) for arm in comparison.arms.values()] == [2, 1]
     sentences = map(str, write_verdict(comparison).findings)
-    assert any(sentence.startswith("Failed: LSTM with seed 1. The loss") for sentence in sentences)
+    assert any(sentence.startswith("Failed: LSTM with seed 1: The loss") for sentence in sentences)
 
 
 def test_an_arm_whose_trials_all_fail_stays_in_the_comparison(

@@ -19,6 +19,8 @@ from grubench.errors import UsageError
 from grubench.spec.fields import Tree
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from grubench.comparison.comparison import Comparison
     from grubench.training.events import Event
 
@@ -140,12 +142,12 @@ def compare(
         trained = (cells, match, seeds, options) != ("gru,lstm", "units", 3, ExecutionOptions())
         if flags or vary or fresh or until_learned or trained:
             raise UsageError("--runs compares finished runs: no setting can be changed.", "Leave the flags out.")
-        _deliver(_compare_runs(names or [], output, margin), export or [], report, "", details=details)
+        _deliver(_compare_runs(names or [], output, margin), export or [], report, "", details=details, told=())
         return
     _check_settings(names or [], flags, pictures)
     from grubench import api
     from grubench.presets import resolve
-    from grubench.reports.console import Console
+    from grubench.reports.console import Console, share_one_place
     from grubench.reports.progress import Display
     from grubench.training.events import TrialStart
 
@@ -170,7 +172,8 @@ def compare(
             options=options,
             on_event=show,
         )
-    _deliver(comparison, export or [], report, pictures, details=details)
+    told = display.notes if share_one_place() else ()
+    _deliver(comparison, export or [], report, pictures, details=details, told=told)
 
 
 @functools.cache
@@ -208,7 +211,15 @@ def _compare_runs(names: list[str], output: Path, margin: float) -> Comparison:
     return from_runs([load(resolve(Path(name), output)) for name in names], margin)
 
 
-def _deliver(comparison: Comparison, export: list[Path], report: Path | None, pictures: str, *, details: bool) -> None:
+def _deliver(
+    comparison: Comparison,
+    export: list[Path],
+    report: Path | None,
+    pictures: str,
+    *,
+    details: bool,
+    told: Collection[str],
+) -> None:
     """Keep the comparison, then show it and write the rest; the exit code says that trials failed, if any did."""
     from grubench.comparison.answer import answer
     from grubench.comparison.best_arm import find_best_run
@@ -222,7 +233,7 @@ def _deliver(comparison: Comparison, export: list[Path], report: Path | None, pi
         with delivery.step(f"{folder}"):
             record.write_folder(comparison)
     with delivery.step("The tables"):
-        terminal.show_comparison(comparison, console, details=details)
+        terminal.show_comparison(comparison, console, details=details, told=told)
     if folder and folder.is_dir():
         _draw(comparison, folder, pictures, delivery)
         console.print_path(f"Tables, loss.{pictures}, forecast.{pictures}:", folder)

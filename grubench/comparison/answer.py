@@ -244,7 +244,9 @@ def _answer_many(comparison: Comparison) -> Answer:
     margin = f"{comparison.margin * 100:g} %"
     if len(equal) == len(others) and all(decision.is_equivalent for decision in decisions):
         return Answer(
-            choice=EITHER, text=f"Any of {len(others) + 1}: {name}, {_name(equal)} are equivalent within {margin}."
+            choice=EITHER,
+            text=f"Any of {len(others) + 1}: {', '.join([name, _name(_shorten(comparison, equal))])} are equivalent "
+            f"within {margin}.",
         )
     parts = (
         ("lower RMSE than", worse, ""),
@@ -253,7 +255,7 @@ def _answer_many(comparison: Comparison) -> Answer:
         ("higher test RMSE than", better, ""),
         ("not tested against", untested, ""),
     )
-    found = ", ".join(f"{words} {_name(names)}{more}" for words, names, more in parts if names)
+    found = ", ".join(f"{words} {_name(_shorten(comparison, names))}{more}" for words, names, more in parts if names)
     reason = f"best of {len(others) + 1} on {chosen_on}; {found}."
     if worse and not (unclear or better or untested):
         return Answer(choice=name, text=f"{name}: {reason}")
@@ -281,6 +283,12 @@ def _sort_others(decisions: Sequence[Decision], name: str) -> tuple[list[str], l
         else:
             groups[1 if decision.is_equivalent else 2].append(other)
     return groups
+
+
+def _shorten(comparison: Comparison, names: Sequence[str]) -> list[str]:
+    """Arms by their cell and the values of their settings, whose keys the name of the best arm has: `GRU 0.003`."""
+    short = {arm.name: " ".join([arm.cell, *arm.settings.values()]) for arm in comparison.arms}
+    return [short.get(name, name) for name in names]
 
 
 def _name(names: Sequence[str]) -> str:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from grubench.comparison.decision import Decision, Outcome, decide_errors
-from grubench.comparison.finding import MAX_NAMED, Finding, explain_untested
+from grubench.comparison.finding import MAX_DETAILED, MAX_NAMED, Finding, explain_untested
 from grubench.comparison.measures import pair_directions, pair_errors
-from grubench.comparison.pairs import name_pair
+from grubench.comparison.pairs import introduce_pair, name_pair
 from grubench.comparison.phrases import write_interval, write_ratio
 from grubench.comparison.power import MAX_SEEDS, MIN_SEEDS
 from grubench.comparison.statistics import a12, correct, estimate_over_series, state_p, wilcoxon
@@ -47,7 +47,9 @@ def _state(comparison: Comparison, decision: Decision, too_few: str) -> Finding:
     if too_few or not decision.is_tested:
         reason = too_few or explain_untested(decision.seeds)
         ratio = f"{write_ratio(decision.ratio, 3)}; " if decision.ratio > 0 else ""
-        return Finding(topic="error", text=f"{name} {ratio}{reason}.", numbers=numbers, arms=arms)
+        return Finding(
+            topic="error", text=f"{introduce_pair(decision.pair)} {ratio}{reason}.", numbers=numbers, arms=arms
+        )
     numbers |= {"p": decision.p}
     if decision.lost:
         numbers |= {"superiority": decision.superiority}
@@ -59,8 +61,9 @@ def _state(comparison: Comparison, decision: Decision, too_few: str) -> Finding:
         )
         return Finding(topic="error", text=text, numbers=numbers, arms=arms)
     numbers |= {"ratio_low": decision.interval.low, "ratio_high": decision.interval.high}
+    interval = write_interval(decision.interval, 3, decision.alpha)
     text = (
-        f"{name} {write_ratio(decision.ratio, 3)} ({write_interval(decision.interval, 3, decision.alpha)}), "
+        f"{introduce_pair(decision.pair)} {write_ratio(decision.ratio, 3)} ({interval}), "
         f"{state_p(decision.p)}, "
         f"{_count_samples(decision)}: {decision.outcome.value}{_explain_outcome(decision, comparison.margin)}."
     )
@@ -124,7 +127,7 @@ def find_effects(comparison: Comparison) -> list[Finding]:
         text = f"{name_pair(decision.pair)}: Wilcoxon signed-rank {state_p(p)}, A12 {effect:.2f}."
         numbers = {"wilcoxon_p": p, "a12": effect}
         findings.append(Finding(topic="error", text=text, numbers=numbers, is_detail=True))
-    return findings[:MAX_NAMED]
+    return _cut(findings, "Wilcoxon's test and A12")
 
 
 def find_directions(comparison: Comparison) -> list[Finding]:
@@ -134,13 +137,27 @@ def find_directions(comparison: Comparison) -> list[Finding]:
     enough = {pair: found for pair, found in estimates.items() if found.seeds >= MIN_SEEDS and found.variance > 0}
     corrected = correct({pair: found.p() for pair, found in enough.items()})
     findings = []
-    for pair, found in list(enough.items())[:MAX_NAMED]:
+    for pair, found in enough.items():
         interval = found.interval(1 - corrected[pair].alpha)
-        mean, low, high = (value * 100 for value in (found.mean, interval.low, interval.high))
+        mean, low, high = map(_write_points, (found.mean, interval.low, interval.high))
         text = (
-            f"{name_pair(pair)}: directional accuracy {mean:+.1f} percentage points ({low:+.1f} to {high:+.1f}, "
+            f"{name_pair(pair)}: directional accuracy {mean} percentage points ({low} to {high}, "
             f"{state_p(corrected[pair].p)}, {count(found.seeds, 'seed')} and {found.series} series)."
         )
         numbers = {"difference": found.mean, "low": interval.low, "high": interval.high, "p": corrected[pair].p}
         findings.append(Finding(topic="series", text=text, numbers=numbers, is_detail=True))
-    return findings
+    return _cut(findings, "directional accuracy")
+
+
+def _write_points(share: float) -> str:
+    """A difference of shares in percentage points, with its sign; 0 has none."""
+    text = f"{share * 100:+.1f}"
+    return text if float(text) else "0.0"
+
+
+def _cut(findings: list[Finding], measure: str) -> list[Finding]:
+    """The first of very many findings, a pair each, and how many more there are."""
+    if len(findings) <= MAX_DETAILED:
+        return findings
+    text = f"{measure} of {count(len(findings) - MAX_DETAILED, 'more pair')} not shown."
+    return [*findings[:MAX_DETAILED], Finding(topic=findings[0].topic, text=text, is_detail=True)]

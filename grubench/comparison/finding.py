@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 Topic = Literal["error", "speed", "baseline", "learning", "trials", "seeds", "series", "test part", "pairs", "failed"]
 # Of more arms or pairs of arms than these a sentence gives the span, and a table the rest.
 MAX_NAMED = 3
+# Of more pairs than these the details say how many there are.
+MAX_DETAILED = 20
 # What an answer may choose in place of an arm or a cell.
 EITHER, NEITHER, UNDECIDED = "either", "neither", "undecided"
 
@@ -70,6 +72,6 @@ def name_arms_together(names: Sequence[str], total: int) -> str:
         names: Some of the arms.
         total: How many arms there are.
     """
-    if total <= MAX_NAMED:
+    if total <= MAX_NAMED or len(names) <= MAX_NAMED:
         return join_and(names)
     return f"all {len(names)} arms" if len(names) == total else f"{len(names)} of {total} arms"

@@ -124,11 +124,31 @@ def find_differing_keys(comparison: Comparison, pair: Pair) -> list[str]:
 
 
 def name_pair(pair: Pair) -> str:
-    """Name a pair, what its arms share said once and settings by their values: `GRU / LSTM, 0.001`."""
+    """Name a pair, what its arms share said once: `GRU / LSTM, loss mse`, `LSTM: learning_rate 0.003 / 0.01`."""
     if pair.is_of_cells:
         return f"{pair.first} / {pair.second}, all settings"
-    parts = [{"cell": arm.cell, **arm.settings} for arm in pair.arms[0]]
-    keys = list(dict.fromkeys([*parts[0], *parts[1]]))
-    equal = [key for key in keys if parts[0].get(key) == parts[1].get(key)]
-    apart = (" ".join(part[key] for key in keys if key in part and key not in equal) for part in parts)
-    return ", ".join([" / ".join(apart), *(parts[0][key] for key in equal)])
+    first, second = pair.arms[0]
+    keys = list(dict.fromkeys([*first.settings, *second.settings]))
+    equal = [key for key in keys if first.settings.get(key) == second.settings.get(key)]
+    apart = [key for key in keys if key not in equal]
+    shared = [f"{key} {first.settings[key]}" for key in equal]
+    if first.cell != second.cell or not apart:
+        texts = (_name_apart(arm, apart, arm.cell) for arm in (first, second))
+        return ", ".join([" / ".join(texts), *shared])
+    if len(apart) == 1:
+        (key,) = apart
+        settings = f"{key} {' / '.join(arm.settings.get(key, 'none') for arm in (first, second))}"
+    else:
+        settings = " / ".join(_name_apart(arm, apart) for arm in (first, second))
+    return f"{', '.join([first.cell, *shared])}: {settings}"
+
+
+def introduce_pair(pair: Pair) -> str:
+    """The name of a pair before a number, which is not to be taken for a setting's value."""
+    ends_with_setting = not pair.is_of_cells and any(arm.settings for arm in pair.arms[0])
+    return f"{name_pair(pair)}:" if ends_with_setting else name_pair(pair)
+
+
+def _name_apart(arm: Arm, keys: Sequence[str], cell: str = "") -> str:
+    """An arm by some of its settings."""
+    return " ".join([*([cell] if cell else []), *(f"{key} {arm.settings[key]}" for key in keys if key in arm.settings)])

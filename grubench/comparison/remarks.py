@@ -11,7 +11,7 @@ from grubench.comparison.finding import MAX_NAMED, NEITHER
 from grubench.comparison.pairs import find_cell_pairs
 from grubench.comparison.phrases import TIMES, say_baseline_is_better, say_times
 from grubench.comparison.reliability import find_reliability
-from grubench.comparison.reservations import explain_small_test, find_late_falls
+from grubench.comparison.reservations import advise_longer, explain_small_test, find_late_falls
 from grubench.text import count, join_and
 from grubench.training.fit_record import MIN_EPOCHS
 
@@ -88,7 +88,8 @@ def _name_learning(comparison: Comparison, *, is_neither: bool) -> Iterator[str]
     falls, epochs = find_late_falls(comparison), max(run.metrics.loss.epochs for run in comparison.runs)
     if falls:
         names = join_and(falls) if len(falls) <= MAX_NAMED else f"{len(falls)} arms"
-        so = "train longer (--until-learned)" if is_neither else "this compares speed of learning (--until-learned)"
+        advice = advise_longer(comparison)
+        so = f"train longer ({advice})" if is_neither else f"this compares speed of learning ({advice})"
         yield f"{names} still learned when training ended: {so}."
     elif epochs < MIN_EPOCHS:
         yield f"{count(epochs, 'epoch')} {'is' if epochs == 1 else 'are'} too few to tell whether training was over."

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from grubench.comparison.decision import decide_baselines
-from grubench.comparison.finding import MAX_NAMED, Finding, name_arms_together
-from grubench.comparison.pairs import explain_untested, find_neighbors, name_pair
+from grubench.comparison.finding import MAX_DETAILED, MAX_NAMED, Finding, name_arms_together
+from grubench.comparison.pairs import explain_untested, find_neighbors, introduce_pair
+from grubench.comparison.phrases import write_ratio
 from grubench.comparison.reliability import Reliability, find_reliability
 from grubench.spec.baselines import PERSISTENCE
 from grubench.text import count
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 # Fewer targets than this that do not overlap say too little about the values to come.
 MIN_TARGETS = 20
+UNTIL_LEARNED = "--until-learned"
 
 
 def count_test_targets(comparison: Comparison) -> int:
@@ -80,11 +82,21 @@ def find_learning(comparison: Comparison) -> list[Finding]:
     parts = [f"{name} by {fall / (1 + fall) * 100:.0f} %" for name, fall in list(falls.items())[:MAX_NAMED]]
     more = f" and {len(falls) - MAX_NAMED} more" if len(falls) > MAX_NAMED else ""
     epochs = max(run.metrics.loss.epochs for run in comparison.runs)
-    text = (
-        f"training losses still fell, {', '.join(parts)}{more}: errors compare speed of learning; "
-        f"try --epochs {2 * epochs} or --until-learned."
-    )
+    advice = advise_longer(comparison)
+    longer = f"--epochs {2 * epochs} or {advice}" if advice == UNTIL_LEARNED else advice
+    text = f"training losses still fell, {', '.join(parts)}{more}: errors compare speed of learning; try {longer}."
     return [Finding(topic="learning", text=text, numbers=falls, arms=tuple(falls))]
+
+
+def advise_longer(comparison: Comparison) -> str:
+    """What makes training longer, by what ended it: `--until-learned` goes with neither a time nor patience."""
+    trainings = [run.experiment.training for run in comparison.runs]
+    if any(training.seconds for training in trainings):
+        return "a larger --seconds"
+    ended = (run.metrics.loss.epochs < run.experiment.training.epochs for run in comparison.runs)
+    if any(training.patience for training in trainings):
+        return "--patience 0" if any(ended) else "more --epochs"
+    return "more epochs in --vary" if len({training.epochs for training in trainings}) > 1 else UNTIL_LEARNED
 
 
 def find_late_falls(comparison: Comparison) -> dict[str, float]:
@@ -193,9 +205,12 @@ def find_unseen(comparison: Comparison) -> list[Finding]:
     numbers = {"seen": len(seen), "unseen": len(unseen)}
     exact = set(find_exact_arms(comparison))
     pairs = [pair for pair in find_neighbors(comparison) if seen and not exact & set(pair.arms[0])]
-    for pair in pairs[:MAX_NAMED]:
-        on_seen, on_unseen = (_ratio_on(comparison, pair.arms[0], names) for names in (seen, unseen))
-        text += f"; RMSE ratio {name_pair(pair)} {on_seen:.3f} on the {len(seen)} seen, {on_unseen:.3f} on the others"
+    for pair in pairs[:MAX_DETAILED]:
+        ratios = (write_ratio(_ratio_on(comparison, pair.arms[0], names), 3) for names in (seen, unseen))
+        on_seen, on_unseen = ratios
+        text += f"; RMSE ratio {introduce_pair(pair)} {on_seen} on the {len(seen)} seen, {on_unseen} on the others"
+    if len(pairs) > MAX_DETAILED:
+        text += f"; and {count(len(pairs) - MAX_DETAILED, 'more pair')}"
     return [Finding(topic="series", text=f"{text}.", numbers=numbers, is_detail=True)]
 
 

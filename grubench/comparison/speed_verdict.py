@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from grubench.comparison.decision import decide_times
-from grubench.comparison.finding import MAX_NAMED, Finding, explain_untested, format_span
+from grubench.comparison.finding import MAX_NAMED, Finding, explain_untested, format_span, name_arms_together
 from grubench.comparison.measures import pair_times, took_turns
 from grubench.comparison.pairs import find_neighbors, name_pair
 from grubench.comparison.phrases import write_interval, write_ratio
@@ -80,28 +80,31 @@ def _state(comparison: Comparison, decision: Decision) -> Finding:
 
 
 def _find_fastest(comparison: Comparison, decisions: Sequence[Decision]) -> Finding:
-    """Name the arm of many with the shortest epochs, beside the next and the last."""
+    """Name the arm of many with the shortest epochs, and the arms than which it is shown to be faster."""
     arms = dict.fromkeys(arm for decision in decisions for arm in decision.pair.arms[0])
     in_turns = _list_in_turns([comparison.arms[arm] for arm in arms])
     if len(in_turns) < MIN_SEEDS:
         text = f"{count(len(in_turns), 'seed')} of which all arms took turns in one call, too few to tell."
         return Finding(topic="speed", text=text, numbers={"seeds": len(in_turns)})
-    times = np.mean([[run.metrics.timing.epoch_s for run in runs] for runs in in_turns], axis=0)
-    epoch_s = dict(zip(arms, times.tolist(), strict=True))
-    first, second, *_, last = sorted(epoch_s, key=lambda arm: epoch_s[arm])
-    both = {first.name, second.name}
-    decision = next((one for one in decisions if {one.pair.first, one.pair.second} == both), None)
-    if decision is None:
-        remark = " (they differ in more than one setting, and are not tested)"
-    else:
-        remark = "" if decision.differs else " (no difference shown between these two)"
-    to_second, to_last = epoch_s[second] / epoch_s[first], epoch_s[last] / epoch_s[first]
+    logs = np.log([[run.metrics.timing.epoch_s for run in runs] for runs in in_turns]).mean(axis=0)
+    fastest = list(arms)[int(np.argmin(logs))].name
+    tested = [one for one in decisions if fastest in (one.pair.first, one.pair.second)]
+    slower = [one.higher for one in tested if one.differs and one.lower == fastest]
+    unclear = len(tested) - len(slower)
+    untested = len(arms) - 1 - len(tested)
+    other = "other " if slower else ""
+    why = "they differ in several settings, or in none that changes the time"
+    parts = [
+        f"shown to be faster than {name_arms_together(slower, len(arms))}" if slower else "",
+        f"no difference shown to the {count(unclear, f'{other}arm')} that it is tested against" if unclear else "",
+        f"not tested against {count(untested, 'other')} ({why})" if untested else "",
+    ]
+    found = "; ".join(part for part in parts if part)
     return Finding(
         topic="speed",
-        text=f"{first} trains fastest, {to_second:.2f} times as fast as {second}, the next{remark}, and {to_last:.2f} "
-        f"times as fast as {last}, the slowest (mean epochs).",
-        numbers={"ratio_to_next": to_second, "ratio_to_slowest": to_last},
-        arms=(first.name, second.name, last.name),
+        text=f"{fastest} has the shortest epochs (geometric means of {len(in_turns)} seeds): {found}.",
+        numbers={"slower": len(slower), "tested": len(tested), "untested": untested},
+        arms=(fastest, *slower),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,10 +21,17 @@ from grubench.comparison.reservations import (
     find_unseen,
 )
 from grubench.comparison.speed_verdict import find_speed
+from grubench.text import count, write_numbers
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from grubench.comparison.answer import Answer
-    from grubench.comparison.comparison import Comparison
+    from grubench.comparison.comparison import Comparison, Failure
+
+
+# Of more arms that failed in the same way it is said how many there are.
+MAX_ARMS_NAMED = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,13 +74,23 @@ def write_verdict(comparison: Comparison) -> Verdict:
 
 
 def find_failures(comparison: Comparison) -> list[Finding]:
-    """Name the trials that failed, each with its reason and remedy."""
-    return [
-        Finding(
-            topic="failed",
-            text=f"{failure.arm} with seed {failure.seed}. {failure.message} {failure.remedy}",
-            numbers={"seed": failure.seed},
-            arms=(failure.arm,),
-        )
-        for failure in comparison.failures
+    """Name the trials that failed, each kind of failure once, with its reason and remedy."""
+    kinds: dict[tuple[str, str], list[Failure]] = {}
+    for failure in comparison.failures:  # in which epoch a loss became NaN makes no other kind
+        kinds.setdefault((re.sub(r"\d+", "", failure.message), failure.remedy), []).append(failure)
+    return [_describe_failures(of_kind) for of_kind in kinds.values()]
+
+
+def _describe_failures(failures: Sequence[Failure]) -> Finding:
+    seeds: dict[str, list[int]] = {}
+    for failure in failures:
+        seeds.setdefault(failure.arm, []).append(failure.seed)
+    named = [
+        f"{arm} with {'seed' if len(of_arm) == 1 else 'seeds'} {write_numbers(sorted(of_arm))}"
+        for arm, of_arm in list(seeds.items())[:MAX_ARMS_NAMED]
     ]
+    more = f" and {count(len(seeds) - len(named), 'more arm')}" if len(seeds) > len(named) else ""
+    messages = list(dict.fromkeys(failure.message for failure in failures))
+    alike = " (or alike)" if len(messages) > 1 else ""
+    text = f"{'; '.join(named)}{more}: {messages[0]}{alike} {failures[0].remedy}".strip()
+    return Finding(topic="failed", text=text, numbers={"trials": len(failures)}, arms=tuple(seeds))

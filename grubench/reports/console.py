@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING
 
 import rich.console
@@ -12,6 +14,14 @@ from grubench.text import escape_control_characters, escape_name
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+
+def share_one_place() -> bool:
+    """Whether standard output and standard error go to one terminal or file, and are read one after the other."""
+    try:
+        return os.path.sameopenfile(sys.stdout.fileno(), sys.stderr.fileno())
+    except (OSError, ValueError, AttributeError):  # closed, or no file
+        return False
 
 
 class Console(rich.console.Console):

@@ -14,6 +14,7 @@ from grubench.reports import vega
 from grubench.reports.columns import COST_COLUMNS, list_test_columns
 from grubench.reports.export import write_text
 from grubench.reports.header import write_header
+from grubench.reports.legend import write_legend
 from grubench.reports.pair_tables import list_tables
 from grubench.reports.rows import format_cell, list_numbers, make_rows, select_columns
 from grubench.reports.score_table import title_test_error
@@ -88,6 +89,7 @@ def render(comparison: Comparison) -> str:
         header=write_header(comparison),
         tables=_make_tables(comparison),
         text_tables=list_tables(comparison),
+        legend=_write_legend(comparison),
         charts=[{"title": chart["title"], "description": chart["description"]} for chart in charts],
         specs=_for_script([{key: value for key, value in chart.items() if key != "title"} for chart in charts]),
         spec=_list_settings(comparison),
@@ -124,6 +126,12 @@ def _make_tables(comparison: Comparison) -> list[HtmlTable]:
         _make_table(title, rows, list_test_columns()),
         _make_table("Training", [row for row in rows if row.seeds], COST_COLUMNS),
     ]
+
+
+def _write_legend(comparison: Comparison) -> str:
+    """The legend of all columns that the tables show."""
+    rows = make_rows(comparison)
+    return write_legend(comparison, select_columns(rows, [*list_test_columns(), *COST_COLUMNS]))
 
 
 def _make_table(title: str, rows: Sequence[Row], columns: Sequence[Column]) -> HtmlTable:

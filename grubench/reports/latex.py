@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from grubench.comparison.verdict import write_verdict
-from grubench.reports.columns import COST_COLUMNS, list_test_columns
 from grubench.reports.header import APART, write_header
+from grubench.reports.legend import write_legend
 from grubench.reports.numbers import NONE
 from grubench.reports.pair_tables import list_tables
-from grubench.reports.rows import format_cell, make_rows, select_columns
+from grubench.reports.rows import make_rows, write_tables
 from grubench.reports.settings_line import write_settings
 from grubench.text import write_on_one_line
 
@@ -34,17 +34,18 @@ SPECIAL = {
 
 def write_latex(comparison: Comparison) -> str:
     """Write the tables; what is not a table stands in comments."""
-    rows = make_rows(comparison)
     verdict = write_verdict(comparison)
     lines = [_write_comment("Answer", line) for line in verdict.answer.lines]
     lines.append(_write_comment("Settings", write_settings(comparison)))
     lines += [_write_comment("Note", line) for line in (*write_header(comparison), *comparison.notes)]
-    for table_rows, columns in ((rows, list_test_columns()), ([row for row in rows if row.seeds], COST_COLUMNS)):
-        shown = select_columns(table_rows, columns)
-        body = [[row.name, *(format_cell(row, column) for column in shown)] for row in table_rows]
+    tables = write_tables(make_rows(comparison))
+    for shown, body in tables:
         lines.append(_write_table(["", *(column.heading for column in shown)], body))
     for table in list_tables(comparison):
         lines += [_write_comment("Table", table.title), _write_table(table.head, table.lines)]
+    lines.append(
+        _write_comment("Legend", write_legend(comparison, [column for shown, _ in tables for column in shown]))
+    )
     lines += [_write_comment(finding.heading, finding.text) for finding in verdict.findings]
     return "\n".join(lines) + "\n"
 

@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from grubench.comparison.verdict import write_verdict
-from grubench.reports.columns import COST_COLUMNS, list_test_columns
 from grubench.reports.header import write_header
+from grubench.reports.legend import write_legend
 from grubench.reports.pair_tables import list_tables
-from grubench.reports.rows import format_cell, make_rows, select_columns
+from grubench.reports.rows import make_rows, write_tables
 from grubench.reports.settings_line import write_settings
 from grubench.text import write_on_one_line
 
@@ -28,7 +28,6 @@ ENTITIES = {"<": "&lt;", "&": "&amp;"}
 
 def write_markdown(comparison: Comparison) -> str:
     """Write the comparison: answer, settings, tables, evidence."""
-    rows = make_rows(comparison)
     verdict = write_verdict(comparison)
     first, *remarks = verdict.answer.lines
     lines = [f"**{escape_markdown(first)}**", ""]
@@ -37,12 +36,12 @@ def write_markdown(comparison: Comparison) -> str:
     lines += [f"- {escape_markdown(note)}" for note in comparison.notes]
     if comparison.notes:
         lines.append("")
-    for table_rows, columns in ((rows, list_test_columns()), ([row for row in rows if row.seeds], COST_COLUMNS)):
-        shown = select_columns(table_rows, columns)
-        body = [[row.name, *(format_cell(row, column) for column in shown)] for row in table_rows]
+    tables = write_tables(make_rows(comparison))
+    for shown, body in tables:
         lines += _write_table(["", *(column.heading for column in shown)], body)
     for table in list_tables(comparison):
         lines += [f"{escape_markdown(table.title)}:\n", *_write_table(table.head, table.lines)]
+    lines.append(f"{escape_markdown(write_legend(comparison, [column for shown, _ in tables for column in shown]))}\n")
     lines += [f"- **{finding.heading}:** {escape_markdown(finding.text)}" for finding in verdict.findings]
     return "\n".join(lines) + "\n"
 

@@ -38,13 +38,17 @@ def format_mean(values: Sequence[float], joint: str, mark: str = "") -> str:
     mean, spread = mean_and_spread(values)
     if not spread > 0:
         return format_number(mean) + mark
-    if abs(mean) < SMALLEST:
+    if max(abs(mean), spread) < SMALLEST:
         return f"{mean:.2e}{joint}{spread:.0e}{mark}"
-    decimals = max(0, min(_decimals(mean), 1 - math.floor(math.log10(spread))))
+    of_spread = 1 - math.floor(math.log10(spread))
+    decimals = max(0, min(_decimals(mean), of_spread) if abs(mean) >= spread else of_spread)
     deviation = f"{spread:,.{decimals}f}"
     if not float(deviation.replace(",", "")):
         deviation = f"{spread:.0e}"
-    return f"{mean:,.{decimals}f}{joint}{deviation}{mark}"
+    text = f"{mean:,.{decimals}f}"
+    if not float(text.replace(",", "")):  # a mean that is rounded to 0 has no sign
+        text = text.removeprefix("-")
+    return f"{text}{joint}{deviation}{mark}"
 
 
 def _decimals(value: float) -> int:

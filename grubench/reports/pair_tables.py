@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from grubench.comparison.decision import decide_errors, decide_times
+from grubench.comparison.decision import decide_baselines, decide_errors, decide_times
 from grubench.comparison.finding import MAX_NAMED
 from grubench.comparison.pairs import Pair, name_pair
-from grubench.comparison.phrases import write_interval
+from grubench.comparison.phrases import write_interval, write_ratio
 from grubench.comparison.power import MIN_SEEDS
+from grubench.comparison.reservations import explain_small_test
 from grubench.comparison.series_tests import PERSISTENCE, average_over_seeds, compare_over_series
 from grubench.comparison.statistics import format_p, state_p
 from grubench.reports.columns import list_test_columns
@@ -21,6 +22,8 @@ from grubench.reports.rows import format_cell, make_target_rows
 from grubench.training.metrics import METRICS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from grubench.comparison.comparison import Comparison
     from grubench.comparison.decision import Decision
 
@@ -43,8 +46,8 @@ class TextTable:
 
 
 def make_tables(comparison: Comparison) -> list[TextTable]:
-    """Make the tables of pairs and of the study's test: those that there are."""
-    tables = [tabulate_pairs(comparison), tabulate_series(comparison)]
+    """Make the tables of pairs, of arms against baselines, and of the study's test: those that there are."""
+    tables = [tabulate_pairs(comparison), tabulate_baselines(comparison), tabulate_series(comparison)]
     return [table for table in tables if table]
 
 
@@ -75,8 +78,45 @@ def tabulate_pairs(comparison: Comparison) -> TextTable | None:
         cells = _format_decision(times.get(decision.pair)) if times else ()
         lines.append((name_pair(decision.pair), *_format_decision(decision), *cells))
     return TextTable(
-        title="Pairs, first over second, with intervals at the level of each test; p of the paired t-test (Holm)",
+        title=f"Pairs, first over second, with intervals at the level of each test; p (Holm) of {_name_tests(errors)}",
         head=("", "RMSE ratio", "p", *(("time ratio", "p") if times else ())),
+        lines=tuple(lines),
+    )
+
+
+def _name_tests(decisions: Sequence[Decision]) -> str:
+    """The tests that decided errors, as far as there are some that each of them decided."""
+    by_mean = [decision for decision in decisions if not decision.lost]
+    by_rank = [decision for decision in decisions if decision.lost]
+    over = "seeds and series" if any(decision.series for decision in decisions) else "seeds"
+    tests = [f"Student's paired t-test over {over}"] if by_mean else []
+    if any(not decision.pair.is_of_cells for decision in by_rank):
+        tests.append("Mann-Whitney's test where trials were lost (ranks)")
+    if any(decision.pair.is_of_cells for decision in by_rank):
+        tests.append("a t-test of ranks over all settings where trials were lost")
+    return ", ".join(tests)
+
+
+def tabulate_baselines(comparison: Comparison) -> TextTable | None:
+    """Make a line an arm and baseline, where there are too many arms for sentences."""
+    if len(comparison.arms) <= MAX_NAMED or explain_small_test(comparison):
+        return None
+    arms = {arm.name: arm for arm in comparison.arms}
+    lines = []
+    for decision in decide_baselines(comparison):
+        ratio, p = _format_decision(decision)
+        level = f"{(1 - decision.alpha) * 100:.3g} %" if decision.is_tested and not decision.lost else ""
+        found = "undecided"
+        if decision.differs:
+            found = "better" if decision.first_is_lower else "worse"
+        name = f"{arms[decision.pair.first].short_name} / {decision.pair.second}"
+        lines.append((name, ratio, level, p, found if decision.is_tested else ""))
+    if not lines:
+        return None
+    return TextTable(
+        title="Arms against baselines: the arm's RMSE over the baseline's, its interval at the level of its test, and "
+        "p (Holm over arms and baselines)",
+        head=("", "RMSE ratio", "level", "p", "the arm is"),
         lines=tuple(lines),
     )
 
@@ -90,7 +130,7 @@ def _format_decision(decision: Decision | None) -> tuple[str, str]:
     """The ratio with its interval, and p; what ranks decided has no interval."""
     if decision is None:
         return "not timed", ""
-    ratio = NONE if isnan(decision.ratio) else f"{decision.ratio:.3f}"  # none where no seed was finished by both
+    ratio = NONE if isnan(decision.ratio) else write_ratio(decision.ratio, 3)  # none where no seed was finished by both
     if not decision.is_tested:
         return ratio, "too few" if decision.seeds < MIN_SEEDS else "all same"
     if decision.lost:

@@ -13,7 +13,8 @@ UNITS = (
 )
 # What stays in one line: a number and its unit, the value of a p, a deviation, a flag's number, and numbers of seeds.
 TOGETHER = re.compile(
-    rf"\d (?=%|(?:{'|'.join(UNITS)})\b)|\b[pU] [=<] (?=\d)|± (?=\S)|--[a-z-]+ (?=\d)|\b(?:seeds?|batch|within) (?=\d)"
+    rf"\d (?=%|(?:{'|'.join(UNITS)})\b)|\b[pU] [=<] (?=\d)|± (?=\S)|--[a-z-]+ (?=\d)"
+    r"|\b(?:A12|seeds?|batch|within) (?=\d)"
 )
 
 

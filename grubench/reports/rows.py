@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec.structs import asdict
 
 from grubench.comparison.timing import find_timed_apart
-from grubench.reports.columns import COST_COLUMNS, Column
+from grubench.reports.columns import COST_COLUMNS, Column, list_test_columns
 from grubench.reports.header import APART, MARK
 from grubench.reports.numbers import format_mean
 from grubench.spec.baselines import LINEAR, SEASONAL
@@ -121,6 +121,16 @@ def _make_arm_row(arm: Arm, runs: Sequence[Run], *, timed_apart: bool) -> Row:
 
 def _make_score_row(name: str, scores: Scores) -> Row:
     return Row(name=name, cell=name, values={key: [score] for key, score in scores.items()})
+
+
+def write_tables(rows: Sequence[Row]) -> list[tuple[list[Column], list[list[str]]]]:
+    """Write a comparison's two tables, of test errors and of training: the columns and the lines of each."""
+    tables: list[tuple[list[Column], list[list[str]]]] = []
+    trained = [row for row in rows if row.seeds]
+    for of_table, columns in ((rows, list_test_columns()), (trained, COST_COLUMNS)):
+        shown: list[Column] = select_columns(of_table, list[Column](columns))
+        tables.append((shown, [[row.name, *(format_cell(row, column) for column in shown)] for row in of_table]))
+    return tables
 
 
 def list_numbers(row: Row, column: Column) -> list[float]:

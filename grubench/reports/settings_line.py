@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from grubench.spec.arms import find_differing_settings, format_value, vary_in_units
-from grubench.text import count
+from grubench.text import count, write_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,10 +103,7 @@ def _write_length(training: Training, differing: Sequence[str]) -> str:
 
 def _write_seeds(comparison: Comparison) -> str:
     seeds = sorted({run.experiment.seed for run in comparison.runs})
-    if len(seeds) == 1:
-        return f"seed {seeds[0]}"
-    unbroken = len(seeds) > 2 and seeds[-1] - seeds[0] == len(seeds) - 1
-    return f"seeds {seeds[0]}-{seeds[-1]}" if unbroken else f"seeds {', '.join(map(str, seeds))}"
+    return f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {write_numbers(seeds)}"
 
 
 def _name_train_series(spec: Experiment) -> str:

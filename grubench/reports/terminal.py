@@ -23,6 +23,7 @@ from grubench.reports.header import (
     describe_timestamps,
     write_header,
 )
+from grubench.reports.legend import write_legend
 from grubench.reports.numbers import format_number
 from grubench.reports.pair_tables import TARGETS_TITLE, make_tables
 from grubench.reports.palette import find_color
@@ -33,28 +34,32 @@ from grubench.reports.settings_line import write_settings
 from grubench.text import count, escape_name, write_on_one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from rich.console import Console
 
     from grubench.comparison.comparison import Comparison
-    from grubench.reports.columns import Column
     from grubench.reports.pair_tables import TextTable
     from grubench.runs.run import Run
 
 # What the names of a table's lines have at least.
 NAME_WIDTH = 16
+# A longer name may have two lines, before numbers have.
+LONG_NAME = 30
 # A terminal in which a run's name leaves no room for all columns.
 NARROW = 100
 
 
-def show_comparison(comparison: Comparison, console: Console, *, details: bool = False) -> None:
+def show_comparison(
+    comparison: Comparison, console: Console, *, details: bool = False, told: Collection[str] = ()
+) -> None:
     """Print the answer, the settings that all share, the tables, and the evidence.
 
     Args:
         comparison: The comparison.
         console: Where to.
         details: Print every column, every table and every finding.
+        told: Notes that stand above already, and are left out.
     """
     rows, verdict = make_rows(comparison), write_verdict(comparison)
     console.print()
@@ -64,7 +69,7 @@ def show_comparison(comparison: Comparison, console: Console, *, details: bool =
     kernels, *more = write_header(comparison)
     for line in (f"{write_settings(comparison)} · {kernels}", *more):
         _print_paragraph(line, console, "dim")
-    for note in comparison.notes:
+    for note in (note for note in comparison.notes if note not in told):
         _print_paragraph(note, console, "yellow")
     console.print()
     title = title_test_error(comparison.runs[0].metrics.data.unit)
@@ -78,9 +83,8 @@ def show_comparison(comparison: Comparison, console: Console, *, details: bool =
         console.print(Text(wrap(table.title, console.width), style="bold"))
         console.print(_make_text_table(table, console.width))
         console.print()
-    columns = list(dict.fromkeys(columns))
     explained = columns if details else [column for column in columns if column.is_score]
-    _print_paragraph(_explain(comparison, explained, details=details), console, "dim")
+    _print_paragraph(write_legend(comparison, explained), console, "dim")
     console.print()
     for finding in verdict.findings if details else verdict.evidence:
         _print_paragraph(str(finding), console, heading=f"{finding.heading}:")
@@ -96,7 +100,8 @@ def _print_paragraph(line: str, console: Console, style: str = "", heading: str 
 
 def _make_text_table(content: TextTable, width: int) -> Table:
     """The table as it fits: what stands behind a number in its cell comes below it where all of it is too wide."""
-    if _measure_numbers(content) + NAME_WIDTH > width:
+    names = min(LONG_NAME, max((cell_len(name) for name, *_ in content.lines), default=0))
+    if _measure_numbers(content) + names > width:
         content = replace(content, lines=tuple((name, *map(_break_cell, cells)) for name, *cells in content.lines))
     is_too_wide = _measure_numbers(content) + NAME_WIDTH > width
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
@@ -116,20 +121,6 @@ def _measure_numbers(content: TextTable) -> int:
 
 def _break_cell(text: str) -> str:
     return text.replace(" (", "\n(").replace(" ± ", "\n±").replace(", p ", ",\np ")
-
-
-def _explain(comparison: Comparison, columns: Sequence[Column], *, details: bool) -> str:
-    """What stands under the tables about the columns that they have."""
-    several = max(len(runs) for runs in comparison.arms.values()) > 1
-    parts = (
-        ["± standard deviation over seeds; ratios (of RMSE) are geometric means, with 95 % intervals."]
-        if several
-        else []
-    )
-    if details and len(comparison.runs[0].metrics.test.series) > 1:
-        parts.append("Errors are means over series.")
-    parts += [f"{column.heading}: {column.explanation}." for column in columns if column.explanation]
-    return " ".join(parts)
 
 
 def show_runs(runs: Sequence[Run], console: Console) -> None:

@@ -259,7 +259,7 @@ _BUILT_IN = (
         is_detail=True,
         heading="sMAPE",
         unit="%",
-        explanation="the standard form, 0 to 200 % (the energy article's own is a quarter of it)",
+        explanation="the standard form, 0 to 200 %",
         function=lambda series: smape(series.unit_actual, series.unit_predicted),
     ),
     Metric(

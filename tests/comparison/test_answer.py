@@ -269,6 +269,42 @@ class TestWhatHoldsItBack:
             "try --epochs 40 or --until-learned."
         )
 
+    @pytest.mark.parametrize(
+        ("settings", "advice"),
+        [
+            ({}, "--until-learned"),
+            ({"seconds": 60.0}, "a larger --seconds"),
+            ({"patience": 5, "epochs": 100}, "--patience 0"),
+            ({"patience": 5}, "more --epochs"),
+        ],
+    )
+    def test_what_makes_training_longer_goes_with_what_ended_it(self, settings: dict, advice: str) -> None:
+        def learning(run: Run) -> Run:
+            loss = structs.replace(run.metrics.loss, late_fall=0.5)
+            epochs = {"epochs": run.metrics.loss.epochs} | settings
+            training = replace(run.experiment.training, **epochs)
+            spec = replace(run.experiment, training=training)
+            return replace(run, experiment=spec, metrics=structs.replace(run.metrics, loss=loss))
+
+        verdict = write_verdict(change(make_comparison(np.stack([GRU, 1.4 * GRU * NOISE])), learning))
+        assert f"speed of learning ({advice})" in verdict.answer.lines[1]
+        (text,) = texts(verdict, "learning")
+        assert text.endswith(f"{advice}.")
+        assert ("--until-learned" in text) is (advice == "--until-learned")
+
+    def test_failures_of_a_kind_are_one_sentence(self) -> None:
+        failed = np.zeros((2, 5), bool)
+        failed[0, 2], failed[1, 1:] = True, True
+        found = make_comparison(np.stack([GRU, GRU * NOISE]), failed=failed)
+        (text,) = texts(write_verdict(found), "failed")
+        assert text.startswith("GRU with seed 2; LSTM with seeds 1-4: ")
+        failures = [structs.replace(one, message=f"The loss became nan in epoch {one.seed}.") for one in found.failures]
+        other = structs.replace(failures[0], message="No memory.")
+        said = texts(write_verdict(replace(found, failures=(*failures, other))), "failed")
+        assert len(said) == 2
+        assert "in epoch" in said[0]
+        assert "(or alike)" in said[0]
+
     def test_failed_and_stuck_trials(self) -> None:
         values, failed = np.stack([GRU, 1.4 * GRU * NOISE]), np.zeros((2, 5), bool)
         values[1, 0], failed[1, 1] = 9, True

@@ -263,15 +263,28 @@ class TestSpeed:
         for place, run in enumerate(first[in_turns:], in_turns):
             first[place] = replace(run, environment=structs.replace(run.environment, call="another hour"))
         said = [finding.text for finding in write_verdict(found).findings if finding.topic == "speed"]
-        fastest = [text for text in said if "trains fastest" in text]
-        assert not any("GRU learning_rate=0.001," in text and "the slowest" in text for text in said)
+        fastest = [text for text in said if "shortest epochs" in text]
         if in_turns == 0:  # that arm is in no pair; the others are
             assert all("GRU learning_rate=0.001" not in text for text in said)
         elif in_turns < 3:
             assert fastest == []
             assert any("too few to tell" in text for text in said)
         else:
-            assert fastest[0].startswith("GRU learning_rate=0.001 trains fastest, 2.0")
+            assert fastest[0].startswith(
+                f"GRU learning_rate=0.001 has the shortest epochs (geometric means of {in_turns}"
+            )
+            assert "times as fast" not in fastest[0]
+
+    def test_one_slow_hour_does_not_make_an_arm_the_slowest_and_what_is_not_tested_is_said(self) -> None:
+        times = np.ones((8, 5)) * np.array([1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7])[:, None]
+        times = times * np.exp(0.001 * RNG.normal(size=(8, 5)))
+        times[0, 2] = 1.3  # an outlier: the arithmetic mean would be above the next arm's
+        found = make_comparison(np.exp(0.1 * RNG.normal(size=(8, 5))), times)
+        (text,) = [one.text for one in write_verdict(found).findings if "shortest epochs" in one.text]
+        fastest = next(iter(found.arms))
+        tested = [one for one in decide_times(found) if fastest.name in (one.pair.first, one.pair.second)]
+        assert text.startswith(f"{fastest} has the shortest epochs (geometric means of 5 seeds)")
+        assert f"not tested against {7 - len(tested)} others" in text
 
     def test_resumed_trials_are_not(self) -> None:
         found = make_comparison(self.ERRORS, self.TIMES)

@@ -18,5 +18,6 @@ def test_few_values_have_names_and_many_a_span() -> None:
 
 def test_few_arms_are_named_and_many_counted() -> None:
     assert name_arms_together(["a", "b"], 3) == "a and b"
-    assert name_arms_together(["a", "b"], 4) == "2 of 4 arms"
+    assert name_arms_together(["a", "b"], 8) == "a and b"
+    assert name_arms_together(["a", "b", "c", "d"], 8) == "4 of 8 arms"
     assert name_arms_together(["a", "b", "c", "d"], 4) == "all 4 arms"

@@ -7,14 +7,18 @@ from dataclasses import replace
 from io import StringIO
 from itertools import combinations
 
+import numpy as np
 import pytest
+from calibration import make_comparison
 from conftest import arm, run_with
 from rich.console import Console
 
 from grubench.comparison import pairs
 from grubench.comparison.comparison import Comparison
-from grubench.comparison.decision import decide_errors
+from grubench.comparison.decision import decide_baselines, decide_errors
+from grubench.comparison.finding import MAX_DETAILED
 from grubench.comparison.pairs import Pair, name_pair
+from grubench.comparison.phrases import write_ratio
 from grubench.comparison.statistics import format_p
 from grubench.comparison.verdict import write_verdict
 from grubench.reports import export, pair_tables, terminal
@@ -66,11 +70,13 @@ def test_two_arms_are_compared_whatever_they_differ_in(trained: dict[str, Run]) 
     [
         ("GRU", "LSTM", "GRU / LSTM"),
         ("GRU + LSTM", "persistence", "GRU + LSTM / persistence"),
-        ("GRU dropout=0.2 loss=mse", "LSTM dropout=0.2 loss=mse", "GRU / LSTM, 0.2, mse"),
-        ("GRU dropout=0.2 loss=mse", "GRU dropout=0.4 loss=mse", "0.2 / 0.4, GRU, mse"),
-        ("GRU units=4+8", "GRU units=4+9", "4+8 / 4+9, GRU"),
-        ("GRU dropout=0.2", "persistence", "GRU 0.2 / persistence"),
-        ("persistence", "GRU dropout=0.2", "persistence / GRU 0.2"),
+        ("GRU dropout=0.2 loss=mse", "LSTM dropout=0.2 loss=mse", "GRU / LSTM, dropout 0.2, loss mse"),
+        ("GRU dropout=0.2 loss=mse", "GRU dropout=0.4 loss=mse", "GRU, loss mse: dropout 0.2 / 0.4"),
+        ("GRU units=4+8", "GRU units=4+9", "GRU: units 4+8 / 4+9"),
+        ("GRU dropout=0.2 loss=mse", "GRU dropout=0.4 loss=mae", "GRU: dropout 0.2 loss mse / dropout 0.4 loss mae"),
+        ("GRU dropout=0.2", "LSTM dropout=0.4", "GRU dropout 0.2 / LSTM dropout 0.4"),
+        ("GRU dropout=0.2", "persistence", "GRU dropout 0.2 / persistence"),
+        ("persistence", "GRU dropout=0.2", "persistence / GRU dropout 0.2"),
     ],
 )
 def test_what_two_arms_share_is_said_once(first: str, second: str, said: str) -> None:
@@ -91,7 +97,7 @@ def test_many_pairs_stand_in_a_table_that_fits(trained: dict[str, Run], width: i
     assert len(table.lines) == 1 + len(pairs.find_neighbors(found))
     assert len(write_verdict(found).evidence) < 10
     for ending in (".md", ".tex"):
-        assert "GRU / LSTM, 0.01, mse" in export.format_comparison(found, ending)
+        assert "GRU / LSTM, learning_rate 0.01, loss mse" in export.format_comparison(found, ending)
 
 
 @pytest.mark.parametrize(("seeds", "tested"), [(2, False), (3, True)])
@@ -102,7 +108,7 @@ def test_pairs_of_fewer_than_three_seeds_have_no_p(trained: dict[str, Run], seed
     errors = {name_pair(decision.pair): decision for decision in decide_errors(found)}
     for name, ratio, p, *_ in table.lines:
         assert p == (format_p(errors[name].p) if tested else "too few")
-        assert ratio.startswith(f"{errors[name].ratio:.3f}")
+        assert ratio.startswith(write_ratio(errors[name].ratio, 3))
         assert ("(" in ratio) is tested
 
 
@@ -113,6 +119,61 @@ def test_cells_against_each_other_come_first_in_the_table(trained: dict[str, Run
     assert table.lines[0][0] == "GRU / LSTM, all settings"
     assert sum(of_cells) == 7
     assert of_cells == sorted(of_cells, reverse=True)
+
+
+def test_arms_that_beat_a_baseline_are_named_in_a_table_where_they_are_many(trained: dict[str, Run]) -> None:
+    found = crossed(trained, VARY)
+    table = pair_tables.tabulate_baselines(found)
+    assert table is not None
+    decisions = decide_baselines(found)
+    assert len(table.lines) == len(decisions) == len(found.arms) * len(found.runs[0].metrics.baselines)
+    for line, decision in zip(table.lines, decisions, strict=True):
+        name, ratio, level, p, verdict = line
+        assert name.endswith(f" / {decision.pair.second}")
+        assert ratio.startswith(write_ratio(decision.ratio, 3))
+        assert level == f"{(1 - decision.alpha) * 100:.3g} %"
+        assert p == format_p(decision.p)
+        assert verdict == (
+            {True: "better", False: "worse"}[decision.first_is_lower] if decision.differs else "undecided"
+        )
+    assert pair_tables.tabulate_baselines(crossed(trained, {})) is None
+
+
+def test_every_pair_has_its_details_or_is_counted(trained: dict[str, Run]) -> None:
+    for vary, pairs_of_arms in (({"training.learning_rate": [1e-2, 1e-3, 1e-4]}, 9), (VARY, 24)):
+        found = crossed(trained, vary)
+        assert len(pairs.find_neighbors(found)) == pairs_of_arms
+        said = [finding.text for finding in write_verdict(found).findings]
+        shown = min(pairs_of_arms, MAX_DETAILED)
+        assert sum("Wilcoxon signed-rank" in text for text in said) == shown
+        more = f"Wilcoxon's test and A12 of {pairs_of_arms - shown} more pairs not shown."
+        assert (more in said) is (shown < pairs_of_arms)
+
+
+def test_a_ratio_is_not_taken_for_the_value_of_a_setting() -> None:
+    def introduce(*names: str) -> str:
+        first, second = map(arm, names)
+        return pairs.introduce_pair(Pair(first=first.name, second=second.name, arms=((first, second),)))
+
+    assert introduce("GRU rate=0.1", "LSTM rate=0.1") == "GRU / LSTM, rate 0.1:"
+    assert introduce("GRU rate=0.1", "GRU rate=0.2") == "GRU: rate 0.1 / 0.2:"
+    assert introduce("GRU", "LSTM") == "GRU / LSTM"
+
+
+def test_the_table_names_the_tests_that_decided() -> None:
+    values = np.exp(0.1 * np.random.default_rng(0).normal(size=(6, 4)))
+    failed = np.zeros((6, 4), bool)
+    table = pair_tables.tabulate_pairs(make_comparison(values))
+    assert table is not None
+    assert table.title.endswith("p (Holm) of Student's paired t-test over seeds")
+    failed[0, 0] = True
+    table = pair_tables.tabulate_pairs(make_comparison(values, failed=failed))
+    assert table is not None
+    assert "Mann-Whitney's test where trials were lost" in table.title
+    series = np.exp(0.1 * np.random.default_rng(0).normal(size=(6, 4, 5)))
+    table = pair_tables.tabulate_pairs(make_comparison(series))
+    assert table is not None
+    assert "over seeds and series" in table.title
 
 
 def test_few_pairs_have_sentences_and_no_table(trained: dict[str, Run]) -> None:

@@ -48,6 +48,10 @@ def test_the_answer_comes_first_and_one_picture(page: Path) -> None:
     assert text.index("<figure", places[1] + 1) > places[3]
 
 
+def test_the_columns_are_explained(page: Path) -> None:
+    assert "s/epoch: median of the epochs after the first." in page.read_text(encoding="utf-8")
+
+
 def test_what_comes_from_data_is_escaped(trained: dict[str, Run], found: Comparison) -> None:
     text = html.render(found)
     assert EVIL not in text

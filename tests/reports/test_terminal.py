@@ -128,6 +128,38 @@ def test_times_that_were_not_taken_in_turns_are_marked(found: Comparison) -> Non
         assert [line.count(header.APART) for line in lines] == [2]  # s/epoch and windows/s, not the parameters
 
 
+def test_every_view_has_the_legend(found: Comparison) -> None:
+    text = " ".join(show(found, 160, details=True).split())
+    views = [export.format_comparison(found, ending) for ending in (".md", ".tex")]
+    for view in (text, *views):
+        assert (
+            "± standard deviation over seeds; ratios (of RMSE) are geometric means, with intervals at the level of"
+            in view
+        )
+        assert "skill: the share of persistence's RMSE that it removes." in view
+        assert "sMAPE %: the standard form, 0 to 200 %." in view
+        assert "quarter" not in view
+
+
+def test_what_the_article_on_energy_measures_is_said_there_alone(found: Comparison) -> None:
+    arms = {}
+    for arm, runs in found.arms.items():
+        data = replace(runs[0].experiment.data, dataset="energy", train_series=(), test_series=())
+        arms[arm] = [replace(run, experiment=replace(run.experiment, data=data)) for run in runs]
+    assert "sMAPE %: the standard form, 0 to 200 %; the article's own is a quarter of it." in export.format_comparison(
+        Comparison(arms=arms), ".md"
+    )
+
+
+def test_notes_that_stand_above_already_are_left_out(found: Comparison) -> None:
+    noted = replace(found, notes=("No season.", "The arms differ."))
+    console = Console(file=StringIO(), width=80)
+    terminal.show_comparison(noted, console, told=["No season."])
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "No season." not in text
+    assert "The arms differ." in text
+
+
 def test_columns_that_do_not_fit_are_named(found: Comparison) -> None:
     text = " ".join(show(found, 60, details=True).split())
     assert "Too wide to show: MAE scaled" in text
@@ -262,6 +294,9 @@ def test_numbers_are_written_with_four_digits(value: float | None, shown: str) -
         ([0.1234, 0.1236], "0.1235 ± 0.0001"),
         ([1.0, 2.0], "1.50 ± 0.71"),
         ([2000.0, 3000.0], "2,500 ± 707"),
+        ([-0.0712, 0.0711], "0.00 ± 0.10"),
+        ([-1.0, 1.0], "0.0 ± 1.4"),
+        ([-0.71, 0.57], "-0.07 ± 0.91"),
         ([5.0], "5"),
         ([None, float("nan")], "\N{EN DASH}"),
     ],
