@@ -22,6 +22,10 @@ def write_ratio(ratio: float, decimals: int) -> str:
     """A ratio, which is not rounded to 1; a large one as a whole number."""
     if ratio >= LARGE_RATIO:
         return f"{ratio:,.0f}"
+    if ratio >= 10:  # three significant digits
+        decimals = 1
+    elif ratio < 0.1:
+        decimals = max(decimals, 3)
     return format_apart(ratio, 1, decimals) if ratio >= SMALL_RATIO else f"< {SMALL_RATIO:g}"
 
 
