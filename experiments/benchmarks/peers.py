@@ -183,7 +183,7 @@ def _draw_panel(axes: Axes, rows: list[list[dict[str, Any]]], title: str) -> Non
     axes.imshow(logs, cmap="RdBu", vmin=-log(PICTURE_LIMIT), vmax=log(PICTURE_LIMIT), aspect="auto")
     for (y, row), x in product(enumerate(ratios), range(len(GRID_UNITS))):
         light = "white" if abs(logs[y][x]) > 0.65 * log(PICTURE_LIMIT) else "black"
-        axes.text(x, y, f"{row[x]:.1f}\n{peers[y][x] or ''}", ha="center", va="center", color=light, fontsize=7)
+        axes.text(x, y, f"{row[x]:.1f} {peers[y][x] or ''}", ha="center", va="center", color=light, fontsize=7)
     axes.set(title=title, xlabel="units", ylabel="lookback")
     axes.set_xticks(range(len(GRID_UNITS)), [str(units) for units in GRID_UNITS])
     axes.set_yticks(range(len(GRID_STEPS_A_CALL)), [str(lookback) for lookback in GRID_STEPS_A_CALL])
