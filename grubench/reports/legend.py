@@ -24,12 +24,7 @@ def write_legend(comparison: Comparison, columns: Iterable[Column]) -> str:
     several_seeds = max(len(runs) for runs in comparison.arms.values()) > 1
     parts = []
     if several_seeds:
-        parts.append(
-            "± standard deviation over seeds; ratios (of RMSE) are geometric means, with intervals at the level of "
-            "their test (95 %, more where several tests share it)."
-        )
-    if len(comparison.runs[0].metrics.test.series) > 1 and comparison.runs[0].metrics.data.one_unit:
-        parts.append("Errors are means over series.")
+        parts.append("± standard deviation over seeds; ratios: geometric means; intervals: at their test's level.")
     for column in dict.fromkeys(columns):
         if column.explanation:
             more = OF_ARTICLES.get((comparison.spec.data.dataset, column.key), "")

@@ -132,10 +132,7 @@ def test_every_view_has_the_legend(found: Comparison) -> None:
     text = " ".join(show(found, 160, details=True).split())
     views = [export.format_comparison(found, ending) for ending in (".md", ".tex")]
     for view in (text, *views):
-        assert (
-            "± standard deviation over seeds; ratios (of RMSE) are geometric means, with intervals at the level of"
-            in view
-        )
+        assert "± standard deviation over seeds; ratios: geometric means; intervals: at their test's level." in view
         assert "skill: the share of persistence's RMSE that it removes." in view
         assert "sMAPE %: the standard form, 0 to 200 %." in view
         assert "quarter" not in view
