@@ -14,7 +14,7 @@ from grubench.errors import GrubenchError, SpecError, UsageError
 from grubench.spec.cells import CELLS
 from grubench.spec.experiment import MAX_TOML_CHARACTERS, Experiment, check_keys, parse_toml
 from grubench.spec.fields import Tree
-from grubench.spec.sections import WRITTEN, Data, Model
+from grubench.spec.sections import WRITTEN, Data, Model, spread_cells
 from grubench.text import exists, list_names, quote
 
 # The endings of tables of the user's own, which are no presets.
@@ -185,18 +185,9 @@ def _write_layers(layers: tuple[str, ...], cell: object, units: object) -> list[
     if cell is not None and cell not in CELLS:
         raise SpecError(f"model.cell: unknown value {quote(cell)}.", f"Valid: {', '.join(CELLS)}.")
     stack = Model(layers=layers).stack
-    cells = tuple(layer.cell for layer in stack)
     widths: tuple[object, ...] = tuple(layer.units for layer in stack)
     if units is not None:
         widths = tuple(units) if isinstance(units, list | tuple) else (units,)
-    if cell is not None:
-        cells = (cell,) * len(widths)
-    elif len(set(cells)) == 1:
-        cells = cells[:1] * len(widths)
-    elif len(cells) != len(widths):
-        raise SpecError(
-            f"model.units: {len(widths)} values for the mixed stack {list_names(stack)}.",
-            "Write the stack out with --layers.",
-        )
+    cells = spread_cells(stack, len(widths)) if cell is None else (cell,) * len(widths)
     texts = [width if isinstance(width, str) else quote(width) for width in widths]
     return [f"{name}:{width}" for name, width in zip(cells, texts, strict=True)]

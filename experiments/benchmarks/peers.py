@@ -148,12 +148,15 @@ def write_row(name: str, cell: str, found: dict[str, dict[str, Any]], variants: 
     return f"| {name} | {cell.upper()} | " + " | ".join([*cells, ratio]) + " |"
 
 
+def name_size(batch: int, lookback: int, units: int) -> str:
+    """The name of a workload of the grid."""
+    return f"B {batch}, T {lookback}, {units} units"
+
+
 def list_grid() -> dict[str, Workload]:
     """The workloads of the grid by their names."""
     return {
-        f"B {batch}, T {lookback}, {units} units": Workload(
-            batch=batch, lookback=lookback, units=(units,), steps_a_call=many
-        )
+        name_size(batch, lookback, units): Workload(batch=batch, lookback=lookback, units=(units,), steps_a_call=many)
         for batch, (lookback, many), units in product(GRID_BATCHES, GRID_STEPS_A_CALL.items(), GRID_UNITS)
     }
 
@@ -165,7 +168,7 @@ def draw_grid(everything: list[dict[str, Any]], title: str, path: Path) -> None:
     panels = figure.subplots(len(CELLS), len(GRID_BATCHES), squeeze=False)
     for (place, cell), (column, batch) in product(enumerate(CELLS), enumerate(GRID_BATCHES)):
         rows = [
-            [founds.get((f"B {batch}, T {lookback}, {units} units", cell), {}) for units in GRID_UNITS]
+            [founds.get((name_size(batch, lookback, units), cell), {}) for units in GRID_UNITS]
             for lookback in GRID_STEPS_A_CALL
         ]
         _draw_panel(panels[place][column], rows, f"{cell.upper()}, batches of {batch}")
@@ -200,12 +203,12 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--grid", type=Path, metavar="PICTURE", help="run the grid instead, and draw it")
     parser.add_argument("--json", type=Path, help="write every round to this file")
     given = parser.parse_args()
-    known = list_grid() if given.grid else WORKLOADS
+    given.known = list_grid() if given.grid else WORKLOADS
     # XLA would compile each shape of the grid for longer than it trains.
     variants = given.variants or ",".join(one for one in VARIANTS if not given.grid or one != "xla")
-    given.workloads = given.workloads.split(";") if given.workloads else list(known)
+    given.workloads = given.workloads.split(";") if given.workloads else list(given.known)
     given.variants, given.cells = variants.split(","), given.cells.split(",")
-    for asked, names in ((given.workloads, known), (given.variants, VARIANTS), (given.cells, CELLS)):
+    for asked, names in ((given.workloads, given.known), (given.variants, VARIANTS), (given.cells, CELLS)):
         for one in asked:
             if one not in names:
                 parser.error(f"there is no {one!r}; there are: {'; '.join(names)}")
@@ -215,7 +218,6 @@ def read_arguments() -> argparse.Namespace:
 def main() -> None:
     """Measure, and print a Markdown table."""
     given = read_arguments()
-    known = list_grid() if given.grid else WORKLOADS
     where = f"{dt.datetime.now().date()}, {machine.find_processor_name()}, {machine.count_cores()} cores"
     print(f"{where}, `make bench-peers`;\nms a step, medians of {given.rounds} rounds in turns.\n")
     print("| workload | cell | " + " | ".join(given.variants) + " | best peer over fused |")
@@ -227,7 +229,7 @@ def main() -> None:
         for name, cell in product(given.workloads, given.cells):
             with ExitStack() as stack:
                 racers = lasting or [stack.enter_context(Racer(one)) for one in given.variants]
-                found = race(racers, known[name], cell, given.rounds)
+                found = race(racers, given.known[name], cell, given.rounds)
             everything.append({"workload": name, "cell": cell, "found": found})
             print(write_row(name, cell, found, given.variants), flush=True)
             if given.json:

@@ -12,7 +12,7 @@ from grubench.comparison.measures import pair_directions, pair_errors
 from grubench.comparison.pairs import introduce_pair, name_pair
 from grubench.comparison.phrases import write_interval, write_ratio
 from grubench.comparison.power import MAX_SEEDS, MIN_SEEDS
-from grubench.comparison.statistics import a12, correct, estimate_over_series, state_p, wilcoxon
+from grubench.comparison.statistics import a12, correct, estimate_over_series, format_level, state_p, wilcoxon
 from grubench.text import count
 
 if TYPE_CHECKING:
@@ -78,8 +78,7 @@ def _count_samples(decision: Decision) -> str:
 def _explain_outcome(decision: Decision, margin: float) -> str:
     """By which interval two are equivalent; how many seeds would tell, where these do not."""
     if decision.is_equivalent:
-        level = f"{(1 - 2 * decision.within_alpha) * 100:.3g} % interval"
-        within = f"{level} {write_interval(decision.within, 3)}"
+        within = f"{format_level(2 * decision.within_alpha)} interval {write_interval(decision.within, 3)}"
         return f" within {margin * 100:g} % ({within})" if decision.outcome is Outcome.EQUIVALENT else f" ({within})"
     if decision.outcome is not Outcome.UNDECIDED:
         return ""

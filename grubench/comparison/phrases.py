@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grubench.comparison.statistics import ALPHA, format_apart
+from grubench.comparison.statistics import ALPHA, format_apart, format_level
 
 if TYPE_CHECKING:
     from grubench.comparison.decision import Decision
@@ -31,7 +31,7 @@ def write_ratio(ratio: float, decimals: int) -> str:
 
 def write_interval(interval: Interval, decimals: int, alpha: float = ALPHA) -> str:
     """The interval of a ratio, with its level where that is not 95 %: `0.612 to 0.801; 98.3 %`."""
-    level = "" if alpha == ALPHA else f"; {(1 - alpha) * 100:.3g} %"
+    level = "" if alpha == ALPHA else f"; {format_level(alpha)}"
     return f"{write_ratio(interval.low, decimals)} to {write_ratio(interval.high, decimals)}{level}"
 
 
@@ -94,7 +94,7 @@ def _say_shares(decision: Decision, interval: Interval, alpha: float) -> str:
     ends = [100 * least, 100 * most]
     decimals = next(number for number in (0, 1, 2, 3) if number == 3 or len({f"{end:.{number}f}" for end in ends}) > 1)
     texts = [format_apart(end, 0, max(decimals, int(least < 0.01))) for end in ends]
-    return f"{(1 - alpha) * 100:.3g} % interval {' to '.join(texts)} %"
+    return f"{format_level(alpha)} interval {' to '.join(texts)} %"
 
 
 def say_ends(decision: Decision) -> str:

@@ -54,10 +54,11 @@ def rank_pair(comparison: Comparison, pair: Pair) -> RankTest:
 
     Cells are tested over seeds, by the mean over settings of the difference of a seed's ranks within each setting.
     """
-    groups = [tuple(list_errors(comparison, arm) for arm in arms) for arms in pair.arms]
+    groups = [tuple(_list_errors(comparison, arm) for arm in arms) for arms in pair.arms]
     means = [tuple(_average(errors) for errors in arms) for arms in groups]
     first, second = ([float(mean[0]) for mean in errors.values()] for errors in means[0])
-    seeds = len(_share_seeds(groups)) if pair.is_of_cells else min(len(first), len(second))
+    shared = len(_share_seeds(groups))
+    seeds = shared if pair.is_of_cells else min(len(first), len(second))
     superiority = float(np.mean([a12([*one.values()], [*other.values()]) for one, other in means]))
     if seeds < MIN_SEEDS:
         return RankTest(seeds=seeds, superiority=superiority, p=float("nan"))
@@ -66,14 +67,14 @@ def rank_pair(comparison: Comparison, pair: Pair) -> RankTest:
     else:
         p = mann_whitney(first, second).p
     found = RankTest(seeds=seeds, superiority=superiority, p=p)
-    if len(_share_seeds(groups)) < MIN_SEEDS:
+    if shared < MIN_SEEDS:
         return found
     return _test_over_series_too(found, _mean_rank_differences(groups))
 
 
 def rank_against_baseline(comparison: Comparison, arm: Arm, baseline: Evaluation) -> RankTest:
     """Test an arm against a baseline by how many of its trials are worse (sign test)."""
-    errors = list_errors(comparison, arm)
+    errors = _list_errors(comparison, arm)
     worse = [bool(mean[0] > baseline.rmse_scaled) for mean in _average(errors).values()]
     p = float(stats.binomtest(sum(worse), len(worse)).pvalue) if len(worse) >= MIN_SEEDS else float("nan")
     found = RankTest(seeds=len(worse), superiority=float(np.mean(worse)), p=p)
@@ -109,7 +110,7 @@ def _share_seeds(groups: Sequence[tuple[Errors, ...]]) -> list[int]:
     return sorted(set.intersection(*(set(errors) for arms in groups for errors in arms)))
 
 
-def list_errors(comparison: Comparison, arm: Arm) -> Errors:
+def _list_errors(comparison: Comparison, arm: Arm) -> Errors:
     """The errors of each trial of an arm, by its seed."""
     reliability = find_reliability(comparison)[arm.name]
     errors = {run.experiment.seed: read_scores(comparison, run.metrics.test) for run in comparison.arms.get(arm, [])}

@@ -262,6 +262,11 @@ def format_p(p: float) -> str:
     return "< 0.001" if p < 0.001 else format_apart(p, ALPHA, 3)
 
 
+def format_level(alpha: float) -> str:
+    """The level of an interval, from that of its test: `97.5 %`."""
+    return f"{(1 - alpha) * 100:.3g} %"
+
+
 def format_apart(value: float, limit: float, decimals: int) -> str:
     """A number that is not rounded to a limit which it does not have: with more decimals where it lies near.
 

@@ -79,7 +79,7 @@ def render(comparison: Comparison) -> str:
         loader=jinja2.PackageLoader("grubench.reports", "templates"), autoescape=True, undefined=jinja2.StrictUndefined
     )
     cells = dict.fromkeys(arm.cell for arm in comparison.arms)
-    verdict = write_verdict(comparison)
+    rows, verdict = make_rows(comparison), write_verdict(comparison)
     return environment.get_template("report.html").render(
         title=f"{comparison.spec.data_name}: {' against '.join(cells)}",
         answer=verdict.answer.lines,
@@ -87,9 +87,9 @@ def render(comparison: Comparison) -> str:
         notes=comparison.notes,
         settings=write_settings(comparison),
         header=write_header(comparison),
-        tables=_make_tables(comparison),
+        tables=_make_tables(rows, title_test_error(comparison.runs[0].metrics.data.unit)),
         text_tables=list_tables(comparison),
-        legend=_write_legend(comparison),
+        legend=write_legend(comparison, select_columns(rows, [*list_test_columns(), *COST_COLUMNS])),
         charts=[{"title": chart["title"], "description": chart["description"]} for chart in charts],
         specs=_for_script([{key: value for key, value in chart.items() if key != "title"} for chart in charts]),
         spec=_list_settings(comparison),
@@ -119,19 +119,11 @@ def _for_script(tree: object) -> str:
     return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
 
 
-def _make_tables(comparison: Comparison) -> list[HtmlTable]:
-    rows = make_rows(comparison)
-    title = title_test_error(comparison.runs[0].metrics.data.unit)
+def _make_tables(rows: Sequence[Row], title: str) -> list[HtmlTable]:
     return [
         _make_table(title, rows, list_test_columns()),
         _make_table("Training", [row for row in rows if row.seeds], COST_COLUMNS),
     ]
-
-
-def _write_legend(comparison: Comparison) -> str:
-    """The legend of all columns that the tables show."""
-    rows = make_rows(comparison)
-    return write_legend(comparison, select_columns(rows, [*list_test_columns(), *COST_COLUMNS]))
 
 
 def _make_table(title: str, rows: Sequence[Row], columns: Sequence[Column]) -> HtmlTable:

@@ -15,7 +15,7 @@ from grubench.comparison.phrases import write_interval, write_ratio
 from grubench.comparison.power import MIN_SEEDS
 from grubench.comparison.reservations import explain_small_test
 from grubench.comparison.series_tests import PERSISTENCE, average_over_seeds, compare_over_series
-from grubench.comparison.statistics import format_p, state_p
+from grubench.comparison.statistics import format_level, format_p, state_p
 from grubench.reports.columns import list_test_columns
 from grubench.reports.numbers import NONE
 from grubench.reports.rows import format_cell, make_target_rows
@@ -105,7 +105,7 @@ def tabulate_baselines(comparison: Comparison) -> TextTable | None:
     lines = []
     for decision in decide_baselines(comparison):
         ratio, p = _format_decision(decision)
-        level = f"{(1 - decision.alpha) * 100:.3g} %" if decision.is_tested and not decision.lost else ""
+        level = format_level(decision.alpha) if decision.is_tested and not decision.lost else ""
         found = "undecided"
         if decision.differs:
             found = "better" if decision.first_is_lower else "worse"

@@ -10,7 +10,7 @@ from grubench.errors import SpecError, UsageError
 from grubench.spec.cells import CELLS
 from grubench.spec.experiment import Experiment
 from grubench.spec.parameter_count import match_parameters
-from grubench.spec.sections import SECTIONS
+from grubench.spec.sections import SECTIONS, spread_cells
 from grubench.text import closest_match, quote
 
 if TYPE_CHECKING:
@@ -135,18 +135,12 @@ def _write_stack(spec: Experiment, text: str) -> dict[str, object]:
     Raises:
         SpecError: It is not of that form, or a mixed stack has another number of layers.
     """
-    units, cells = text.split("+"), [layer.cell for layer in spec.model.stack]
+    units = text.split("+")
     if not all(part.strip().isdecimal() for part in units):
         raise SpecError(
             f"--vary: model.units: {quote(text)} is no number of units.", "Write 16,32, or 16+8,32+16 for two layers."
         )
-    if len(set(cells)) == 1:
-        cells = cells[:1] * len(units)
-    if len(cells) != len(units):
-        raise SpecError(
-            f"--vary: model.units: {quote(text)} has units for {len(units)} of the {len(cells)} layers.",
-            "Give each layer of a mixed stack its units, such as 16+8.",
-        )
+    cells = spread_cells(spec.model.stack, len(units))
     layers = [f"{cell}:{int(part)}" for cell, part in zip(cells, units, strict=True)]
     return {"layers": layers, "dropout": _shorten(spec.model.dropout)}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from grubench.errors import SpecError
 from grubench.spec.backends import BACKENDS
@@ -11,7 +11,10 @@ from grubench.spec.cells import CELLS
 from grubench.spec.fields import Section, setting
 from grubench.spec.losses import LOSSES
 from grubench.spec.optimizers import OPTIMIZERS
-from grubench.text import join_or, quote
+from grubench.text import join_or, list_names, quote
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 KERNELS = ("auto", "cudnn", "fused", "keras")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16", "tf32")
@@ -68,6 +71,23 @@ class Layer:
     def __str__(self) -> str:
         """The written form, such as `gru:50`."""
         return f"{self.cell}:{self.units}"
+
+
+def spread_cells(stack: Sequence[Layer], layers: int) -> tuple[str, ...]:
+    """The cells of a stack that is to have so many layers: its one cell in each, or those of a mixed stack.
+
+    Raises:
+        SpecError: A mixed stack has another number of layers.
+    """
+    cells = tuple(layer.cell for layer in stack)
+    if len(set(cells)) == 1:
+        return cells[:1] * layers
+    if len(cells) != layers:
+        raise SpecError(
+            f"model.units: {layers} values for the mixed stack {list_names(stack)}.",
+            "Give each layer its units, or write the stack out with --layers.",
+        )
+    return cells
 
 
 @dataclass(frozen=True, kw_only=True)
