@@ -287,7 +287,7 @@ def _sort_others(decisions: Sequence[Decision], name: str) -> tuple[list[str], l
 
 def _shorten(comparison: Comparison, names: Sequence[str]) -> list[str]:
     """Arms by their cell and the values of their settings, whose keys the name of the best arm has: `GRU 0.003`."""
-    short = {arm.name: " ".join([arm.cell, *arm.settings.values()]) for arm in comparison.arms}
+    short = {arm.name: arm.short_name for arm in comparison.arms}
     return [short.get(name, name) for name in names]
 
 

@@ -198,10 +198,9 @@ def find_unseen(comparison: Comparison) -> list[Finding]:
     seen = [name for name in tested if name in trained]
     unseen = [name for name in tested if name not in trained]
     if not unseen:
-        return []
-    text = f"validation is on the series trained on, the test on {len(unseen)} others too"
-    if not seen:
-        text = f"validation is on the series trained on, the test on {len(unseen)} others"
+        return [Finding(topic="series", text="validation and test are of the same series.", is_detail=True)]
+    others = count(len(unseen), "other")
+    text = f"validation is on the series trained on, the test on {others}{' too' if seen else ''}"
     numbers = {"seen": len(seen), "unseen": len(unseen)}
     exact = set(find_exact_arms(comparison))
     pairs = [pair for pair in find_neighbors(comparison) if seen and not exact & set(pair.arms[0])]

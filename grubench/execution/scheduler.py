@@ -228,7 +228,8 @@ class Scheduler:
             self._errors[spec] = error
         running.lock.release()
         del self._running[number]
-        self._on_event(TrialEnd(trial=number, error=str(error or "")))
+        failed = (error.message, error.remedy) if error else ("", "")
+        self._on_event(TrialEnd(trial=number, error=failed[0], remedy=failed[1]))
 
     def _publish(self, running: _RunningTrial) -> GrubenchError | None:
         """Give a finished run its name and read it; what went wrong with that, if anything did."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Self
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -10,16 +9,15 @@ from rich.table import Column
 from rich.text import Text
 
 from grubench.reports.pace import Pace, WholeTrials, format_duration
+from grubench.reports.trial_progress import TrialProgress
 from grubench.text import count
 from grubench.training.events import (
     ArmStart,
     BenchmarkPlan,
-    EpochEnd,
     Note,
     Plan,
     RoundEnd,
     Stage,
-    Step,
     TrialEnd,
     TrialEvent,
     TrialFound,
@@ -28,13 +26,10 @@ from grubench.training.events import (
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import TaskID
 
     from grubench.training.benchmark_records import Shape
     from grubench.training.events import BenchmarkEvent, Event
 
-# Without a terminal a line is written at most this often, so that logs stay short.
-LINE_EVERY_S = 10
 # Most lines of a trial have so many letters: the bars keep their length.
 STATUS_WIDTH = 48
 # Training that takes longer than this is said to, with what would make it shorter, once so much of it has been seen.
@@ -58,10 +53,11 @@ class Display:
         self._plan = Plan(trials=0, reused=0, work=0)
         self._number = 0
         self.notes: list[str] = []
-        self._running: dict[int, Trial] = {}
+        self._running: dict[int, TrialProgress] = {}
         self._ended_work = 0.0
         self._pace, self._whole = Pace(), WholeTrials()
         self._told = False
+        self._remedies: set[str] = set()
         name = Column(no_wrap=True, overflow="ellipsis", max_width=max(12, console.width - STATUS_WIDTH - 12))
         bar = Column(ratio=1, min_width=4)
         status = Column(no_wrap=True, min_width=STATUS_WIDTH)
@@ -130,12 +126,12 @@ class Display:
         self._progress.update(self._idle, visible=False)
         label = self._label(event)
         task = self._progress.add_task(label, total=event.seconds or event.epochs, status="starting")
-        trial = Trial(label, event.epochs, event.seconds, task)
+        trial = TrialProgress(label, event.epochs, event.seconds, task)
         self._running[event.trial] = trial
         if not self.live:
             self._print(f"{trial.label}: {f'{trial.seconds:g} s' if trial.seconds else count(trial.epochs, 'epoch')}")
 
-    def _update(self, trial: Trial, event: TrialEvent) -> None:
+    def _update(self, trial: TrialProgress, event: TrialEvent) -> None:
         trial.update(event)
         if trial.start_s is not None:
             self._whole.start_s = trial.start_s
@@ -166,7 +162,7 @@ class Display:
         left_s = self._time_left_s()
         return "" if self._plan.trials < 2 or left_s is None else f"{format_duration(left_s)} left"
 
-    def _tell_duration(self, trial: Trial) -> None:
+    def _tell_duration(self, trial: TrialProgress) -> None:
         """Say once how long all will take where that is long, and what would make it shorter."""
         left_s = self._time_left_s()
         if self._told or left_s is None or self._pace.elapsed_s < FIRM_AFTER_S:
@@ -189,102 +185,15 @@ class Display:
         self._progress.remove_task(trial.task)
         if event.error:
             self._print(f"{trial.label}: {event.error}", mark=("✗ ", "red"))
+            if event.remedy and event.remedy not in self._remedies:
+                self._remedies.add(event.remedy)
+                self._print(event.remedy)
         else:
             self._print(f"{trial.label}: {trial.summary()}", mark=("✓ ", "green"))
 
     def _print(self, line: str, mark: tuple[str, str] = ("", "")) -> None:
         """A line as it is: what stands in brackets is no markup."""
         self.console.print(Text.assemble(mark, line), soft_wrap=not self.live)
-
-
-class Trial:
-    """What the display knows of a trial that runs.
-
-    Args:
-        label: Its name in the display.
-        epochs: The epochs that it is to train.
-        seconds: The seconds that it is to train in place of epochs; 0 for epochs.
-        task: Its line in the display.
-
-    Attributes:
-        completed: How much of it is done, in epochs, or in seconds where it trains for a time.
-        work: All of it.
-        start_s: The seconds until it trained; None as long as it does not.
-    """
-
-    def __init__(self, label: str, epochs: int, seconds: float, task: TaskID) -> None:
-        self.label, self.epochs, self.seconds, self.task = label, epochs, seconds, task
-        self.work, self.completed = seconds or epochs, 0.0
-        self._event: TrialEvent = Stage(text="")
-        self._last: EpochEnd | None = None
-        self._pace = Pace()
-        self._start = self._epoch_start = self._last_line = time.monotonic()
-        self._trained_s = 0.0
-        self.start_s: float | None = None
-
-    @property
-    def elapsed_s(self) -> float:
-        """The seconds since it was started."""
-        return time.monotonic() - self._start
-
-    @property
-    def training_s(self) -> float:
-        """The seconds since it trained first; 0 as long as it does not."""
-        return 0.0 if self.start_s is None else self.elapsed_s - self.start_s
-
-    def update(self, event: TrialEvent) -> None:
-        """Note an event."""
-        self._event = event
-        if self.start_s is None and isinstance(event, Step | EpochEnd):
-            self.start_s = self.elapsed_s
-        if isinstance(event, Step):
-            self._progress_to(event.epoch - 1 + event.step / event.steps)
-            return
-        self._epoch_start = time.monotonic()
-        if isinstance(event, EpochEnd):
-            self._trained_s += event.epoch_s
-            self._progress_to(event.epoch)
-            self._last = event
-
-    def describe(self, *, steps: bool = False) -> str:
-        """Where it stands, in a line.
-
-        Args:
-            steps: Also the step of the epoch and the speed.
-        """
-        event = self._event
-        if not isinstance(event, Step | EpochEnd):
-            return event.text if isinstance(event, Stage) else ""
-        epoch = f"epoch {event.epoch}" if self.seconds else f"epoch {event.epoch}/{self.epochs}"
-        step = f" step {event.step}/{event.steps}" if steps and isinstance(event, Step) else ""
-        known = self._last and self._last.val_loss
-        validation = f" val {known:.4g}" if known is not None else ""
-        speed = f" {event.sequences_per_s:,.0f}/s" if steps else ""
-        left_s = self._pace.time_left_s(self.work)
-        left = f" {format_duration(left_s)} left" if left_s is not None else ""
-        return f"{epoch}{step} loss {event.loss:.4g}{validation}{speed}{left}"
-
-    def due(self) -> bool:
-        """Whether it is time for another line in a log."""
-        now = time.monotonic()
-        if now - self._last_line <= LINE_EVERY_S:
-            return False
-        self._last_line = now
-        return True
-
-    def summary(self) -> str:
-        """The line at its end: the losses of the last epoch and the time."""
-        seconds = f"{self.elapsed_s:.1f} s"
-        if self._last is None:
-            return seconds
-        validation = f", validation {self._last.val_loss:.4g}" if self._last.val_loss is not None else ""
-        return f"loss {self._last.loss:.4g}{validation}, {seconds}"
-
-    def _progress_to(self, epochs: float) -> None:
-        """Note how many epochs are done, a part of one included."""
-        spent_s = self._trained_s + time.monotonic() - self._epoch_start
-        self.completed = min(spent_s, self.seconds) if self.seconds else epochs
-        self._pace.note(self.completed)
 
 
 class BenchmarkDisplay:

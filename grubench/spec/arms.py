@@ -47,8 +47,8 @@ class Arm:
 
     @property
     def short_name(self) -> str:
-        """The cell and the values of the settings, where their keys stand elsewhere: `GRU, 0.2`."""
-        return ", ".join([self.cell, *self.settings.values()])
+        """The cell and the values of the settings, where their keys stand elsewhere: `GRU 0.2`."""
+        return " ".join([self.cell, *self.settings.values()])
 
 
 def name_cells(spec: Experiment) -> str:

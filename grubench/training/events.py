@@ -124,10 +124,12 @@ class TrialEnd:
     Attributes:
         trial: Its number.
         error: Why it failed; empty where it is finished.
+        remedy: What to do about it; empty where nothing can be done.
     """
 
     trial: int
     error: str = ""
+    remedy: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -138,3 +138,19 @@ class TestLag:
         error = trained["gru"].metrics.baselines["persistence"].rmse_scaled * share
         texts = sentences(self.with_lags(trained, error, lag), "baseline")
         assert not any("mostly repeat" in text for text in texts)
+
+
+class TestSeriesOfTheTest:
+    def test_others_than_those_trained_on_are_said(self, trained: dict[str, Run]) -> None:
+        found = made(trained, {"GRU": BETTER, "LSTM": WORSE})
+        assert sentences(found, "series")[0].startswith(
+            "validation is on the series trained on, the test on 1 other too"
+        )
+
+    def test_the_same_are_said(self, trained: dict[str, Run]) -> None:
+        found = made(trained, {"GRU": BETTER, "LSTM": WORSE})
+        for runs in found.arms.values():
+            for place, run in enumerate(runs):
+                data = replace(run.experiment.data, train_series=tuple(run.metrics.test.series))
+                runs[place] = replace(run, experiment=replace(run.experiment, data=data))
+        assert sentences(found, "series")[0] == "validation and test are of the same series."

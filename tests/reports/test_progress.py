@@ -20,13 +20,13 @@ EVENTS = (
     Step(trial=0, epoch=1, step=5, steps=10, loss=0.5, sequences_per_s=1234.0),
     Step(trial=1, epoch=1, step=1, steps=10, loss=0.6, sequences_per_s=1234.0),
     EpochEnd(trial=0, epoch=1, loss=0.25, val_loss=0.125, epoch_s=1.0, sequences_per_s=1234.0),
-    TrialEnd(trial=1, error="no [/red] luck [batch,5]"),
+    TrialEnd(trial=1, error="no [/red] luck [batch,5]", remedy="Try [2]."),
     TrialEnd(trial=0),
     Note(text="LSTM needs [1] s"),
     TrialFound(arm="GRU", seed=4),
     TrialStart(trial=3, arm="RNN", seed=3, epochs=4, seconds=60.0),
     Step(trial=3, epoch=1, step=5, steps=10, loss=0.5, sequences_per_s=1234.0),
-    TrialEnd(trial=3),
+    TrialEnd(trial=3, error="no luck again", remedy="Try [2]."),
 )
 
 
@@ -43,9 +43,10 @@ def test_what_finished_stays_in_sight(terminal: bool) -> None:
         "[3/5] LSTM seed 3: no [/red] luck [batch,5]",
         "LSTM needs [1] s",
         "[4/5] GRU seed 4: finished by another process",
-        "[5/5] RNN seed 3: 0.0 s",
+        "[5/5] RNN seed 3: no luck again",
     ):
         assert part in text
+    assert text.count("Try [2].") == 1
     assert ("\r" in text or "\x1b" in text) == terminal
 
 
