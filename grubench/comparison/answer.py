@@ -112,7 +112,8 @@ def _find_better_baseline(comparison: Comparison) -> Answer | None:
         return None
     clearest = max(better, key=lambda decision: decision.ratio)
     name, number = clearest.pair.first, len(comparison.arms)
-    network = {1: name, 2: f"the better network, {name}"}.get(number, f"the best of {number} networks, {name}")
+    best = "better network" if number == 2 else f"best of {number} networks"
+    network = f"even the {best}, {name}" if number > 1 else name
     so_far = " so far" if find_late_falls(comparison) else ""
     text = f"{_refuse(comparison)}{so_far}: {describe_baseline(comparison, clearest.pair.second)} "
     typical = ", on a typical series" if has_series(comparison) else ""

@@ -42,8 +42,8 @@ def _describe_split(comparison: Comparison) -> str:
     """On what the answer rests."""
     window = comparison.spec.window
     if window.scale_fit == "all" and window.scaling != "none":
-        return "Seen on one split in time, and scaled by the test part's values too."
-    return "Seen on one split in time."
+        return "Tested on one stretch of time (one split), and scaled by its values too."
+    return "Tested on one stretch of time (one split)."
 
 
 def _name_best_arm(comparison: Comparison, choice: str) -> Iterator[str]:
@@ -84,13 +84,14 @@ def _name_baseline(comparison: Comparison, choice: str) -> Iterator[str]:
 
 
 def _name_learning(comparison: Comparison, *, is_neither: bool) -> Iterator[str]:
-    """The arms that still learned; or that there were too few epochs to tell."""
+    """The arms that were still learning; or that there were too few epochs to tell."""
     falls, epochs = find_late_falls(comparison), max(run.metrics.loss.epochs for run in comparison.runs)
     if falls:
         names = join_and(falls) if len(falls) <= MAX_NAMED else f"{len(falls)} arms"
         advice = advise_longer(comparison)
         so = f"train longer ({advice})" if is_neither else f"this compares speed of learning ({advice})"
-        yield f"{names} still learned when training ended: {so}."
+        verb = "was" if len(falls) == 1 else "were"
+        yield f"{names} {verb} still learning when training ended: {so}."
     elif epochs < MIN_EPOCHS:
         yield f"{count(epochs, 'epoch')} {'is' if epochs == 1 else 'are'} too few to tell whether training was over."
 

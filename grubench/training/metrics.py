@@ -284,7 +284,7 @@ _BUILT_IN = (
     Metric(
         key="skill",
         heading="skill",
-        explanation="the share of persistence's RMSE that it removes",
+        explanation="share removed of persistence's RMSE (the last value's)",
         against_persistence=lambda scores, persistence: skill(scores["rmse_scaled"], persistence["rmse_scaled"]),
     ),
 )

@@ -58,12 +58,12 @@ class TestTwoCells:
         assert text.startswith("GRU: ")
         assert " % lower RMSE than LSTM (95 % interval " in text
         assert text.endswith(" %), trained 1.3 times as fast.")
-        assert remarks == "Seen on one split in time."
+        assert remarks == "Tested on one stretch of time (one split)."
 
     def test_a_scaling_that_knew_the_test_part_is_told(self) -> None:
         found = make_comparison(np.stack([GRU, 1.4 * GRU * NOISE]))
         leaking = change(found, _scale_by_all)
-        assert "scaled by the test part's values too" in " ".join(write_verdict(leaking).answer.lines)
+        assert "scaled by its values too" in " ".join(write_verdict(leaking).answer.lines)
 
     def test_the_interval_is_that_of_the_decision(self) -> None:
         found = make_comparison(np.stack([GRU, 1.4 * GRU * NOISE]))
@@ -114,7 +114,7 @@ class TestBaselines:
     def test_neither_where_a_baseline_is_better(self) -> None:
         text, remarks = answer(2.6 * NOISE, 4 * NOISE**2)
         assert text.startswith("Neither: repeating the last value is 2.")
-        assert text.endswith(" times better than the better network, GRU.")
+        assert text.endswith(" times better than even the better network, GRU.")
         assert "beat" not in remarks
 
     def test_the_season_is_a_number_of_steps(self) -> None:
@@ -134,7 +134,7 @@ class TestBaselines:
         values[:, 1:] *= 3.0
         values[:, 11] *= 20
         text, _ = answer(*values)
-        start = r"Neither: repeating the last value is better than the better network, \w+ in "
+        start = r"Neither: repeating the last value is better than even the better network, \w+ in "
         assert re.fullmatch(start + r"9\d % of its trials, lost ones too\.", text)
 
     def test_what_is_not_shown_to_be_beaten_is_a_remark(self) -> None:
@@ -262,7 +262,7 @@ class TestWhatHoldsItBack:
             return replace(run, metrics=structs.replace(run.metrics, loss=loss))
 
         verdict = write_verdict(change(make_comparison(np.stack([GRU, 1.4 * GRU * NOISE])), learning))
-        assert "LSTM still learned when training ended: this compares speed of learning" in verdict.answer.lines[1]
+        assert "LSTM was still learning when training ended: this compares speed of learning" in verdict.answer.lines[1]
         (text,) = texts(verdict, "learning")
         assert text == (
             "training losses still fell, LSTM by 33 %: errors compare speed of learning; "

@@ -133,7 +133,7 @@ def test_every_view_has_the_legend(found: Comparison) -> None:
     views = [export.format_comparison(found, ending) for ending in (".md", ".tex")]
     for view in (text, *views):
         assert "± standard deviation over seeds; ratios: geometric means; intervals: at their test's level." in view
-        assert "skill: the share of persistence's RMSE that it removes." in view
+        assert "skill: share removed of persistence's RMSE (the last value's)." in view
         assert "sMAPE %: the standard form, 0 to 200 %." in view
         assert "quarter" not in view
 
