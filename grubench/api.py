@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grubench.comparison.comparable import write_differences
-from grubench.comparison.comparison import MARGIN, Comparison, Failure
+from grubench.comparison.comparison import MARGIN, Comparison
+from grubench.comparison.power import MIN_SEEDS
 from grubench.errors import UsageError
 from grubench.execution.options import ExecutionOptions
-from grubench.execution.session import Results, Session
+from grubench.execution.session import Session
 from grubench.runs import folder
-from grubench.spec.arms import build_arms, find_setting_key, name_cells, plan_trials
+from grubench.spec.arms import build_arms, find_setting_key, name_cells
 from grubench.spec.cells import REFERENCE
 from grubench.spec.experiment import Experiment
-from grubench.spec.sections import MAX_EPOCHS
-from grubench.text import count
+from grubench.stopping import (
+    Trained,
+    check_until_decided,
+    check_until_learned,
+    train_until_decided,
+    train_until_learned,
+)
+from grubench.text import join_and
 from grubench.training.events import Note, ignore
-from grubench.training.fit_record import MIN_EPOCHS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
     from grubench.runs.run import Run
-    from grubench.spec.arms import Arm
     from grubench.spec.fields import Tree
     from grubench.training.events import OnEvent
 
@@ -36,49 +41,8 @@ if TYPE_CHECKING:
 PILOT_EPOCHS = 3
 # Trials that are planned at a time; the runs of more would not be read back in minutes.
 MAX_TRIALS = 100_000
-# `until_learned` trains for at most this many times the epochs that were asked for.
-MAX_LONGER = 16
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Trained:
-    """The trials of a comparison, trained.
-
-    Attributes:
-        arms: The arms with their specs.
-        trials: The name of the arm and the spec of each trial.
-        results: What came of them.
-    """
-
-    arms: Mapping[Arm, Experiment]
-    trials: Sequence[tuple[str, Experiment]]
-    results: Results
-
-    def group_runs(self) -> dict[Arm, list[Run]]:
-        """The finished runs of each arm, in the order of their seeds."""
-        runs: dict[str, list[Run]] = {arm.name: [] for arm in self.arms}
-        for name, trial in self.trials:
-            if trial in self.results.runs:
-                runs[name].append(self.results.runs[trial])
-        return {arm: runs[arm.name] for arm in self.arms}
-
-    def list_failures(self) -> tuple[Failure, ...]:
-        """The trials that failed, in their order."""
-        errors = self.results.errors
-        failed = [(name, trial.seed, errors[trial]) for name, trial in self.trials if trial in errors]
-        return tuple(
-            Failure(arm=name, seed=seed, message=error.message, remedy=error.remedy) for name, seed, error in failed
-        )
-
-    def count_learning(self) -> int:
-        """How many trials were still learning at their end; of a few epochs it cannot be told that they were not."""
-        losses = [run.metrics.loss for run in self.results.runs.values()]
-        return sum(loss.is_still_learning or loss.epochs < MIN_EPOCHS for loss in losses)
-
-    def describe_learning(self) -> str:
-        """A sentence on that."""
-        learning, trials = self.count_learning(), count(len(self.results.runs), "trial")
-        return f"Still learning at the end: {f'{learning} of {trials}' if learning else 'no trial'}."
+# The most seeds of `until_decided`.
+MOST_SEEDS = 40
 
 
 def compare(
@@ -92,6 +56,8 @@ def compare(
     fresh: bool = False,
     margin: float = MARGIN,
     until_learned: bool = False,
+    until_decided: bool = False,
+    most: int = MOST_SEEDS,
     options: ExecutionOptions | None = None,
     on_event: OnEvent = ignore,
     **settings: object,
@@ -111,6 +77,9 @@ def compare(
         margin: By how much errors may differ and be equivalent, as a share.
         until_learned: Double the epochs, the same for all cells, until no trial is still learning, or they are 16 times
             as many. The trials of the most epochs are compared; the others stay as runs of their own.
+        until_decided: Add seeds in turn to all arms until each pair is different or equivalent, by tests that hold at
+            every look.
+        most: The most seeds that `until_decided` trains.
         options: Where and how the trials run; by default one at a time, in processes of this machine.
         on_event: Called with the progress, as events of `grubench.training.events`.
         settings: Of a table: settings by name, such as `target="price"`, `time="date"`, `lookback=60`, `epochs=5`.
@@ -121,41 +90,51 @@ def compare(
     Raises:
         GrubenchError: The first failure, where no trial could be finished.
     """
-    if seeds < 1:
-        raise UsageError(f"--seeds: {seeds} is too few.", "Give at least 1; 3 or more for a verdict.")
-    number = len(cells) * prod(map(len, (vary or {}).values())) * seeds
-    if number > MAX_TRIALS:
-        raise UsageError(
-            f"--seeds: {number:,} trials are too many for one comparison.",
-            f"Give fewer seeds or fewer values to vary: at most {MAX_TRIALS:,} trials.",
-        )
+    _check_number(seeds, len(cells) * prod(map(len, (vary or {}).values())) * (most if until_decided else seeds))
     options, cells = options or ExecutionOptions(), [cell.lower() for cell in cells]
     spec, frame = _describe_table(data, settings)
     arms = build_arms(spec, cells, vary, match)
     options.check(arms.values(), match)
     if until_learned:
-        _check_until_learned(list(arms.values()), match)
+        check_until_learned(list(arms.values()), match)
+    if until_decided:
+        check_until_decided(len(arms), seeds, most)
     session = Session(spec, Path(output), options, on_event, reuse=not fresh, resume=not fresh, frame=frame)
     spec = session.settle(spec)
     if match == "time" and not spec.training.seconds:
         spec = _limit_time(spec, _run_pilot(spec, cells, session), on_event)
 
-    def train_all(spec: Experiment) -> _Trained:
-        arms = build_arms(spec, cells, vary, match)
-        trials = plan_trials(arms, seeds)
-        return _Trained(arms=arms, trials=trials, results=session.run(trials))
+    def train_all(spec: Experiment) -> Trained:
+        return Trained(arms=build_arms(spec, cells, vary, match)).add(seeds, session)
 
-    trained, notes = _train_until_learned(spec, train_all, on_event) if until_learned else (train_all(spec), ())
-    runs = trained.group_runs()
-    return Comparison(
-        arms={arm: runs_of_arm for arm, runs_of_arm in runs.items() if runs_of_arm},
-        failures=trained.list_failures(),
-        failed_arms=tuple(arm for arm, runs_of_arm in runs.items() if not runs_of_arm),
-        reused=trained.results.reused,
-        folder=Path(output) / _folder_name(Path(output), list(trained.arms.values()), seeds),
-        notes=(*session.notes, *notes, *write_differences(list(trained.arms.values()))),
-        margin=margin,
+    trained, notes = train_until_learned(spec, train_all, on_event) if until_learned else (train_all(spec), ())
+    root, specs, in_words = Path(output), list(trained.arms.values()), str(seeds)
+    if until_decided:
+        step = -(-options.jobs // len(specs))
+        trained, looks = train_until_decided(trained, most, session, on_event, margin=margin, step=step)
+        in_words = f"until decided, {most}"
+    else:
+        looks = _note_looks(root, specs, seeds)
+    return replace(
+        trained.compare(margin, until_decided=until_decided),
+        folder=root / _folder_name(root, specs, in_words),
+        notes=(*session.notes, *notes, *looks, *write_differences(specs)),
     )
+
+
+def _check_number(seeds: int, trials: int) -> None:
+    """Refuse too few seeds and too many trials.
+
+    Raises:
+        UsageError: Saying which.
+    """
+    if seeds < 1:
+        raise UsageError(f"--seeds: {seeds} is too few.", "Give at least 1; 3 or more for a verdict.")
+    if trials > MAX_TRIALS:
+        raise UsageError(
+            f"--seeds: {trials:,} trials are too many for one comparison.",
+            f"Give fewer seeds or fewer values to vary: at most {MAX_TRIALS:,} trials.",
+        )
 
 
 def train(
@@ -210,49 +189,6 @@ def _describe_table(
     return Experiment.from_dict(tree), frame
 
 
-def _check_until_learned(arms: Iterable[Experiment], match: str) -> None:
-    """Refuse to double the epochs of trials whose epochs are not what ends them, or are compared.
-
-    Raises:
-        UsageError: Naming the setting.
-    """
-    trainings = [arm.training for arm in arms]
-    if match == "time" or any(training.seconds for training in trainings):
-        setting = "--match time" if match == "time" else "training.seconds"
-        raise UsageError(f"--until-learned doubles epochs, and {setting} trains for a time.", "Leave one of them out.")
-    if any(training.patience for training in trainings):
-        raise UsageError(
-            "--until-learned: training.patience ends each trial after epochs of its own.",
-            "Leave one of them out, such as with --patience 0.",
-        )
-    if len({training.epochs for training in trainings}) > 1:
-        raise UsageError("--until-learned doubles the epochs of all trials, and --vary varies them.", "Leave one out.")
-
-
-def _train_until_learned(
-    spec: Experiment, train_all: Callable[[Experiment], _Trained], on_event: OnEvent
-) -> tuple[_Trained, tuple[str, ...]]:
-    """Train with doubled epochs again and again until no trial is still learning.
-
-    Args:
-        spec: The spec.
-        train_all: Trains all trials of a spec.
-        on_event: Called with the progress.
-
-    Returns:
-        The trials of the most epochs, and a note that says how many those are.
-    """
-    first, doublings, trained = spec.training.epochs, 0, train_all(spec)
-    while trained.count_learning() and 2 * spec.training.epochs <= min(MAX_LONGER * first, MAX_EPOCHS):
-        spec = replace(spec, training=replace(spec.training, epochs=2 * spec.training.epochs))
-        on_event(Note(text=f"{trained.describe_learning()} All are trained for {spec.training.epochs:,} epochs."))
-        trained, doublings = train_all(spec), doublings + 1
-    times = f"doubled {'once' if doublings == 1 else f'{doublings} times'}" if doublings else "not doubled"
-    lengths = f", from {first:,} to {spec.training.epochs:,}" if doublings else ""
-    limit = " This is the limit." if trained.count_learning() else ""
-    return trained, (f"--until-learned: epochs were {times}{lengths}. {trained.describe_learning()}{limit}",)
-
-
 def _run_pilot(spec: Experiment, cells: Sequence[str], session: Session) -> Run:
     """The first epochs of the training whose time all trials are given: the LSTM's, else the first cell's."""
     training = replace(spec.training, epochs=min(spec.training.epochs, PILOT_EPOCHS), patience=0)
@@ -275,11 +211,32 @@ def _limit_time(spec: Experiment, pilot: Run, on_event: OnEvent) -> Experiment:
     return replace(spec, training=replace(spec.training, seconds=seconds))
 
 
-def _folder_name(root: Path, arms: Sequence[Experiment], seeds: int) -> str:
+def _note_looks(root: Path, arms: Sequence[Experiment], seeds: int) -> tuple[str, ...]:
+    """A warning where the same comparison was looked at with fewer seeds: to add seeds until it differs misleads."""
+    ends = {
+        f"-compare-{folder.shorten(arms[0].data_name)}-{_digest(arms, str(fewer))[: folder.DIGEST_DIGITS]}": fewer
+        for fewer in range(MIN_SEEDS, seeds)
+    }
+    looked = [fewer for end, fewer in ends.items() if any(name.endswith(end) for name in folder.list_folders(root))]
+    if not looked:
+        return ()
+    times = join_and([str(fewer) for fewer in looked])
+    return (
+        f"These arms were compared before with {times} seeds: adding seeds after a look makes false claims more likely "
+        "than 5 %. --until-decided adds them by tests that allow for it.",
+    )
+
+
+def _folder_name(root: Path, arms: Sequence[Experiment], seeds: str) -> str:
     """The name of the comparison's folder: the one that it had before, or a new one."""
-    digest = hashlib.sha256(" ".join([*(arm.digest for arm in arms), str(seeds)]).encode()).hexdigest()
+    digest = _digest(arms, seeds)
     middle = f"compare-{folder.shorten(arms[0].data_name)}"
     before = [
         name for name in folder.list_folders(root) if name.endswith(f"-{middle}-{digest[: folder.DIGEST_DIGITS]}")
     ]
     return before[0] if before else folder.free_name(root, middle, digest)
+
+
+def _digest(arms: Sequence[Experiment], seeds: str) -> str:
+    """The digest of a comparison: of its arms, and of its seeds in words."""
+    return hashlib.sha256(" ".join([*(arm.digest for arm in arms), seeds]).encode()).hexdigest()

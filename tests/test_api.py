@@ -25,7 +25,6 @@ from grubench.runs import locks
 from grubench.runs.run import Run
 from grubench.spec.experiment import Experiment
 from grubench.training.events import Event, Note, TrialStart, ignore
-from grubench.training.fit_record import FitRecord
 from grubench.training.predict import predict
 
 
@@ -224,78 +223,6 @@ class TestMatchedByTime:
         comparison = api.compare(tiny(seconds=1e-6), match="time", seeds=1, output=tmp_path, options=IN_PROCESS)
         assert {run.metrics.loss.epochs for run in comparison.runs} == {1}
         assert len(visible(tmp_path)) == 2
-
-
-class TestUntilLearned:
-    """Epochs are doubled, the same for all cells, until no trial is still learning."""
-
-    @pytest.mark.parametrize(
-        ("falls_until", "cells", "epochs", "note"),
-        [
-            (0, ["gru"], [6], "epochs were not doubled. Still learning at the end: no trial."),
-            (7, ["gru"], [6, 12], "epochs were doubled once, from 6 to 12. Still learning at the end: no trial."),
-            (
-                25,
-                ["gru", "lstm"],
-                [6, 12, 24],
-                "epochs were doubled 2 times, from 6 to 24. Still learning at the end: 2 of 2 trials. ",
-            ),
-        ],
-    )
-    def test_until_no_loss_falls_or_the_limit(
-        self, falls_until: int, cells: list[str], epochs: list[int], note: str, tmp_path: Path, monkeypatch
-    ) -> None:
-        """Only the longest are compared; the others are runs of their own, and a second call trains none."""
-        monkeypatch.setattr(api, "MAX_LONGER", 4)
-        monkeypatch.setattr(
-            FitRecord, "compute_late_fall", lambda record: 0.2 if len(record.epochs) < falls_until else 0.1
-        )
-        events: list[Event] = []
-
-        def call() -> Comparison:
-            events.clear()
-            return api.compare(
-                tiny(epochs=6),
-                cells=cells,
-                seeds=1,
-                until_learned=True,
-                output=tmp_path,
-                options=IN_PROCESS,
-                on_event=events.append,
-            )
-
-        for started in (epochs, []):
-            comparison = call()
-            trained = [event.epochs for event in events if isinstance(event, TrialStart)]
-            assert trained == np.repeat(started, len(cells)).tolist()
-            assert [run.metrics.loss.epochs for run in comparison.runs] == epochs[-1:] * len(cells)
-            assert comparison.notes[0].startswith(f"--until-learned: {note}")
-            assert comparison.notes[0].endswith("This is the limit.") == (falls_until > epochs[-1])
-        assert len(visible(tmp_path)) == len(cells) * len(epochs)
-
-    @pytest.mark.parametrize(("epochs", "trained"), [(1, 8), (5, 10), (6, 6)])
-    def test_of_fewer_than_six_epochs_it_cannot_be_told(self, epochs: int, trained: int, tmp_path: Path) -> None:
-        slow = tiny(epochs=epochs, optimizer="sgd", learning_rate=1e-6)
-        comparison = api.compare(slow, cells=["gru"], seeds=1, until_learned=True, output=tmp_path, options=IN_PROCESS)
-        assert [run.metrics.loss.epochs for run in comparison.runs] == [trained]
-
-    @pytest.mark.parametrize(
-        ("training", "more", "named"),
-        [
-            ({"seconds": 1}, {}, "training.seconds"),
-            ({}, {"match": "time"}, "--match time"),
-            ({"patience": 2}, {}, "training.patience"),
-            ({}, {"vary": {"training.epochs": [2, 4]}}, "--vary"),
-            ({}, {"vary": {"patience": [0, 4]}}, "training.patience"),
-        ],
-    )
-    def test_what_ends_trials_otherwise_is_refused(
-        self, training: dict, more: dict, named: str, tmp_path: Path
-    ) -> None:
-        with pytest.raises(UsageError, match="--until-learned") as caught:
-            api.compare(tiny(**training), until_learned=True, output=tmp_path, **more)
-        assert named in caught.value.message
-        assert not visible(tmp_path)
 
 
 @pytest.mark.parametrize("fresh", [True, False])

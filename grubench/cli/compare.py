@@ -64,6 +64,10 @@ UntilLearned = Annotated[
     bool,
     typer.Option("--until-learned", help="Double the epochs until no trial still learns."),
 ]
+UntilDecided = Annotated[
+    bool, typer.Option("--until-decided", help="Add seeds until each pair is different or equivalent.")
+]
+Most = Annotated[int, typer.Option("--most", metavar="INT", help="--until-decided: the most seeds.", min=4)]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Train finished trials again.")]
 Jobs = Annotated[int, typer.Option("--jobs", metavar="INT", help="Trials at a time.", min=1)]
 Executor = Annotated[
@@ -113,6 +117,8 @@ def compare(
     output: Output = Path("runs"),
     fresh: Fresh = False,
     until_learned: UntilLearned = False,
+    until_decided: UntilDecided = False,
+    most: Most = 40,
     jobs: Jobs = 1,
     executor: Executor = "processes",
     ray_address: RayAddress = "",
@@ -139,8 +145,8 @@ def compare(
         max_table_mb=max_table,
     )
     if runs:
-        trained = (cells, match, seeds, options) != ("gru,lstm", "units", 3, ExecutionOptions())
-        if flags or vary or fresh or until_learned or trained:
+        trained = (cells, match, seeds, most, options) != ("gru,lstm", "units", 3, 40, ExecutionOptions())
+        if flags or vary or fresh or until_learned or until_decided or trained:
             raise UsageError("--runs compares finished runs: no setting can be changed.", "Leave the flags out.")
         _deliver(_compare_runs(names or [], output, margin), export or [], report, "", details=details, told=())
         return
@@ -169,6 +175,8 @@ def compare(
             fresh=fresh,
             margin=margin,
             until_learned=until_learned,
+            until_decided=until_decided,
+            most=most,
             options=options,
             on_event=show,
         )

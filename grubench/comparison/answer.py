@@ -193,7 +193,9 @@ def _answer_undecided(comparison: Comparison, decision: Decision, over: str) -> 
     margin = f"{comparison.margin * 100:g} %"
     needed = decision.count_seeds_needed(comparison.margin)
     more = (needed or 0) - decision.seeds
-    if needed is None:
+    if comparison.until_decided:
+        what = f"a larger --most than {decision.seeds} goes on"
+    elif needed is None:
         what = f"more seeds alone would not show {margin}"
     elif more > MANY_SEEDS:
         what = f"more than {MANY_SEEDS} more seeds would be needed to show {margin}"

@@ -75,6 +75,7 @@ class ComparisonFile(Struct, frozen=True, kw_only=True):
     notes: tuple[Annotated[str, Meta(pattern=ONE_LINE)], ...]
     margin: Annotated[float, Meta(gt=0, lt=1)]
     command: str
+    until_decided: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -89,6 +90,7 @@ class Comparison:
         folder: Where tables and pictures go; None for a comparison of given runs.
         notes: What a reader must know before the table, such as different numbers of epochs.
         margin: By how much two arms may differ and be equivalent, as a share.
+        until_decided: Whether it was looked at after each seed, and seeds were added until it was decided.
         command: The command line that made it.
     """
 
@@ -99,6 +101,7 @@ class Comparison:
     folder: Path | None = None
     notes: tuple[str, ...] = ()
     margin: float = MARGIN
+    until_decided: bool = False
     command: str = field(default_factory=provenance.format_command)
 
     @property
@@ -162,6 +165,7 @@ def load(folder: Path) -> Comparison:
         folder=folder,
         notes=file.notes,
         margin=file.margin,
+        until_decided=file.until_decided,
         command=file.command,
     )
 

@@ -18,6 +18,7 @@ from grubench.comparison.pairs import Pair, find_pairs
 from grubench.comparison.power import MIN_SEEDS, count_seeds_needed
 from grubench.comparison.rank_tests import RankTest, rank_against_baseline, rank_pair
 from grubench.comparison.reliability import find_reliability
+from grubench.comparison.sequential import SequentialEstimate
 from grubench.comparison.statistics import (
     ALPHA,
     Corrected,
@@ -168,12 +169,14 @@ def _test_errors(comparison: Comparison, pair: Pair) -> _Tested | None:
     if any(reliability[arm.name].lost for arms in pair.arms for arm in arms):
         mean = float("nan") if values is None else float(values.mean())
         return _take_ranks(pair, mean, rank_pair(comparison, pair))
-    return None if values is None else _test_mean(pair, values)
+    return None if values is None else _test_mean(pair, values, sequential=comparison.until_decided)
 
 
-def _test_mean(pair: Pair, values: NDArray[np.float64]) -> _Tested:
-    """Student's t of paired values, `(seed, series or 1)`."""
+def _test_mean(pair: Pair, values: NDArray[np.float64], *, sequential: bool = False) -> _Tested:
+    """Student's t of paired values, `(seed, series or 1)`; e-values where seeds were added until they decided."""
     found = estimate(values)
+    if sequential:
+        found = SequentialEstimate.watch(found)
     p = found.p() if found.seeds >= MIN_SEEDS else float("nan")
     return _Tested(pair=pair, seeds=found.seeds, mean=found.mean, p=p, estimate=found)
 
@@ -195,7 +198,7 @@ def _test_baseline(comparison: Comparison, arm: Arm, name: str) -> _Tested | Non
     pair = Pair(first=arm.name, second=name, arms=())
     logs = np.log(errors) - np.log(scores)
     if not find_reliability(comparison)[arm.name].lost:
-        return _test_mean(pair, logs)
+        return _test_mean(pair, logs, sequential=comparison.until_decided)
     return _take_ranks(pair, float(logs.mean()), rank_against_baseline(comparison, arm, baseline))
 
 
@@ -244,7 +247,7 @@ def _decide(tested: _Tested, corrected: Corrected, within: Corrected) -> Decisio
         series=found.series,
         ratio=float(np.exp(found.mean)),
         interval=found.interval(1 - corrected.alpha).exp() if enough else UNKNOWN,
-        within=found.interval(1 - 2 * within.alpha).exp() if enough else UNKNOWN,
+        within=found.interval_within(within.alpha).exp() if enough else UNKNOWN,
         within_alpha=within.alpha,
         p=corrected.p,
         alpha=corrected.alpha,

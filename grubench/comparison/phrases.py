@@ -30,8 +30,10 @@ def write_ratio(ratio: float, decimals: int) -> str:
 
 
 def write_interval(interval: Interval, decimals: int, alpha: float = ALPHA) -> str:
-    """The interval of a ratio, with its level where that is not 95 %: `0.612 to 0.801; 98.3 %`."""
+    """The interval of a ratio, with its level where that is not 95 %: `0.612 to 0.801; 98.3 %`; `any` without ends."""
     level = "" if alpha == ALPHA else f"; {format_level(alpha)}"
+    if interval.high == float("inf"):  # too few seeds for any bound
+        return f"any{level}"
     return f"{write_ratio(interval.low, decimals)} to {write_ratio(interval.high, decimals)}{level}"
 
 
@@ -100,6 +102,8 @@ def _say_shares(decision: Decision, interval: Interval, alpha: float) -> str:
 def say_ends(decision: Decision) -> str:
     """How much lower and how much higher the lower may be."""
     low, high = decision.interval.low, decision.interval.high
+    if high == float("inf"):
+        return "anything"
     if not decision.first_is_lower:
         low, high = 1 / high, 1 / low
     return f"anything from {say_share(1 - low)} lower to {say_share(high - 1)} higher"

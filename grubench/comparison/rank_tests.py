@@ -14,6 +14,7 @@ from scipy import stats
 from grubench.comparison.measures import read_scores
 from grubench.comparison.power import MIN_SEEDS
 from grubench.comparison.reliability import find_reliability
+from grubench.comparison.sequential import p_of_signs
 from grubench.comparison.statistics import a12, estimate_over_seeds, estimate_over_series, mann_whitney
 
 if TYPE_CHECKING:
@@ -62,7 +63,9 @@ def rank_pair(comparison: Comparison, pair: Pair) -> RankTest:
     superiority = float(np.mean([a12([*one.values()], [*other.values()]) for one, other in means]))
     if seeds < MIN_SEEDS:
         return RankTest(seeds=seeds, superiority=superiority, p=float("nan"))
-    if pair.is_of_cells:
+    if comparison.until_decided:
+        p = _test_signs(means, superiority)
+    elif pair.is_of_cells:
         p = estimate_over_seeds(_mean_rank_differences(means)[:, 0]).p()
     else:
         p = mann_whitney(first, second).p
@@ -76,7 +79,10 @@ def rank_against_baseline(comparison: Comparison, arm: Arm, baseline: Evaluation
     """Test an arm against a baseline by how many of its trials are worse (sign test)."""
     errors = _list_errors(comparison, arm)
     worse = [bool(mean[0] > baseline.rmse_scaled) for mean in _average(errors).values()]
-    p = float(stats.binomtest(sum(worse), len(worse)).pvalue) if len(worse) >= MIN_SEEDS else float("nan")
+    p = float("nan")
+    if len(worse) >= MIN_SEEDS:
+        signs = [1 if one else -1 for one in worse]
+        p = p_of_signs(signs) if comparison.until_decided else float(stats.binomtest(sum(worse), len(worse)).pvalue)
     found = RankTest(seeds=len(worse), superiority=float(np.mean(worse)), p=p)
     return _test_over_series_too(found, np.sign(np.array([*errors.values()]) - read_scores(comparison, baseline)))
 
@@ -95,6 +101,21 @@ def _test_over_series_too(tested: RankTest, values: NDArray[np.float64]) -> Rank
     if (found.mean > 0) != (tested.superiority > HALF):
         return replace(tested, p=1.0, series=series)
     return replace(tested, p=max(tested.p, found.p()) if found.variance > 0 else tested.p, series=series)
+
+
+def _test_signs(groups: Sequence[tuple[Errors, ...]], superiority: float) -> float:
+    """The p, at any look, of a first that is as often worse as better; of a seed, over settings, in most of them."""
+    differences = [
+        float(np.sum([np.sign(_compare(one[seed], other[seed])) for one, other in groups]))
+        for seed in _share_seeds(groups)
+    ]
+    p = p_of_signs(differences)
+    return p if (float(np.sum(np.sign(differences))) > 0) == (superiority > HALF) else 1.0
+
+
+def _compare(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Above 0 where the first is worse; 0 where both are lost."""
+    return float(first[0] > second[0]) - float(first[0] < second[0])
 
 
 def _mean_rank_differences(groups: Sequence[tuple[Errors, ...]]) -> NDArray[np.float64]:

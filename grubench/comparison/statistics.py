@@ -105,6 +105,10 @@ class Estimate:
         half = float(special.stdtrit(self.freedom, (1 + level) / 2) * np.sqrt(self.variance))
         return Interval(low=self.mean - half, high=self.mean + half)
 
+    def interval_within(self, alpha: float) -> Interval:
+        """The interval that lies within a limit where `p_within` of it is below alpha."""
+        return self.interval(1 - 2 * alpha)
+
 
 def estimate_over_seeds(values: ArrayLike) -> Estimate:
     """The mean of paired values over seeds. Of one value, or of equal ones, nothing follows for other seeds.

@@ -81,6 +81,8 @@ class Scheduler:
         on_event: Called with the progress.
         checkpoint_every: Epochs between checkpoints; 0 for none.
         resume: Resume from the checkpoints of trials that were killed.
+        call: The name of the call that trains them, as their runs record it.
+        started: How many trials the call has started before.
     """
 
     def __init__(
@@ -93,12 +95,13 @@ class Scheduler:
         on_event: OnEvent,
         checkpoint_every: int = 0,
         resume: bool = True,
+        call: str = "",
+        started: int = 0,
     ) -> None:
         self._root, self._executor, self._find_run, self._dataset = root, executor, find_run, dataset
         self._on_event, self._checkpoint_every, self._resume = on_event, checkpoint_every, resume
         self._command = provenance.format_command()
-        self._call = uuid4().hex
-        self._started = 0
+        self._call, self._started = call or uuid4().hex, started
         self._runs: dict[Experiment, Run] = {}
         self._errors: dict[Experiment, GrubenchError] = {}
         self._running: dict[int, _RunningTrial] = {}

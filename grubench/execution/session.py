@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from grubench.backends import capacity, machine
 from grubench.data.input_files import check_file
@@ -46,6 +47,9 @@ class Results:
     reused: int
 
 
+NOTHING = Results(runs={}, errors={}, reused=0)
+
+
 class Session:
     """Runs trials that share their data and their folder of runs. Nothing is read before it is needed, nor twice.
 
@@ -80,6 +84,7 @@ class Session:
         locks.remove_partial(root)
         self._spec, self._root, self._options, self._on_event = spec, root, options, on_event
         self._resume, self._frame = resume, frame
+        self._call, self._started = uuid4().hex, 0
         self._preloader = Preloader()
         self._dataset: Dataset | None = None
         self._training_windows = self._season = 0
@@ -97,11 +102,12 @@ class Session:
         self._read_dataset()
         return replace(spec, data=replace(spec.data, period=self._season))
 
-    def run(self, trials: Sequence[tuple[str, Experiment]]) -> Results:
+    def run(self, trials: Sequence[tuple[str, Experiment]], before: Results = NOTHING) -> Results:
         """Train the trials that are not finished.
 
         Args:
             trials: The name of the arm and the spec of each.
+            before: What came of others; it is part of the results.
 
         Raises:
             UsageError: Ray was asked for and is not installed or cannot be reached; or see `Scheduler.run`.
@@ -124,12 +130,16 @@ class Session:
                 on_event=self._on_event,
                 checkpoint_every=self._options.checkpoint_every,
                 resume=self._resume,
+                call=self._call,
+                started=self._started,
             )
+            self._started += len(missing)
             trained, errors = scheduler.run(missing)
             runs |= trained
+        runs, errors = {**before.runs, **runs}, {**before.errors, **errors}
         if not runs:
             raise next(iter(errors.values()))
-        return Results(runs=runs, errors=errors, reused=reused)
+        return Results(runs=runs, errors=errors, reused=before.reused + reused)
 
     def find_run(self, spec: Experiment) -> Run | None:
         """The finished run of a trial, if there is one to reuse.

@@ -48,6 +48,7 @@ class ComparisonExport:
         pairs: What the pairs of arms and of cells show by `error` and by `time`; the arms by their names.
         over_series: The study's tests over series; the forecasters by their names.
         margin: By how much two arms may differ and be equivalent, as a share.
+        until_decided: Whether seeds were added until the tests, which hold at every look, decided.
         answer: What to use, and why.
         findings: The evidence.
     """
@@ -64,6 +65,7 @@ class ComparisonExport:
     pairs: dict[str, list[dict[str, object]]]
     over_series: list[dict[str, object]]
     margin: float
+    until_decided: bool
     answer: Answer
     findings: tuple[Finding, ...]
 
@@ -143,6 +145,7 @@ def _write_json(comparison: Comparison) -> str:
         },
         over_series=[_write_test(test) for test in compare_over_series(comparison)],
         margin=comparison.margin,
+        until_decided=comparison.until_decided,
         answer=verdict.answer,
         findings=verdict.findings,
     )

@@ -224,13 +224,18 @@ def format_value(value: object, *, in_full: bool = False) -> str:
     return f"{value:g}" if isinstance(value, float) and not in_full else str(value)
 
 
-def plan_trials(arms: Mapping[Arm, Experiment], seeds: int) -> list[tuple[str, Experiment]]:
+def plan_trials(arms: Mapping[Arm, Experiment], seeds: int, first: int = 0) -> list[tuple[str, Experiment]]:
     """List every arm's name with every seed, in alternation; which arm goes first alternates too.
 
     A machine that drifts then hits all arms alike.
+
+    Args:
+        arms: The spec of each arm.
+        seeds: How many seeds there are in all.
+        first: How many of them are not listed.
     """
     order: list[tuple[str, Experiment]] = []
-    for number in range(seeds):
+    for number in range(first, seeds):
         turn = list(arms.items()) if number % 2 == 0 else list(arms.items())[::-1]
         order += [(arm.name, spec.with_seed(spec.seed + number)) for arm, spec in turn]
     return order
