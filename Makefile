@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install attack calibration compare test slow test-torch test-gpu check format bench bench-gpu bench-peers bench-trials fuzz clean
+.PHONY: help install attack calibration compare test slow test-torch test-arm test-gpu check format bench bench-gpu bench-peers bench-trials fuzz clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

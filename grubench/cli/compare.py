@@ -35,6 +35,7 @@ RARE = (
     "max_table",
     "in_process",
     "margin",
+    "most",
     "pictures",
     "debug",
     "model__cell",
@@ -50,9 +51,7 @@ Vary = Annotated[
     list[str] | None,
     typer.Option("--vary", metavar="KEY=A,B", help="Cross the cells with a setting; repeatable."),
 ]
-Match = Annotated[
-    str, typer.Option("--match", metavar="TEXT", help="What cells have in common: units, params or time.")
-]
+Match = Annotated[str, typer.Option("--match", metavar="TEXT", help="What is equal: units, params or time.")]
 Seeds = Annotated[int, typer.Option("--seeds", metavar="INT", help="Trials of each cell.", min=1)]
 Runs = Annotated[bool, typer.Option("--runs", help="Compare finished runs, given by their folders.")]
 Export = Annotated[

@@ -81,7 +81,7 @@ def _answer(comparison: Comparison) -> Answer:
     if len(comparison.arms) == 1:
         return _answer_alone(comparison)
     decisions = _list_main_decisions(comparison)
-    if len(decisions) == 1:
+    if len(decisions) == 1 and _list_sides(comparison) <= {decisions[0].pair.first, decisions[0].pair.second}:
         return _answer_pair(comparison, decisions[0])
     return _answer_many(comparison)
 
@@ -90,6 +90,11 @@ def _list_main_decisions(comparison: Comparison) -> list[Decision]:
     """The decisions of the pairs that the question is about: of cells over all settings, else of all neighbors."""
     decisions = decide_errors(comparison)
     return [decision for decision in decisions if decision.pair.is_of_cells] or decisions
+
+
+def _list_sides(comparison: Comparison) -> set[str]:
+    """The names of what the question is about: cells over all settings, else arms."""
+    return {arm.cell if find_cell_pairs(comparison) else arm.name for arm in comparison.arms}
 
 
 def _find_better_baseline(comparison: Comparison) -> Answer | None:
@@ -238,10 +243,13 @@ def _answer_many(comparison: Comparison) -> Answer:
     best, chosen_on = find_best_arm(comparison)
     cells = find_cell_pairs(comparison)
     name = best.cell if cells else best.name
+    others = _list_sides(comparison) - {name}
     with_best = [decision for decision in decisions if name in (decision.pair.first, decision.pair.second)]
     if not any(decision.is_tested for decision in with_best):
-        return Answer(choice=UNDECIDED, text=f"Undecided: {_explain_no_test(comparison, decisions)}.")
-    others = {arm.cell if cells else arm.name for arm in comparison.arms} - {name}
+        reason = _explain_no_test(comparison, with_best)
+        if decisions and not with_best:
+            reason = f"{name} is best of {len(others) + 1} on {chosen_on}, and shares no seed with the others"
+        return Answer(choice=UNDECIDED, text=f"Undecided: {reason}.")
     worse, equal, unclear, better = _sort_others(with_best, name)
     untested = sorted(others - {*worse, *equal, *unclear, *better})
     margin = f"{comparison.margin * 100:g} %"

@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 
 
 def find_best_arm(comparison: Comparison) -> tuple[Arm, str]:
-    """The best arm, and by what it was chosen: the validation loss where there is one, else the test error.
+    """The best arm, and by what it was chosen: the validation loss where all have the same, else the test error.
 
     An arm that lost half of its trials or more is not chosen, unless all did: its best trials are its luckiest.
     """
     arms = _list_reliable(comparison) or comparison.arms
     losses = {arm: [run.metrics.loss.validation for run in runs] for arm, runs in arms.items()}
     known = {arm: [loss for loss in of_arm if loss is not None] for arm, of_arm in losses.items()}
-    if all(len(known[arm]) == len(losses[arm]) for arm in known):
+    are_alike = len({spec.training.loss for spec in comparison.specs.values()}) == 1
+    if are_alike and all(len(known[arm]) == len(losses[arm]) for arm in known):
         return min(known, key=lambda arm: float(np.mean(known[arm]))), "validation"
     errors = {arm: np.mean([run.metrics.test.rmse_scaled for run in runs]) for arm, runs in arms.items()}
     return min(errors, key=lambda arm: float(errors[arm])), "the test part itself, which flatters it"

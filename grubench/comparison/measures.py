@@ -39,12 +39,15 @@ def read_scores(comparison: Comparison, test: Evaluation) -> Array:
 def pair_errors(comparison: Comparison, pair: Pair) -> Array | None:
     """Logarithms of the first's errors over the second's, the mean over settings: `(seed, series or 1)`.
 
-    None where there is no seed that all have, or an error of 0, to which there is no ratio.
+    Of means over the series where one of them has an error of 0, to which there is no ratio. None where there is no
+    seed that all have, or such a mean is 0.
     """
     values = _pair_values(comparison, pair, lambda run: read_scores(comparison, run.metrics.test))
-    if values is None or not np.all(values > 0):
+    if values is None:
         return None
-    return _mean_over_settings(np.log(values))
+    if not np.all(values > 0):
+        values = values.mean(axis=-1, keepdims=True)
+    return _mean_over_settings(np.log(values)) if np.all(values > 0) else None
 
 
 def pair_directions(comparison: Comparison, pair: Pair) -> Array | None:

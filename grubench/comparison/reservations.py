@@ -202,11 +202,14 @@ def find_unseen(comparison: Comparison) -> list[Finding]:
     others = count(len(unseen), "other")
     text = f"validation is on the series trained on, the test on {others}{' too' if seen else ''}"
     numbers = {"seen": len(seen), "unseen": len(unseen)}
-    exact = set(find_exact_arms(comparison))
-    pairs = [pair for pair in find_neighbors(comparison) if seen and not exact & set(pair.arms[0])]
+    ratios = {
+        pair: [_ratio_on(comparison, pair.arms[0], names) for names in (seen, unseen)]
+        for pair in find_neighbors(comparison)
+        if seen
+    }
+    pairs = [pair for pair, of_pair in ratios.items() if np.isfinite(of_pair).all()]
     for pair in pairs[:MAX_DETAILED]:
-        ratios = (write_ratio(_ratio_on(comparison, pair.arms[0], names), 3) for names in (seen, unseen))
-        on_seen, on_unseen = ratios
+        on_seen, on_unseen = (write_ratio(ratio, 3) for ratio in ratios[pair])
         text += f"; RMSE ratio {introduce_pair(pair)} {on_seen} on the {len(seen)} seen, {on_unseen} on the others"
     if len(pairs) > MAX_DETAILED:
         text += f"; and {count(len(pairs) - MAX_DETAILED, 'more pair')}"
@@ -214,11 +217,15 @@ def find_unseen(comparison: Comparison) -> list[Finding]:
 
 
 def _ratio_on(comparison: Comparison, arms: tuple[Arm, Arm], names: Sequence[str]) -> float:
-    """The ratio of two arms' errors, a geometric mean over their seeds and these series."""
+    """The ratio of two arms' errors, a geometric mean over their seeds and these series.
 
-    def mean_logs(runs: Sequence[Run]) -> float:
-        errors = [[run.metrics.test.series[name]["rmse_scaled"] for name in names] for run in runs]
-        return float(np.log(np.array(errors, float)).mean())
-
-    first, second = zip(*comparison.pairs(*arms), strict=True)
-    return float(np.exp(mean_logs(first) - mean_logs(second)))
+    NaN where they share no seed, or an error is 0.
+    """
+    pairs = comparison.pairs(*arms)
+    errors = np.array(
+        [[[run.metrics.test.series[name]["rmse_scaled"] for name in names] for run in two] for two in pairs], float
+    )
+    if not pairs or not np.all(errors > 0):
+        return float("nan")
+    logs = np.log(errors).mean(axis=(0, 2))
+    return float(np.exp(logs[0] - logs[1]))

@@ -126,6 +126,8 @@ def estimate_over_seeds(values: ArrayLike) -> Estimate:
 def estimate_over_series(values: ArrayLike) -> Estimate:
     """The mean of paired values over seeds and series, both taken as drawn from many.
 
+    Where every seed says the same of each series, nothing follows for other seeds.
+
     With `va` the variance of the seeds' means over n, `vb` that of the series' means over m and `ve` the residual
     variance over nm, the variance of the mean is `max(va + vb - ve, va, vb)`; its degrees of freedom are
     Satterthwaite's.
@@ -138,7 +140,7 @@ def estimate_over_series(values: ArrayLike) -> Estimate:
     """
     array = np.asarray(values, float)
     seeds, series = array.shape
-    if seeds < 2 or _are_equal(array):
+    if seeds < 2 or all(_are_equal(of_series) for of_series in array.T):
         return Estimate(mean=float(array.mean()), seeds=seeds, series=series, of_seeds=float("nan"))
     of_seed, of_series, mean = array.mean(axis=1), array.mean(axis=0), float(array.mean())
     residual = array - of_seed[:, None] - of_series + mean

@@ -153,9 +153,10 @@ class FusedModel:
         return CopyToModel(self)
 
     def _run_epoch(self, batches: Batches, callback_list: keras.callbacks.CallbackList) -> float:
-        """Run an epoch, many steps in a call; its mean loss."""
-        size, total, done = batches.batch_size, 0.0, 0
-        whole, seen = len(batches.current) // size, 0
+        """Run an epoch, many steps in a call; its mean loss, summed in the same order however many those are."""
+        size, done = batches.batch_size, 0
+        whole = len(batches.current) // size
+        of_windows: list[NDArray[np.float64]] = []  # the loss of each step, times its windows
         order = batches.current[: whole * size].reshape(whole, size)
         rest = batches.current[whole * size :]
         while done < whole + bool(len(rest)) and not self.model.stop_training:
@@ -164,12 +165,13 @@ class FusedModel:
             began = time.perf_counter()
             losses = self.network.train(self.windows.rows, piece, self.step)
             seconds = (time.perf_counter() - began) / len(piece)
-            total, seen = total + float(losses.sum()) * piece.shape[1], seen + piece.size
+            of_windows.append(losses.astype(np.float64) * piece.shape[1])
             done, self.step = done + len(piece), self.step + len(piece)
             if piece.shape[1] == size:  # a step of the rest is shorter
                 self._steps_a_call = max(1, int(CALL_S / max(seconds, 1e-9)))
-            callback_list.on_train_batch_end(done - 1, {"loss": total / seen})
-        return total / seen
+            mean = float(np.concatenate(of_windows).sum()) / min(done * size, len(batches.current))
+            callback_list.on_train_batch_end(done - 1, {"loss": mean})
+        return mean
 
     def forecast(self, starts: NDArray[np.int64]) -> NDArray[np.float32]:
         """The scaled forecasts of the windows at these start rows, in the shape of `Windows.targets`."""

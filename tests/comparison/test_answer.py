@@ -17,6 +17,7 @@ from msgspec import structs
 from rich.console import Console
 
 from grubench.comparison import comparison as comparing
+from grubench.comparison.best_arm import find_best_arm
 from grubench.comparison.comparison import Comparison, Failure
 from grubench.comparison.decision import decide_errors
 from grubench.comparison.verdict import Verdict, write_verdict
@@ -429,3 +430,48 @@ def test_what_is_printed_never_contradicts_itself(seed: int, seeds: int, series:
             assert not p or (float(p[1]) < 0.05) == (": different" in finding.text), finding.text
     shares = re.search(r"lower RMSE than .* interval ([\d.-]+) to", verdict.answer.text)
     assert not shares or float(shares[1]) > 0, verdict.answer.text
+
+
+class TestWhatIsNotCompared:
+    """Arms that share no seed, errors of 0 in a series, losses that differ."""
+
+    def test_a_third_arm_without_a_shared_seed_is_not_forgotten(self) -> None:
+        found = make_comparison(np.stack([GRU, 1.4 * GRU * NOISE, 0.5 * GRU]))
+        rnn = next(arm for arm in found.arms if arm.name == "RNN")
+        later = [replace(run, experiment=run.experiment.with_seed(100 + k)) for k, run in enumerate(found.arms[rnn])]
+        found = replace(found, arms=found.arms | {rnn: later})
+        text = write_verdict(found).answer.text
+        assert text == "Undecided: RNN is best of 3 on validation, and shares no seed with the others."
+
+    def test_an_error_of_0_in_one_series_leaves_the_means(self) -> None:
+        errors = np.stack([GRU, 1.4 * GRU * NOISE])[:, :, None] * np.exp(0.05 * RNG.normal(size=(2, 5, 5)))
+        errors[0, 0, 2] = 0.0
+        (decision,) = decide_errors(make_comparison(errors))
+        assert (decision.is_tested, decision.series) == (True, 0)
+        assert decision.ratio == pytest.approx(np.exp(np.mean(np.log(errors.mean(axis=2)[0] / errors.mean(axis=2)[1]))))
+
+    def test_the_best_of_arms_with_other_losses_is_not_chosen_by_them(self) -> None:
+        found = make_comparison(np.stack([0.7 * GRU, GRU, 0.75 * GRU, 1.1 * GRU]))
+        arms = {}
+        for place, (arm, runs) in enumerate(found.arms.items()):
+            loss = "mae" if place % 2 == 0 else "mse"
+            arms[arm] = [_train_with_loss(run, loss, 9.0 if loss == "mae" else 0.1) for run in runs]
+        best, chosen_on = find_best_arm(replace(found, arms=arms))
+        assert best == next(iter(arms))
+        assert chosen_on.startswith("the test part itself")
+
+    def test_the_same_ratio_of_every_seed_claims_nothing_over_series_either(self) -> None:
+        ratios = np.array([0.80, 0.82, 0.85, 0.83, 0.87])
+        second = np.exp(0.1 * RNG.normal(size=(4, 1))) * np.ones(5)
+        (decision,) = decide_errors(make_comparison(np.stack([second * ratios, second])))
+        assert not decision.is_tested
+
+
+def _train_with_loss(run: Run, loss: str, validation: float) -> Run:
+    training = replace(run.experiment.training, loss=loss)
+    losses = structs.replace(run.metrics.loss, validation=validation)
+    return replace(
+        run,
+        experiment=replace(run.experiment, training=training),
+        metrics=structs.replace(run.metrics, loss=losses),
+    )

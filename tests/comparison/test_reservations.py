@@ -154,3 +154,9 @@ class TestSeriesOfTheTest:
                 data = replace(run.experiment.data, train_series=tuple(run.metrics.test.series))
                 runs[place] = replace(run, experiment=replace(run.experiment, data=data))
         assert sentences(found, "series")[0] == "validation and test are of the same series."
+
+    def test_arms_without_a_shared_seed_have_no_ratio(self, trained: dict[str, Run]) -> None:
+        arms = {"GRU": [run_with(trained["gru"], seed=0)], "LSTM": [run_with(trained["lstm"], seed=1)]}
+        (text,) = sentences(compare_runs(arms), "series")
+        assert text.startswith("validation is on the series trained on, the test on 1 other too")
+        assert "ratio" not in text

@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -135,19 +136,41 @@ def test_without_shuffling_the_windows_stay_in_order() -> None:
         np.testing.assert_array_equal(cut_now, expected(cut.index("train")))
 
 
-def test_how_many_steps_run_in_a_call_changes_nothing_but_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    spec = tiny(epochs=3)
-    spec = replace(spec, model=replace(spec.model, dropout=(0.2,)))
-    made, losses = [], []
-    for number, many in enumerate((1, 7, 16)):
-        monkeypatch.setattr("grubench.training.fit.steps_a_call", lambda *_, many=many: many)
-        run = train(spec, tmp_path / str(number))
-        made.append(weights(run))
-        losses.append(run.history()["loss"])
-    for other in made[1:]:
-        for ours, theirs in zip(made[0], other, strict=True):
+def train_with_calls(spec: Experiment, kernel: str, folder: Path, calls: Sequence[object], setting: str) -> list[Run]:
+    """A run for each length of a call."""
+    spec = replace(
+        spec, model=replace(spec.model, dropout=(0.2,)), training=replace(spec.training, epochs=3, kernel=kernel)
+    )
+    runs = []
+    for number, call in enumerate(calls):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(setting, call)
+            runs.append(train(spec, folder / str(number)))
+        assert {kernel.kernel for kernel in runs[-1].environment.kernels} == {kernel}
+        for ours, theirs in zip(weights(runs[0]), weights(runs[-1]), strict=True):
             np.testing.assert_array_equal(ours, theirs)
-    np.testing.assert_allclose(losses[1:], [losses[0]] * 2, rtol=1e-6)
+    return runs
+
+
+def test_how_many_steps_run_in_a_call_changes_nothing_but_time(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    def run_many(many: int) -> Callable[..., int]:
+        return lambda *_: asked.append(many) or many
+
+    calls = [run_many(many) for many in (1, 7, 16)]
+    runs = train_with_calls(tiny(), "keras", tmp_path, calls, "grubench.training.fit.steps_a_call")
+    assert asked == [1, 7, 16]
+    first, *others = (run.history()["loss"] for run in runs)
+    np.testing.assert_allclose(others, [first] * 2, rtol=1e-6)
+
+
+def test_how_long_a_call_of_the_fused_kernels_takes_changes_nothing(tmp_path: Path) -> None:
+    """Not even the last bit of a loss: a slow machine makes shorter calls."""
+    runs = train_with_calls(tiny(), "fused", tmp_path, (0.0, 1e-4, 60.0), "grubench.training.fused_fit.CALL_S")
+    first, *others = (run.history() for run in runs)
+    for other in others:
+        assert (other["loss"], other["val_loss"]) == (first["loss"], first["val_loss"])
 
 
 def test_a_call_runs_the_same_steps_for_every_cell_and_few_where_they_are_long() -> None:
