@@ -96,9 +96,9 @@ def list_names(names: Iterable[object]) -> str:
 
 
 def join_or(names: Iterable[str]) -> str:
-    """Two or more names as alternatives: `a, b or c`."""
+    """One or more names as alternatives: `a`, `a, b or c`."""
     *others, last = names
-    return f"{', '.join(others)} or {last}"
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def join_and(names: Iterable[str]) -> str:

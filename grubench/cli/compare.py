@@ -231,6 +231,7 @@ def _deliver(
     from grubench.comparison.answer import answer
     from grubench.comparison.best_arm import find_best_run
     from grubench.comparison.finding import NEITHER
+    from grubench.comparison.remarks import advise_again
     from grubench.reports import export as record
     from grubench.reports import terminal
     from grubench.reports.console import Console
@@ -244,7 +245,10 @@ def _deliver(
     if folder and folder.is_dir():
         _draw(comparison, folder, pictures, delivery)
         console.print_path(f"Tables, loss.{pictures}, forecast.{pictures}:", folder)
-        if answer(comparison).choice == NEITHER:
+        again = advise_again(comparison)
+        if again:
+            console.print_path("Next:", again)
+        elif answer(comparison).choice == NEITHER:
             console.print_path("Next: grubench report", folder)
         else:
             steps = comparison.spec.window.horizon

@@ -27,7 +27,7 @@ def datasets(
     *,
     flags: Tree,
 ) -> None:
-    """List the datasets, describe one, or look into a table of your own: how it is written, and what it holds."""
+    """List the datasets, describe one, or look into a file of your own."""
     from grubench.reports.console import Console
 
     if name and csv:

@@ -119,7 +119,7 @@ def find_effects(comparison: Comparison) -> list[Finding]:
     findings = []
     for decision in decide_errors(comparison):
         values = pair_errors(comparison, decision.pair)
-        if values is None or decision.seeds < MIN_SEEDS or decision.pair.is_of_cells:
+        if values is None or not (decision.is_tested or decision.lost) or decision.pair.is_of_cells:
             continue
         p = wilcoxon(values.mean(axis=1))
         first, second = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from grubench.comparison.baseline_verdict import describe_baseline
@@ -10,9 +11,10 @@ from grubench.comparison.decision import decide_baselines
 from grubench.comparison.finding import MAX_NAMED, NEITHER
 from grubench.comparison.pairs import find_cell_pairs
 from grubench.comparison.phrases import TIMES, say_baseline_is_better, say_times
+from grubench.comparison.power import MIN_SEEDS
 from grubench.comparison.reliability import find_reliability
-from grubench.comparison.reservations import advise_longer, explain_small_test, find_late_falls
-from grubench.text import count, join_and
+from grubench.comparison.reservations import UNTIL_LEARNED, advise_longer, explain_small_test, find_late_falls
+from grubench.text import count, join_and, join_or
 from grubench.training.fit_record import MIN_EPOCHS
 
 if TYPE_CHECKING:
@@ -36,6 +38,17 @@ def list_remarks(comparison: Comparison, choice: str) -> tuple[str, ...]:
         *_count_lost(comparison),
         _describe_split(comparison),
     )
+
+
+def advise_again(comparison: Comparison) -> str:
+    """The command of a comparison with what its answer asks for, more seeds or longer training; empty for neither."""
+    command = comparison.command
+    if explain_small_test(comparison) or len(comparison.arms) < 2:
+        return ""
+    if max(len(runs) for runs in comparison.arms.values()) < MIN_SEEDS:
+        return f"{re.sub(r' --seeds[ =][0-9]+', '', command)} --seeds {MIN_SEEDS}"
+    longer = find_late_falls(comparison) and advise_longer(comparison) == UNTIL_LEARNED
+    return f"{command.replace(' --fresh', '')} {UNTIL_LEARNED}" if longer and UNTIL_LEARNED not in command else ""
 
 
 def _describe_split(comparison: Comparison) -> str:
@@ -78,9 +91,10 @@ def _name_baseline(comparison: Comparison, choice: str) -> Iterator[str]:
     if errors:
         name = min(errors, key=lambda name: errors[name])
         ratio = min(decision.ratio for decision in decisions if decision.pair.second == name)
-        so_far = f"; so far that is {say_times(ratio)} times better" if ratio >= TIMES else ""
-        simpler = "" if so_far else ", which is simpler"
-        yield f"No network is shown to beat {describe_baseline(comparison, name)}{simpler}{so_far}."
+        unbeaten = [describe_baseline(comparison, other) for other in errors]
+        so_far = f"; so far {describe_baseline(comparison, name)} is {say_times(ratio)} times better"
+        simpler = f", which {'is' if len(errors) == 1 else 'are'} simpler"
+        yield f"No network is shown to beat {join_or(unbeaten)}{so_far if ratio >= TIMES else simpler}."
 
 
 def _name_learning(comparison: Comparison, *, is_neither: bool) -> Iterator[str]:

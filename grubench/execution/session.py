@@ -138,7 +138,7 @@ class Session:
             runs |= trained
         runs, errors = {**before.runs, **runs}, {**before.errors, **errors}
         if not runs:
-            raise next(iter(errors.values()))
+            raise _summarize(list(errors.values()))
         return Results(runs=runs, errors=errors, reused=before.reused + reused)
 
     def find_run(self, spec: Experiment) -> Run | None:
@@ -209,6 +209,14 @@ class Session:
     def _fingerprint(self) -> str:
         """The digest of all data, by which a store finds runs."""
         return self._read_dataset().fingerprint()
+
+
+def _summarize(errors: Sequence[GrubenchError]) -> GrubenchError:
+    """The error of trials that all failed: the first one's, after how many there are."""
+    first = errors[0]
+    if len(errors) == 1:
+        return first
+    return type(first)(f"All {len(errors)} trials failed, the first by: {first.message}", first.remedy)
 
 
 def make_executor(options: ExecutionOptions, trials: int, spec: Experiment, on_event: OnEvent) -> Executor:

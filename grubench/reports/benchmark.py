@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 AXES = ("batch", "length", "features", "units", "layers")
 # More shapes than this, and a sentence gives the span of their ratios.
 MAX_SHAPES = 3
+LEGEND = (
+    "step, forward: medians of the rounds; 95 %: of the step's median, from 6 rounds on; ratios: geometric means of "
+    "the rounds."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +100,7 @@ def show(benchmark: Benchmark, console: Console) -> None:
         cells = _format_timing(timing, benchmark.limit_flops)
         table.add_row(Text(name, style=find_color(name)), timing.arm.kernel, *sizes, *cells)
     console.print(table)
-    for sentence in write_sentences(benchmark):
+    for sentence in (LEGEND, *write_sentences(benchmark)):
         console.print(Padding(Text(sentence), (0, 1)))
     console.print()
 

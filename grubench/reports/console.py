@@ -34,8 +34,8 @@ class Console(rich.console.Console):
     def __init__(self, *, stderr: bool = False) -> None:
         super().__init__(stderr=stderr, markup=False, emoji=False)
 
-    def print_path(self, label: str, path: Path) -> None:
-        """Print where something lies, in one line however long it is."""
+    def print_path(self, label: str, path: Path | str) -> None:
+        """Print where something lies, or what to call, in one line however long it is."""
         self.print(f"{label} {escape_name(path)}", highlight=False, soft_wrap=True)
 
     def render(

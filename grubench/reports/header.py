@@ -119,7 +119,7 @@ def _write_apart(comparison: Comparison) -> str:
     """What the mark at a time means that was not taken in turns with the others; empty where none is marked."""
     if not find_timed_apart(comparison):
         return ""
-    return f"{APART} Not timed together with the others, which a ratio of times needs; --fresh trains all in turns"
+    return f"{APART} Of several calls: ratios of times are of trials of one call alone; --fresh trains all in one"
 
 
 def _write_resumed(runs: Sequence[Run]) -> str:

@@ -20,6 +20,7 @@ from grubench.comparison import comparison as comparing
 from grubench.comparison.best_arm import find_best_arm
 from grubench.comparison.comparison import Comparison, Failure
 from grubench.comparison.decision import decide_errors
+from grubench.comparison.remarks import advise_again
 from grubench.comparison.verdict import Verdict, write_verdict
 from grubench.reports import terminal
 from grubench.runs.run import Run
@@ -430,6 +431,29 @@ def test_what_is_printed_never_contradicts_itself(seed: int, seeds: int, series:
             assert not p or (float(p[1]) < 0.05) == (": different" in finding.text), finding.text
     shares = re.search(r"lower RMSE than .* interval ([\d.-]+) to", verdict.answer.text)
     assert not shares or float(shares[1]) > 0, verdict.answer.text
+
+
+class TestNextCommand:
+    """The command that the answer asks for, ready to call."""
+
+    def test_more_seeds_where_there_are_too_few(self) -> None:
+        found = replace(
+            make_comparison(np.stack([GRU, 1.1 * GRU])[:, :2]), command="grubench compare x --seeds 2 --cells gru,lstm"
+        )
+        assert advise_again(found) == "grubench compare x --cells gru,lstm --seeds 3"
+
+    def test_longer_training_where_trials_still_learned(self) -> None:
+        found = change(make_comparison(np.stack([GRU, 1.1 * GRU * NOISE])), lambda run: _with_fall(run, 0.5))
+        assert advise_again(replace(found, command="grubench compare --fresh")) == "grubench compare --until-learned"
+        assert not advise_again(replace(found, command="grubench compare --until-learned"))
+
+    def test_none_where_all_is_said(self) -> None:
+        found = change(make_comparison(np.stack([GRU, 1.1 * GRU * NOISE])), lambda run: _with_fall(run, 0.0))
+        assert not advise_again(replace(found, command="grubench compare"))
+
+
+def _with_fall(run: Run, fall: float) -> Run:
+    return replace(run, metrics=structs.replace(run.metrics, loss=structs.replace(run.metrics.loss, late_fall=fall)))
 
 
 class TestWhatIsNotCompared:

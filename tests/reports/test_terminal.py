@@ -123,7 +123,7 @@ def test_times_that_were_not_taken_in_turns_are_marked(found: Comparison) -> Non
         comparison = with_others(others)
         assert {row.name for row in rows.make_rows(comparison) if row.timed_apart} == marked
         text = show(comparison)
-        assert f"{header.APART} Not timed together" in text
+        assert f"{header.APART} Of several calls: " in text
         lines = [line for line in text.splitlines() if line.startswith("LSTM") and header.APART in line]
         assert [line.count(header.APART) for line in lines] == [2]  # s/epoch and windows/s, not the parameters
 
