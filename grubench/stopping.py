@@ -91,7 +91,9 @@ class Trained:
     def describe_learning(self) -> str:
         """A sentence on that."""
         learning, trials = self.count_learning(), count(len(self.results.runs), "trial")
-        return f"Still learning at the end: {f'{learning} of {trials}' if learning else 'no trial'}."
+        if not learning:
+            return "At the end no trial's loss still fell by 10 % over its last epochs."
+        return f"Still learning at the end: {learning} of {trials}."
 
 
 def check_until_learned(arms: Iterable[Experiment], match: str) -> None:

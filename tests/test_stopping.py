@@ -25,8 +25,13 @@ class TestUntilLearned:
     @pytest.mark.parametrize(
         ("falls_until", "cells", "epochs", "note"),
         [
-            (0, ["gru"], [6], "epochs were not doubled. Still learning at the end: no trial."),
-            (7, ["gru"], [6, 12], "epochs were doubled once, from 6 to 12. Still learning at the end: no trial."),
+            (0, ["gru"], [6], "epochs were not doubled. At the end no trial's loss still fell by 10 %"),
+            (
+                7,
+                ["gru"],
+                [6, 12],
+                "epochs were doubled once, from 6 to 12. At the end no trial's loss still fell by 10 %",
+            ),
             (
                 25,
                 ["gru", "lstm"],

@@ -90,7 +90,8 @@ def find_season(series: Sequence[Series], training: Sequence[NDArray[np.float64]
         if evidence.is_enough:
             reason = f"Season of {count(season.steps, 'step')}: {season.name}, {text} in the training part."
             return FoundSeason(steps=season.steps, reason=reason)
-        weak.append(f"{season.name} ({count(season.steps, 'step')}) has {text}")
+        flat = "" if evidence.is_peak else ", no more than at lags beside it"
+        weak.append(f"{season.name} ({count(season.steps, 'step')}) has {text}{flat}")
     if not weak:
         shortest = candidates[0]
         return _none(f"the training part has fewer than {MIN_SEASONS} times {shortest.steps} steps ({shortest.name})")

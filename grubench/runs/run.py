@@ -149,9 +149,10 @@ class RunReader:
         present = list_files(folder)
         absent = [name for name in FILES if name not in present]
         if absent:
-            raise UsageError(
-                f"{folder} is not a run: it has no {absent[0]}.", "`grubench runs` lists the runs there are."
-            )
+            remedy = "`grubench runs` lists the runs there are."
+            if "comparison.json" in present:
+                remedy = f"It is a comparison: `grubench report {folder}` shows it."
+            raise UsageError(f"{folder} is not a run: it has no {absent[0]}.", remedy)
         metrics = read_record(folder / "metrics.json", Metrics, SCHEMA)
         _check_scores(metrics, folder / "metrics.json")
         if spec is None or metrics.digest != spec.digest:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MATCHES = ("units", "params", "time")
 # What tells trials and cells apart by itself, and is not spelled out in an arm's name.
 UNNAMED_KEYS = ("seed", "model.cells")
+ON_THE_SAME_DATA = "Arms are compared on the same windows of the same data: vary settings of [model] and [training]."
 # The units of a stack's layers: what `model.layers` has beside the cells.
 UNITS_KEY = "model.units"
 # The colors of arms that are not a cell alone: of Okabe and Ito's, which color-blind readers tell apart.
@@ -121,12 +122,16 @@ def with_settings(spec: Experiment, chosen: Mapping[str, object]) -> Experiment:
             tree["model"] |= _write_stack(spec, str(value))
             continue
         if key in (*UNNAMED_KEYS, "model.layers") or section in ("data", "window"):
-            raise SpecError(
-                f"--vary: {key} cannot be varied.",
-                "Arms are compared on the same windows of the same data: vary settings of [model] and [training].",
-            )
+            raise SpecError(f"--vary: {key} cannot be varied.", f"{_suggest(name)}{ON_THE_SAME_DATA}")
         tree[section][name] = value
     return Experiment.from_dict(tree)
+
+
+def _suggest(name: str) -> str:
+    """A setting that can be varied and is called nearly so."""
+    settings = [setting.name for section in ("model", "training") for setting in SECTIONS[section].settings]
+    close = closest_match(name, [*settings, UNITS_KEY.partition(".")[2]])
+    return f"Did you mean {close}? " if close else ""
 
 
 def _write_stack(spec: Experiment, text: str) -> dict[str, object]:

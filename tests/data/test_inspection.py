@@ -282,3 +282,16 @@ def test_a_table_of_which_nothing_is_left_open_is_settled(tmp_path: Path) -> Non
     seen = look(write(tmp_path, date=DAYS, sales=VALUES))
     assert seen.is_settled
     assert not seen.undecided
+
+
+def test_numbers_but_for_a_text_are_the_target_and_the_flag_that_takes_it_for_missing_is_named(tmp_path: Path) -> None:
+    cells = [str(value) for value in VALUES]
+    cells[5], cells[200] = "n/a", "error"
+    seen = look(write(tmp_path, date=DAYS, load=cells, flag=[0, 1, 0] * 100))
+    assert seen.target == "load"
+    assert not seen.is_settled
+    (warning,) = [text for text in seen.warnings if "load" in text]
+    assert "data row 201: 'error' is not a number" in warning
+    assert "say --na n/a,error if" in warning
+    mended = inspect_table(seen.path, Data(file=str(seen.path), na=("n/a", "error")), max_mb=500)
+    assert (mended.target, mended.is_settled) == ("load", True)

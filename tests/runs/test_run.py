@@ -119,3 +119,10 @@ def test_a_trial_is_still_learning_where_its_loss_fell_late_by_more_than_a_tenth
 ) -> None:
     loss = msgspec.structs.replace(trained["gru"].metrics.loss, late_fall=fall)
     assert loss.is_still_learning is still
+
+
+def test_the_folder_of_a_comparison_is_told_from_a_run(tmp_path: Path) -> None:
+    (tmp_path / "comparison.json").write_text("{}")
+    with pytest.raises(UsageError, match="is not a run") as caught:
+        runs.load(tmp_path)
+    assert "`grubench report " in caught.value.remedy

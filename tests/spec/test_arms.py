@@ -92,3 +92,9 @@ def test_epochs_are_not_varied_where_time_is_equal() -> None:
             build_arms(spec, ["gru"], {"training.epochs": [1, 2]}, match)
     with pytest.raises(UsageError, match=r"training\.seconds does not go with --match time"):
         build_arms(Experiment(), ["gru"], {"training.seconds": [1, 2]}, "time")
+
+
+def test_a_name_that_cannot_be_varied_names_the_one_that_was_meant() -> None:
+    with pytest.raises(SpecError, match=r"data\.unit cannot be varied") as caught:
+        build_arms(Experiment(), ["gru"], {"unit": [8]})
+    assert caught.value.remedy.startswith("Did you mean units? ")

@@ -60,7 +60,8 @@ class Column:
         highest: The greatest value.
         numbers: `(row,)`, NaN where a cell is empty; None where it holds no numbers.
         times: `(row,)`; None where it holds no times.
-        trouble: Why it holds no numbers or times, where its first cells are some.
+        trouble: Why it holds no numbers or times, where its first cells are some, and what to do about it.
+        is_nearly_numbers: Whether its first cells are numbers.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Column:
     numbers: NDArray[np.float64] | None = None
     times: NDArray[np.datetime64] | None = None
     trouble: str = ""
+    is_nearly_numbers: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +125,8 @@ def describe_column(column: pd.Series[Any], style: NumberFormat, spec: Data) -> 
     texts = there.astype(str).unique()
     first = there.head(FIRST_CELLS)
     trouble = ""
-    if _parse(lambda: cells.parse_numbers(first, name, style)) is not None:
+    is_nearly_numbers = _parse(lambda: cells.parse_numbers(first, name, style)) is not None
+    if is_nearly_numbers:
         trouble = _explain(lambda: cells.parse_numbers(column, name, style))
     elif find_formats(texts[0].strip()) or _parse(lambda: parse_stamps(first, name, spec.time_format)) is not None:
         trouble = _explain(lambda: parse_stamps(column, name, spec.time_format))
@@ -135,6 +138,7 @@ def describe_column(column: pd.Series[Any], style: NumberFormat, spec: Data) -> 
         lowest=", ".join(map(quote, sorted(texts)[:3])),
         highest="",
         trouble=trouble,
+        is_nearly_numbers=is_nearly_numbers,
     )
 
 
@@ -151,7 +155,7 @@ def _explain(parse: Callable[[], object]) -> str:
     try:
         parse()
     except GrubenchError as error:
-        return error.message.partition(", ")[2]
+        return f"{error.message.partition(', ')[2]} {error.remedy}".strip()
     return ""
 
 
@@ -242,10 +246,15 @@ def find_unread_time(frame: pd.DataFrame, every: Sequence[Column]) -> UnreadTime
 
 
 def choose_target(every: Sequence[Column], time: Column | None, series_column: str) -> Column | None:
-    """The column to forecast: one that is named so, else the first of numbers that are neither constant nor a clock."""
+    """The column to forecast: one that is named so, else the first of numbers that are neither constant nor a clock.
+
+    A column of numbers but for a cell or two may be it: what is wrong with it is told.
+    """
     used = {*(time.name.split(",") if time else []), time.name if time else "", series_column}
     numbers = [
-        column for column in every if column.kind == "number" and column.distinct > 1 and column.name not in used
+        column
+        for column in every
+        if (column.kind == "number" or column.is_nearly_numbers) and column.distinct > 1 and column.name not in used
     ]
     numbers = [column for column in numbers if not rises_evenly(column)]
     named = [column for column in numbers if column.name.lower() in TARGET_NAMES]

@@ -47,10 +47,17 @@ def parse_numbers(column: pd.Series[Any], where: str, style: NumberFormat | None
         shown, kind = (quote(column.iloc[row]), "not a number") if np.isnan(values[row]) else (values[row], large)
         raise DataError(
             f"{where}, column {quote(column.name)}, data row {column.index[row] + 1}: {shown} is {kind}.",
-            "Fix or remove the row; or say --na TEXT if it stands for a missing number, "
+            f"Fix or remove the row; or say {_advise_na(shown, style)} if it stands for a missing number, "
             "or --decimal and --thousands if it is written in another way.",
         )
     return np.where(is_code, np.nan, values) if is_code.any() else values
+
+
+def _advise_na(text: object, style: NumberFormat | None) -> str:
+    """The flag that takes a text for a missing number, beside those that are known: it replaces them."""
+    known = [one for one in (style.na if style else ()) if "," not in one]
+    word = str(text).strip("'")
+    return f"--na {','.join([*known, word])}" if word.isidentifier() else "--na TEXT"
 
 
 def _convert(column: pd.Series[Any], style: NumberFormat, where: str) -> tuple[pd.Series[Any], NDArray[np.float64]]:
