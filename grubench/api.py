@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,8 @@ from grubench.errors import UsageError
 from grubench.execution.options import ExecutionOptions
 from grubench.execution.session import Session
 from grubench.runs import folder
-from grubench.spec.arms import build_arms, find_setting_key, name_cells
+from grubench.spec.arm_settings import find_setting_key
+from grubench.spec.arms import build_arms, name_cells
 from grubench.spec.cells import REFERENCE
 from grubench.spec.experiment import Experiment
 from grubench.stopping import (
@@ -49,6 +51,7 @@ def compare(
     data: Experiment | pd.DataFrame | Path | str,
     *,
     cells: Sequence[str] = ("gru", "lstm"),
+    arms: Sequence[str] = (),
     vary: Mapping[str, Sequence[object]] | None = None,
     match: str = "units",
     seeds: int = 3,
@@ -68,6 +71,7 @@ def compare(
         data: The spec, or a table of your own, a DataFrame or a file, with its settings. The cells of the spec are
             replaced by each of `cells`, its seed is the first of the seeds.
         cells: The cells to compare.
+        arms: Arms that are written out, such as `gru:64 dropout=0.2`, in place of the cells.
         vary: Values of further settings, by dotted key or name, to cross with the cells.
         match: What is equal between the cells: `units`; `params` (the LSTM keeps its units); or `time` (all train for
             `training.seconds`, or else as long as a short pilot trial says that the LSTM needs for its epochs).
@@ -90,22 +94,25 @@ def compare(
     Raises:
         GrubenchError: The first failure, where no trial could be finished.
     """
-    _check_number(seeds, len(cells) * prod(map(len, (vary or {}).values())) * (most if until_decided else seeds))
+    _check_number(
+        seeds, len(arms or cells) * prod(map(len, (vary or {}).values())) * (most if until_decided else seeds)
+    )
     options, cells = options or ExecutionOptions(), [cell.lower() for cell in cells]
     spec, frame = _describe_table(data, settings)
-    arms = build_arms(spec, cells, vary, match)
-    options.check(arms.values(), match)
+    build = partial(build_arms, cells=cells, vary=vary, match=match, written=arms)
+    first = list(build(spec).values())
+    options.check(first, match)
     if until_learned:
-        check_until_learned(list(arms.values()), match)
+        check_until_learned(first, match)
     if until_decided:
-        check_until_decided(len(arms), seeds, most)
+        check_until_decided(len(first), seeds, most)
     session = Session(spec, Path(output), options, on_event, reuse=not fresh, resume=not fresh, frame=frame)
     spec = session.settle(spec)
     if match == "time" and not spec.training.seconds:
         spec = _limit_time(spec, _run_pilot(spec, cells, session), on_event)
 
     def train_all(spec: Experiment) -> Trained:
-        return Trained(arms=build_arms(spec, cells, vary, match)).add(seeds, session)
+        return Trained(arms=build(spec)).add(seeds, session)
 
     trained, notes = train_until_learned(spec, train_all, on_event) if until_learned else (train_all(spec), ())
     root, specs, in_words = Path(output), list(trained.arms.values()), str(seeds)

@@ -47,6 +47,10 @@ Names = Annotated[
     typer.Argument(metavar="PRESET", help="A preset by name or path; with --runs, runs."),
 ]
 Cells = Annotated[str, typer.Option("--cells", metavar="LIST", help="The cells to compare.")]
+Arms = Annotated[
+    list[str] | None,
+    typer.Option("--arm", metavar="TEXT", help="An arm written out: 'gru:64 dropout=0.2'; repeatable."),
+]
 Vary = Annotated[
     list[str] | None,
     typer.Option("--vary", metavar="KEY=A,B", help="Cross the cells with a setting; repeatable."),
@@ -107,6 +111,7 @@ def compare(
     flags: Tree,
     names: Names = None,
     cells: Cells = "gru,lstm",
+    arm: Arms = None,
     vary: Vary = None,
     match: Match = "units",
     seeds: Seeds = 3,
@@ -145,11 +150,13 @@ def compare(
     )
     if runs:
         trained = (cells, match, seeds, most, options) != ("gru,lstm", "units", 3, 40, ExecutionOptions())
-        if flags or vary or fresh or until_learned or until_decided or trained:
+        if flags or arm or vary or fresh or until_learned or until_decided or trained:
             raise UsageError("--runs compares finished runs: no setting can be changed.", "Leave the flags out.")
         _deliver(_compare_runs(names or [], output, margin), export or [], report, "", details=details, told=())
         return
     _check_settings(names or [], flags, pictures)
+    if arm and cells != "gru,lstm":
+        raise UsageError("--arm and --cells both say what is compared.", "Leave one of them out.")
     from grubench import api
     from grubench.presets import resolve
     from grubench.reports.console import Console, share_one_place
@@ -167,6 +174,7 @@ def compare(
         comparison = api.compare(
             spec,
             cells=[cell.strip() for cell in cells.split(",") if cell.strip()],
+            arms=arm or (),
             vary=dict(map(parse_variation, vary or [])),
             match=match,
             seeds=seeds,

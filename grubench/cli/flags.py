@@ -92,7 +92,7 @@ def parse_variation(text: str) -> tuple[str, list[Scalar]]:
         UsageError: It is not of that form.
         SpecError: There is no such setting, or a value is not of its type.
     """
-    from grubench.spec.arms import UNITS_KEY, find_setting_key
+    from grubench.spec.arm_settings import UNITS_KEY, find_setting_key
 
     key, _, values = text.partition("=")
     items = [item.strip() for item in values.split(",") if item.strip()]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from grubench.errors import UsageError
-from grubench.spec.arms import UNITS_KEY, UNNAMED_KEYS, find_differing_settings, flatten_spec, vary_in_units
+from grubench.spec.arm_settings import UNITS_KEY, UNNAMED_KEYS
+from grubench.spec.arms import find_differing_settings, flatten_spec, vary_in_units
 from grubench.text import quote
 
 if TYPE_CHECKING:

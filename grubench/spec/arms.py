@@ -6,22 +6,24 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import TYPE_CHECKING
 
-from grubench.errors import SpecError, UsageError
+from grubench.errors import UsageError
+from grubench.spec.arm_settings import (
+    UNITS_KEY,
+    UNNAMED_KEYS,
+    find_setting_key,
+    read_arm,
+    shorten_dropout,
+    with_settings,
+)
 from grubench.spec.cells import CELLS
 from grubench.spec.experiment import Experiment
 from grubench.spec.parameter_count import match_parameters
-from grubench.spec.sections import SECTIONS, spread_cells
-from grubench.text import closest_match, quote
+from grubench.spec.sections import SECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 MATCHES = ("units", "params", "time")
-# What tells trials and cells apart by itself, and is not spelled out in an arm's name.
-UNNAMED_KEYS = ("seed", "model.cells")
-ON_THE_SAME_DATA = "Arms are compared on the same windows of the same data: vary settings of [model] and [training]."
-# The units of a stack's layers: what `model.layers` has beside the cells.
-UNITS_KEY = "model.units"
 # The colors of arms that are not a cell alone: of Okabe and Ito's, which color-blind readers tell apart.
 OTHER_COLORS = ("#56B4E9", "#E69F00", "#F0E442", "#CC79A7")
 
@@ -63,6 +65,7 @@ def build_arms(
     cells: Sequence[str],
     vary: Mapping[str, Sequence[object]] | None = None,
     match: str = "units",
+    written: Sequence[str] = (),
 ) -> dict[Arm, Experiment]:
     """Cross the cells with every combination of the settings to vary: the spec of each arm.
 
@@ -71,6 +74,7 @@ def build_arms(
     Args:
         spec: What the arms share.
         cells: The cells.
+        written: Arms that are written out, such as `gru:64 dropout=0.2`, in place of the cells.
         vary: The values of each setting, by its dotted key or its name alone.
         match: `params` gives each cell the widths that come nearest to the LSTM's parameters, all else the same widths.
 
@@ -78,17 +82,11 @@ def build_arms(
         UsageError: A cell is unknown or given twice, two arms are the same, or the cells cannot be matched so.
         SpecError: A key is unknown, or a value is not valid.
     """
-    for cell in cells:
-        if cell not in CELLS:
-            raise UsageError(f"--cells: there is no cell {cell!r}.", f"There are: {', '.join(CELLS)}.")
-    if len(set(cells)) < len(cells) or not cells:
-        raise UsageError(f"--cells: {','.join(cells) or 'nothing'} given.", "Give each cell once, such as gru,lstm.")
     if match not in MATCHES:
         raise UsageError(f"--match: unknown value {match!r}.", f"Valid: {', '.join(MATCHES)}.")
-    with_cell = match_parameters if match == "params" else Experiment.with_cell
-    stacks = [with_cell(spec, cell) for cell in cells]
-    if len({layer.cell for layer in spec.model.stack}) > 1:
-        stacks.append(spec)
+    if written and match != "units":
+        raise UsageError(f"--match {match} is for cells, and --arm writes arms out.", "Leave one of them out.")
+    stacks = [read_arm(spec, text) for text in written] or _stack_cells(spec, cells, match)
     vary = {find_setting_key(key): values for key, values in (vary or {}).items()}
     if UNITS_KEY in vary and match == "params":
         raise UsageError("--vary: model.units does not go with --match params, which sets them.", "Leave one out.")
@@ -97,8 +95,20 @@ def build_arms(
     specs = [with_settings(stack, chosen) for chosen in settings for stack in stacks]
     arms = name_arms(specs)
     if len(arms) < len(specs):
-        raise UsageError("--vary: two of the arms are the same.", "Give each value once.")
+        raise UsageError("Two of the arms are the same.", "Give each arm, and each value of --vary, once.")
     return arms
+
+
+def _stack_cells(spec: Experiment, cells: Sequence[str], match: str) -> list[Experiment]:
+    """The spec with each cell in turn, and as it is where its stack is mixed."""
+    for cell in cells:
+        if cell not in CELLS:
+            raise UsageError(f"--cells: there is no cell {cell!r}.", f"There are: {', '.join(CELLS)}.")
+    if len(set(cells)) < len(cells) or not cells:
+        raise UsageError(f"--cells: {','.join(cells) or 'nothing'} given.", "Give each cell once, such as gru,lstm.")
+    with_cell = match_parameters if match == "params" else Experiment.with_cell
+    stacks = [with_cell(spec, cell) for cell in cells]
+    return [*stacks, spec] if len({layer.cell for layer in spec.model.stack}) > 1 else stacks
 
 
 def _check_times(spec: Experiment, vary: Mapping[str, object], match: str) -> None:
@@ -107,72 +117,6 @@ def _check_times(spec: Experiment, vary: Mapping[str, object], match: str) -> No
         raise UsageError("--vary: training.epochs decides nothing where all train for the same time.", "Leave it out.")
     if "training.seconds" in vary and match == "time":
         raise UsageError("--vary: training.seconds does not go with --match time.", "Leave one of them out.")
-
-
-def with_settings(spec: Experiment, chosen: Mapping[str, object]) -> Experiment:
-    """The spec with other values of dotted keys.
-
-    Raises:
-        SpecError: A key is unknown, or a value is not valid.
-    """
-    tree = spec.to_dict()
-    for key, value in chosen.items():
-        section, _, name = key.partition(".")
-        if key == UNITS_KEY:
-            tree["model"] |= _write_stack(spec, str(value))
-            continue
-        if key in (*UNNAMED_KEYS, "model.layers") or section in ("data", "window"):
-            raise SpecError(f"--vary: {key} cannot be varied.", f"{_suggest(name)}{ON_THE_SAME_DATA}")
-        tree[section][name] = value
-    return Experiment.from_dict(tree)
-
-
-def _suggest(name: str) -> str:
-    """A setting that can be varied and is called nearly so."""
-    settings = [setting.name for section in ("model", "training") for setting in SECTIONS[section].settings]
-    close = closest_match(name, [*settings, UNITS_KEY.partition(".")[2]])
-    return f"Did you mean {close}? " if close else ""
-
-
-def _write_stack(spec: Experiment, text: str) -> dict[str, object]:
-    """The layers of a stack with other units, `64`, or `64+32` for two layers; and the dropout of as many layers.
-
-    Raises:
-        SpecError: It is not of that form, or a mixed stack has another number of layers.
-    """
-    units = text.split("+")
-    if not all(part.strip().isdecimal() for part in units):
-        raise SpecError(
-            f"--vary: model.units: {quote(text)} is no number of units.", "Write 16,32, or 16+8,32+16 for two layers."
-        )
-    cells = spread_cells(spec.model.stack, len(units))
-    layers = [f"{cell}:{int(part)}" for cell, part in zip(cells, units, strict=True)]
-    return {"layers": layers, "dropout": _shorten(spec.model.dropout)}
-
-
-def _shorten(values: tuple[float, ...]) -> tuple[float, ...]:
-    """A value for each layer, or one where it is the same for all."""
-    return values[:1] if len(set(values)) == 1 else values
-
-
-def find_setting_key(text: str, place: str = "--vary") -> str:
-    """The dotted key of a setting, from that or from its name alone: `backend` for `training.backend`.
-
-    Args:
-        text: The key or the name.
-        place: Where it was given, for messages.
-
-    Raises:
-        SpecError: There is no such setting; naming the closest.
-    """
-    keys = [f"{name}.{setting.name}" for name, section in SECTIONS.items() for setting in section.settings]
-    keys.append(UNITS_KEY)
-    matching = [key for key in keys if text in (key, key.partition(".")[2])]
-    if len(matching) == 1:
-        return matching[0]
-    close = closest_match(text, [*keys, *(key.partition(".")[2] for key in keys)])
-    remedy = f"Did you mean {close}? `grubench compare --help` lists all." if close else f"Valid: {', '.join(keys)}."
-    raise SpecError(f"{place}: unknown key {quote(text)}.", remedy)
 
 
 def name_arms(specs: Iterable[Experiment]) -> dict[Arm, Experiment]:
@@ -261,6 +205,6 @@ def flatten_spec(spec: Experiment) -> dict[str, object]:
     stack = spec.model.stack
     flat["model.cells"] = name_cells(spec)
     flat[UNITS_KEY] = "+".join(str(layer.units) for layer in stack)
-    flat["model.dropout"] = _shorten(spec.model.dropout)
+    flat["model.dropout"] = shorten_dropout(spec.model.dropout)
     del flat["model.layers"]
     return flat

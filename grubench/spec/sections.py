@@ -279,7 +279,7 @@ class Training(Section):
     min_delta: float = setting(
         0.0, "The smallest decrease of the validation loss that counts as better.", low=0, rare=True
     )
-    backend: str = setting("tensorflow", f"Keras's backend: {join_or(BACKENDS)} (extras).", choices=tuple(BACKENDS))
+    backend: str = setting("tensorflow", f"{join_or(BACKENDS)}.", choices=tuple(BACKENDS))
     precision: str = setting(
         "float32",
         "Precision of the computation; weights stay in float32, and tf32 is for NVIDIA GPUs.",

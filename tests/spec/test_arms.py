@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from grubench.errors import SpecError, UsageError
+from grubench.spec.arm_settings import read_arm
 from grubench.spec.arms import build_arms, plan_trials
 from grubench.spec.experiment import Experiment
 from grubench.spec.sections import Model, Training
@@ -58,7 +59,7 @@ def test_cells_of_as_many_parameters_are_named_without_their_units() -> None:
 
 
 def test_the_same_arm_twice_is_refused() -> None:
-    with pytest.raises(UsageError, match="two of the arms are the same"):
+    with pytest.raises(UsageError, match="Two of the arms are the same"):
         build_arms(Experiment(), ["gru"], {"dropout": [0.2, 0.2]})
 
 
@@ -98,3 +99,47 @@ def test_a_name_that_cannot_be_varied_names_the_one_that_was_meant() -> None:
     with pytest.raises(SpecError, match=r"data\.unit cannot be varied") as caught:
         build_arms(Experiment(), ["gru"], {"unit": [8]})
     assert caught.value.remedy.startswith("Did you mean units? ")
+
+
+class TestWrittenArms:
+    """Arms that are written out: a cell or layers, and settings of their own."""
+
+    def test_layers_and_settings_are_its_own_and_the_rest_is_shared(self) -> None:
+        spec = Experiment(training=Training(batch_size=64))
+        arms = build_arms(spec, [], written=["gru:64 dropout=0.2 learning_rate=1e-3", "lstm:32,gru:16", "rnn"])
+        assert [arm.name for arm in arms][1:] == ["LSTM + GRU dropout=0", "RNN dropout=0"]
+        first, mixed, cell = arms.values()
+        assert (first.model.layers, first.model.dropout, first.training.learning_rate) == (("gru:64",), (0.2,), 1e-3)
+        assert (mixed.model.layers, mixed.model.dropout) == (("lstm:32", "gru:16"), (0.0, 0.0))
+        assert cell.model.layers == ("rnn:32",)
+        assert {arm.training.batch_size for arm in arms.values()} == {64}
+
+    def test_several_layers_have_values_of_their_own(self) -> None:
+        arm = read_arm(Experiment(), "gru:8,gru:4 dropout=0.2,0 optimizer=sgd bidirectional=true")
+        assert (arm.model.dropout, arm.training.optimizer, arm.model.bidirectional) == ((0.2, 0.0), "sgd", True)
+
+    def test_they_are_crossed_with_what_is_varied(self) -> None:
+        arms = build_arms(Experiment(), [], {"batch_size": [16, 32]}, written=["gru:4", "lstm:8"])
+        assert [arm.name for arm in arms] == [
+            "GRU batch_size=16", "LSTM batch_size=16", "GRU batch_size=32", "LSTM batch_size=32",
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("text", "named"),
+        [
+            ("", "is no arm"),
+            ("dropout=0.2", "is no arm"),
+            ("gru:8 dropout", "is no arm"),
+            ("gru:8 drop=0.2", "unknown key 'drop'"),
+            ("gru:8 lookback=4", "--arm: window.lookback cannot be varied"),
+            ("gru:8 dropout=2", "dropout"),
+            ("gur:8", "gur"),
+        ],
+    )
+    def test_what_is_not_valid_is_refused(self, text: str, named: str) -> None:
+        with pytest.raises(UsageError, match=named):
+            build_arms(Experiment(), [], written=[text, "lstm"])
+
+    def test_two_that_are_the_same_are_refused(self) -> None:
+        with pytest.raises(UsageError, match="Two of the arms are the same"):
+            build_arms(Experiment(), [], written=["gru:32", "gru"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from grubench.errors import SpecError
-from grubench.spec.arms import find_setting_key
+from grubench.spec.arm_settings import find_setting_key
 from grubench.spec.sections import SECTIONS
 
 
