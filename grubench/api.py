@@ -220,11 +220,9 @@ def _limit_time(spec: Experiment, pilot: Run, on_event: OnEvent) -> Experiment:
 
 def _note_looks(root: Path, arms: Sequence[Experiment], seeds: int) -> tuple[str, ...]:
     """A warning where the same comparison was looked at with fewer seeds: to add seeds until it differs misleads."""
-    ends = {
-        f"-compare-{folder.shorten(arms[0].data_name)}-{_digest(arms, str(fewer))[: folder.DIGEST_DIGITS]}": fewer
-        for fewer in range(MIN_SEEDS, seeds)
-    }
-    looked = [fewer for end, fewer in ends.items() if any(name.endswith(end) for name in folder.list_folders(root))]
+    middle = _middle_name(arms)
+    known = {name.partition(f"-{middle}-")[2] for name in folder.list_folders(root)}
+    looked = [fewer for fewer in range(MIN_SEEDS, seeds) if _digest(arms, str(fewer))[: folder.DIGEST_DIGITS] in known]
     if not looked:
         return ()
     times = join_and([str(fewer) for fewer in looked])
@@ -236,12 +234,16 @@ def _note_looks(root: Path, arms: Sequence[Experiment], seeds: int) -> tuple[str
 
 def _folder_name(root: Path, arms: Sequence[Experiment], seeds: str) -> str:
     """The name of the comparison's folder: the one that it had before, or a new one."""
-    digest = _digest(arms, seeds)
-    middle = f"compare-{folder.shorten(arms[0].data_name)}"
+    digest, middle = _digest(arms, seeds), _middle_name(arms)
     before = [
         name for name in folder.list_folders(root) if name.endswith(f"-{middle}-{digest[: folder.DIGEST_DIGITS]}")
     ]
     return before[0] if before else folder.free_name(root, middle, digest)
+
+
+def _middle_name(arms: Sequence[Experiment]) -> str:
+    """What stands between the time and the digest in the name of a comparison's folder."""
+    return f"compare-{folder.shorten(arms[0].data_name)}"
 
 
 def _digest(arms: Sequence[Experiment], seeds: str) -> str:

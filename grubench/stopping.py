@@ -176,7 +176,7 @@ def train_until_decided(
         The trials that decided, and a note that says how often they were looked at.
     """
     first = seeds = trained.seeds
-    ready = _count_ready(session, trained.arms, most)
+    ready = _count_ready(session, trained, most)
     if ready > seeds:
         trained = trained.add(ready, session)
     while undecided := _list_undecided(replace(trained, seeds=seeds).compare(margin, until_decided=True)):
@@ -195,10 +195,10 @@ def train_until_decided(
     return replace(trained, seeds=seeds), (text,)
 
 
-def _count_ready(session: Session, arms: Mapping[Arm, Experiment], most: int) -> int:
-    """The first seeds whose trials are all finished."""
-    for number in range(most):
-        if any(session.find_run(spec.with_seed(spec.seed + number)) is None for spec in arms.values()):
+def _count_ready(session: Session, trained: Trained, most: int) -> int:
+    """The first seeds, those that are trained and those whose trials are all finished."""
+    for number in range(trained.seeds, most):
+        if any(session.find_run(spec.with_seed(spec.seed + number)) is None for spec in trained.arms.values()):
             return number
     return most
 

@@ -246,9 +246,10 @@ def _answer_many(comparison: Comparison) -> Answer:
     others = _list_sides(comparison) - {name}
     with_best = [decision for decision in decisions if name in (decision.pair.first, decision.pair.second)]
     if not any(decision.is_tested for decision in with_best):
-        reason = _explain_no_test(comparison, with_best)
         if decisions and not with_best:
             reason = f"{name} is best of {len(others) + 1} on {chosen_on}, and shares no seed with the others"
+        else:
+            reason = _explain_no_test(comparison, with_best)
         return Answer(choice=UNDECIDED, text=f"Undecided: {reason}.")
     worse, equal, unclear, better = _sort_others(with_best, name)
     untested = sorted(others - {*worse, *equal, *unclear, *better})

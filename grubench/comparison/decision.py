@@ -99,6 +99,11 @@ class Decision:
         return not np.isnan(self.p)
 
     @property
+    def is_sequential(self) -> bool:
+        """Whether e-values decided, which hold at every look."""
+        return isinstance(self.estimate, SequentialEstimate)
+
+    @property
     def differs(self) -> bool:
         """Whether a difference is shown, however small."""
         return self.outcome in (Outcome.DIFFERENT, Outcome.SMALL)

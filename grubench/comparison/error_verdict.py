@@ -12,7 +12,6 @@ from grubench.comparison.measures import pair_directions, pair_errors
 from grubench.comparison.pairs import introduce_pair, name_pair
 from grubench.comparison.phrases import write_interval, write_ratio
 from grubench.comparison.power import MAX_SEEDS, MIN_SEEDS
-from grubench.comparison.sequential import SequentialEstimate
 from grubench.comparison.statistics import a12, correct, estimate_over_series, format_level, state_p, wilcoxon
 from grubench.text import count
 
@@ -83,7 +82,7 @@ def _explain_outcome(decision: Decision, margin: float) -> str:
     if decision.is_equivalent:
         within = f"{format_level(2 * decision.within_alpha)} interval {write_interval(decision.within, 3)}"
         return f" within {margin * 100:g} % ({within})" if decision.outcome is Outcome.EQUIVALENT else f" ({within})"
-    if decision.outcome is not Outcome.UNDECIDED or isinstance(decision.estimate, SequentialEstimate):
+    if decision.outcome is not Outcome.UNDECIDED or decision.is_sequential:
         return ""
     needed = decision.count_seeds_needed(margin)
     if needed is None:

@@ -105,10 +105,7 @@ def _test_over_series_too(tested: RankTest, values: NDArray[np.float64]) -> Rank
 
 def _test_signs(groups: Sequence[tuple[Errors, ...]], superiority: float) -> float:
     """The p, at any look, of a first that is as often worse as better; of a seed, over settings, in most of them."""
-    differences = [
-        float(np.sum([np.sign(_compare(one[seed], other[seed])) for one, other in groups]))
-        for seed in _share_seeds(groups)
-    ]
+    differences = [sum(_compare(one[seed], other[seed]) for one, other in groups) for seed in _share_seeds(groups)]
     p = p_of_signs(differences)
     return p if (float(np.sum(np.sign(differences))) > 0) == (superiority > HALF) else 1.0
 

@@ -14,7 +14,6 @@ from grubench.comparison.pairs import Pair, name_pair
 from grubench.comparison.phrases import write_interval, write_ratio
 from grubench.comparison.power import MIN_SEEDS
 from grubench.comparison.reservations import explain_small_test
-from grubench.comparison.sequential import SequentialEstimate
 from grubench.comparison.series_tests import PERSISTENCE, average_over_seeds, compare_over_series
 from grubench.comparison.statistics import format_level, format_p, state_p
 from grubench.reports.columns import list_test_columns
@@ -90,7 +89,7 @@ def _name_tests(decisions: Sequence[Decision]) -> str:
     by_mean = [decision for decision in decisions if not decision.lost]
     by_rank = [decision for decision in decisions if decision.lost]
     over = "seeds and series" if any(decision.series for decision in decisions) else "seeds"
-    if any(isinstance(decision.estimate, SequentialEstimate) for decision in by_mean):
+    if any(decision.is_sequential for decision in by_mean):
         return f"e-values over {over}, which hold at every look{', of signs where trials were lost' if by_rank else ''}"
     tests = [f"Student's paired t-test over {over}"] if by_mean else []
     if any(not decision.pair.is_of_cells for decision in by_rank):

@@ -156,20 +156,20 @@ class FusedModel:
         """Run an epoch, many steps in a call; its mean loss, summed in the same order however many those are."""
         size, done = batches.batch_size, 0
         whole = len(batches.current) // size
-        of_windows: list[NDArray[np.float64]] = []  # the loss of each step, times its windows
         order = batches.current[: whole * size].reshape(whole, size)
         rest = batches.current[whole * size :]
-        while done < whole + bool(len(rest)) and not self.model.stop_training:
+        of_steps = np.zeros(whole + bool(len(rest)))  # the loss of each, times its windows
+        while done < len(of_steps) and not self.model.stop_training:
             piece = order[done : done + self._steps_a_call] if done < whole else rest[None]
             callback_list.on_train_batch_begin(done)
             began = time.perf_counter()
             losses = self.network.train(self.windows.rows, piece, self.step)
             seconds = (time.perf_counter() - began) / len(piece)
-            of_windows.append(losses.astype(np.float64) * piece.shape[1])
+            of_steps[done : done + len(piece)] = losses.astype(np.float64) * piece.shape[1]
             done, self.step = done + len(piece), self.step + len(piece)
             if piece.shape[1] == size:  # a step of the rest is shorter
                 self._steps_a_call = max(1, int(CALL_S / max(seconds, 1e-9)))
-            mean = float(np.concatenate(of_windows).sum()) / min(done * size, len(batches.current))
+            mean = float(of_steps[:done].sum()) / min(done * size, len(batches.current))
             callback_list.on_train_batch_end(done - 1, {"loss": mean})
         return mean
 
